@@ -1,0 +1,5 @@
+//! What every layer stands on, without input or output: texts and places in them, diagnostics, words.
+
+pub mod diagnostic;
+pub mod source;
+pub mod words;

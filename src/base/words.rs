@@ -1,0 +1,82 @@
+//! Plain-English helpers: the nearest name, lists and plurals.
+
+/// Returns the candidate that `word` was most likely meant to be.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(score, _)| *score >= 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Returns "did you mean `x`?" when a candidate is near enough.
+pub fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// Returns the items as a list in words: "a, b and c".
+pub fn list<S: AsRef<str>>(items: &[S]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// Returns the items in backticks, joined by commas.
+pub fn quoted<S: AsRef<str>>(items: &[S]) -> String {
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| format!("`{}`", item.as_ref()))
+        .collect();
+    items.join(", ")
+}
+
+/// Returns "1 row", "2 rows".
+pub fn count(number: impl Into<i128>, singular: &str) -> String {
+    let number: i128 = number.into();
+    if number == 1 {
+        format!("1 {singular}")
+    } else {
+        format!("{number} {}", plural(singular))
+    }
+}
+
+fn plural(word: &str) -> String {
+    match word.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ if word.ends_with(['s', 'x']) => format!("{word}es"),
+        _ => format!("{word}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_and_lists_read_as_english() {
+        assert_eq!(count(1, "query"), "1 query");
+        assert_eq!(count(2, "query"), "2 queries");
+        assert_eq!(count(0, "row"), "0 rows");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+
+    #[test]
+    fn a_typing_slip_finds_its_name() {
+        assert_eq!(nearest("statsu", ["status", "name"]), Some("status"));
+        assert_eq!(nearest("zzz", ["status", "name"]), None);
+    }
+}

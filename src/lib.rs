@@ -1,0 +1,3 @@
+//! A declarative runbook engine for PostgreSQL.
+
+pub mod base;
