@@ -124,14 +124,13 @@ impl Diagnostic {
     }
 
     fn snippet<'a>(&'a self, source: &'a Source) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let end = source.text().len();
         let annotations = self.labels.iter().enumerate().map(|(index, label)| {
             let kind = if index == 0 {
                 AnnotationKind::Primary
             } else {
                 AnnotationKind::Context
             };
-            kind.span(label.span.start.min(end)..label.span.end.min(end))
+            kind.span(source.clamp(label.span).range())
                 .label(label.text.as_str())
         });
         Snippet::source(source.text())

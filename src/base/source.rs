@@ -79,9 +79,14 @@ impl Source {
 
     /// Returns the text of a span; what lies outside of the text is left out.
     pub fn slice(&self, span: Span) -> &str {
+        &self.0.text[self.clamp(span).range()]
+    }
+
+    /// Returns the part of a span that lies in the text, on character boundaries.
+    #[must_use]
+    pub fn clamp(&self, span: Span) -> Span {
         let clamp = |at: usize| self.floor(at.min(self.0.text.len()));
-        let (start, end) = (clamp(span.start), clamp(span.end));
-        &self.0.text[start..end.max(start)]
+        Span::new(clamp(span.start), clamp(span.end))
     }
 
     /// Returns the line and column of a byte offset.

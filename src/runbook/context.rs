@@ -1,0 +1,209 @@
+//! What templates and expressions see, and what becomes of them: text, truth, or a bind parameter.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use minijinja::machinery::ast::Expr;
+use minijinja::machinery::parse_expr;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, UndefinedBehavior, Value};
+
+use super::data::{Cell, oid};
+
+/// The names in scope with their values, and their exact texts where they come from PostgreSQL.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    values: BTreeMap<String, Value>,
+    /// By name, then by attribute; the attribute of a name itself is empty.
+    cells: BTreeMap<String, BTreeMap<String, Cell>>,
+}
+
+impl Context {
+    /// Adds a name.
+    pub fn insert(&mut self, name: impl Into<String>, value: Value) {
+        self.values.insert(name.into(), value);
+    }
+
+    /// Adds the exact text of a name's attribute, or of the name itself where the attribute is empty.
+    pub fn insert_cell(
+        &mut self,
+        name: impl Into<String>,
+        attribute: impl Into<String>,
+        cell: Cell,
+    ) {
+        self.cells
+            .entry(name.into())
+            .or_default()
+            .insert(attribute.into(), cell);
+    }
+
+    /// Renders a text.
+    ///
+    /// # Errors
+    /// What the template engine says, in a sentence.
+    pub fn render(&self, template: &str) -> Result<String, String> {
+        environment()
+            .render_str(template, self.root())
+            .map_err(|error| explain(&error))
+    }
+
+    /// Evaluates an expression.
+    ///
+    /// # Errors
+    /// What the template engine says, in a sentence.
+    pub fn evaluate(&self, expression: &str) -> Result<Value, String> {
+        let compiled = environment()
+            .compile_expression(expression)
+            .map_err(|error| explain(&error))?;
+        compiled.eval(self.root()).map_err(|error| explain(&error))
+    }
+
+    /// Evaluates a condition.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; also for a value that is neither true nor false.
+    pub fn holds(&self, expression: &str) -> Result<bool, String> {
+        let value = self.evaluate(expression)?;
+        match value.kind() {
+            ValueKind::Bool => Ok(value.is_true()),
+            // A comparison with NULL in SQL is neither; here it is not true.
+            ValueKind::None => Ok(false),
+            other => Err(format!(
+                "`{expression}` is {value}, a {other}, neither true nor false"
+            )),
+        }
+    }
+
+    /// Returns the bind parameter that an expression becomes. A plain name keeps the exact text and type
+    /// of its column or parameter; what is computed is a bigint, a double, a boolean or a text.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; also for what no bind parameter can hold.
+    pub fn bind(&self, expression: &str) -> Result<Cell, String> {
+        if let Some(cell) = self.exact(expression) {
+            return Ok(cell);
+        }
+        let value = self.evaluate(expression)?;
+        let cell = |text: String, oid| {
+            Ok(Cell {
+                text: Some(text),
+                oid,
+            })
+        };
+        match value.kind() {
+            ValueKind::None => Ok(Cell {
+                text: None,
+                oid: oid::UNKNOWN,
+            }),
+            ValueKind::Bool => cell(value.to_string(), oid::BOOL),
+            ValueKind::Number if value.is_integer() => {
+                let wide = value.as_i64().is_none();
+                cell(
+                    value.to_string(),
+                    if wide { oid::NUMERIC } else { oid::INT8 },
+                )
+            }
+            ValueKind::Number => cell(value.to_string(), oid::FLOAT8),
+            ValueKind::String => cell(value.as_str().unwrap_or_default().to_owned(), oid::UNKNOWN),
+            ValueKind::Seq | ValueKind::Iterable => {
+                let items = value.try_iter().map_err(|error| explain(&error))?;
+                let items: Vec<String> = items.map(|item| item.to_string()).collect();
+                cell(super::data::array_literal(&items), oid::UNKNOWN)
+            }
+            ValueKind::Map => {
+                let json = serde_json::to_string(&value).map_err(|error| error.to_string())?;
+                cell(json, oid::UNKNOWN)
+            }
+            ValueKind::Undefined => Err(format!("`{expression}` has no value")),
+            other => Err(format!(
+                "`{expression}` is a {other}, which no statement can take"
+            )),
+        }
+    }
+
+    /// Returns the value of a plain name or `name.attribute` as PostgreSQL knows it.
+    fn exact(&self, expression: &str) -> Option<Cell> {
+        let (name, attribute) = match parse_expr(expression).ok()? {
+            Expr::Var(var) => (var.id.to_owned(), String::new()),
+            Expr::GetAttr(node) => match &node.expr {
+                Expr::Var(var) => (var.id.to_owned(), node.name.to_owned()),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.cells.get(&name)?.get(&attribute).cloned()
+    }
+
+    fn root(&self) -> Value {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+}
+
+/// The one template environment: strict, so that a name without a value is an error and never a blank.
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Texts are for terminals and databases: nothing is escaped as HTML.
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment
+    })
+}
+
+fn explain(error: &minijinja::Error) -> String {
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    detail.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        let mut context = Context::default();
+        context.insert("n", Value::from(41));
+        context.insert(
+            "c",
+            [("total", Value::from(0.1)), ("name", Value::from("O'Neil"))]
+                .into_iter()
+                .collect(),
+        );
+        let exact = Cell {
+            text: Some("0.10000000000000000001".to_owned()),
+            oid: oid::NUMERIC,
+        };
+        context.insert_cell("c", "total", exact);
+        context
+    }
+
+    #[test]
+    fn a_plain_name_is_bound_exactly_and_a_computed_value_by_its_kind() {
+        let bind = |expression: &str| {
+            let cell = context().bind(expression).unwrap();
+            (cell.text.unwrap(), cell.oid)
+        };
+        assert_eq!(
+            bind("c.total"),
+            ("0.10000000000000000001".to_owned(), oid::NUMERIC)
+        );
+        assert_eq!(bind("n + 1"), ("42".to_owned(), oid::INT8));
+        assert_eq!(bind("n > 1"), ("true".to_owned(), oid::BOOL));
+        assert_eq!(bind("c.name"), ("O'Neil".to_owned(), oid::UNKNOWN));
+        assert_eq!(context().bind("none").unwrap().text, None);
+    }
+
+    #[test]
+    fn a_name_without_a_value_is_an_error() {
+        assert!(context().render("{{ missing }}").is_err());
+        assert!(context().bind("missing").is_err());
+        assert!(context().holds("missing").is_err());
+        assert!(context().holds("n").is_err());
+        assert!(context().holds("n == 41 and c.name != 'x'").unwrap());
+    }
+}

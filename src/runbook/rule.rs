@@ -1,0 +1,371 @@
+//! The contract of each kind: the keys that it needs, the statements that it allows.
+
+use super::model::{Runbook, ScopeId, Step};
+use super::param::Scalar;
+use super::reading::of_sql;
+use super::resolve::statements;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::sql::lint;
+use crate::sql::target::Dml;
+use crate::step::Kind;
+use crate::step::check::Check;
+use crate::step::confirm::Confirm;
+use crate::step::fix::{Fix, TransactionMode};
+use crate::step::text::Sql;
+
+/// Checks every step against the contract of its kind.
+pub(super) fn check(
+    runbook: &Runbook,
+    declared: Option<crate::sql::risk::Risk>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for step in &runbook.steps {
+        let mut rules = Rules {
+            runbook,
+            step,
+            found: Vec::new(),
+        };
+        rules.step();
+        rules.risk(declared);
+        diagnostics.append(&mut rules.found);
+    }
+}
+
+struct Rules<'a> {
+    runbook: &'a Runbook,
+    step: &'a Step,
+    found: Vec<Diagnostic>,
+}
+
+impl Rules<'_> {
+    fn say(&mut self, diagnostic: Diagnostic) {
+        // What another file says is shown where it is used.
+        let diagnostic =
+            if self.step.scope == ScopeId(0) || diagnostic.span() == Some(self.step.span) {
+                diagnostic
+            } else {
+                let mut moved = diagnostic;
+                moved.labels.clear();
+                moved.at(self.step.span, format!("in its step `{}`", self.step.name))
+            };
+        self.found.push(diagnostic);
+    }
+
+    fn wrong(&mut self, title: impl Into<String>, help: &str) {
+        let diagnostic = Diagnostic::error("contract", title).at(self.step.span, "");
+        self.say(if help.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.help(help)
+        });
+    }
+
+    fn step(&mut self) {
+        match &self.step.kind {
+            Kind::Query(query) => {
+                self.either(query.sql.is_some(), query.command.is_some());
+                self.reads();
+            }
+            Kind::Check(check) => {
+                self.check(check);
+                self.reads();
+            }
+            Kind::Fix(fix) => self.fix(fix),
+            Kind::Confirm(confirm) => self.confirm(confirm),
+            Kind::Backup(backup) => {
+                let ways = [
+                    backup.rows.is_some(),
+                    backup.tables.is_some(),
+                    backup.database.is_some(),
+                ];
+                if ways.iter().filter(|way| **way).count() != 1 {
+                    self.wrong(
+                        "a backup saves `rows`, `tables` or the `database`: one of them",
+                        "",
+                    );
+                }
+            }
+            Kind::Rollback(rollback) => {
+                if rollback.of.is_some() && rollback.backup.is_some() {
+                    self.wrong(
+                        "a rollback puts back fixes (`of`) or a `backup`, not both",
+                        "",
+                    );
+                }
+            }
+            Kind::Atomic(_) | Kind::Use(_) => {}
+        }
+        self.atomic();
+        self.names_in_sql();
+        self.loops();
+    }
+
+    fn either(&mut self, sql: bool, command: bool) {
+        if sql == command {
+            self.wrong(
+                format!("`{}` needs `sql` or `command`: one of them", self.step.name),
+                "",
+            );
+        }
+    }
+
+    fn check(&mut self, check: &Check) {
+        let ways = [
+            check.that.is_some(),
+            check.all.is_some(),
+            check.switch.is_some(),
+            check.database.is_some(),
+        ];
+        let decides = ways.iter().filter(|way| **way).count();
+        if decides > 1 || (decides == 0 && check.command.is_none()) {
+            self.wrong(
+                format!(
+                    "the check `{}` decides by one of `that`, `all`, `switch` or `database`",
+                    self.step.name
+                ),
+                "for a single condition write `that: EXPRESSION`",
+            );
+        }
+        if check.command.is_some() && check.sql.is_some() {
+            self.wrong("a check has `sql` or `command`, not both", "");
+        }
+        if check.command.is_some() && check.expect.is_none() {
+            self.wrong(
+                "a check with a command says what it expects",
+                "add `expect: { code: 0 }`",
+            );
+        }
+        if check.switch.is_some() != check.cases.is_some() {
+            self.wrong("`switch` and `cases` go together", "");
+        }
+        if check.switch.is_some() && check.then.is_some() {
+            self.wrong("a `switch` goes where its `cases` say, not to `then`", "");
+        }
+        if check.all.as_ref().is_some_and(|all| all.0.is_empty()) {
+            self.wrong("`all` has no assertion: it would always pass", "");
+        }
+    }
+
+    fn confirm(&mut self, confirm: &Confirm) {
+        if self.step.common.retry.is_some() {
+            self.wrong("a confirm is not retried: a no is a no", "");
+        }
+        if confirm.approvers == Some(0) {
+            self.wrong("`approvers` is at least 1", "");
+        }
+    }
+
+    fn fix(&mut self, fix: &Fix) {
+        self.either(fix.sql.is_some(), fix.command.is_some());
+        if fix.command.is_some() && fix.expect.is_none() {
+            self.wrong(
+                "a fix with a command says what it expects",
+                "add `expect: { code: 0 }`",
+            );
+        }
+        let (sql, undo) = statements(&self.step.kind);
+        for (text, template) in sql
+            .iter()
+            .zip(&self.step.sql)
+            .chain(undo.iter().zip(&self.step.undo))
+        {
+            if let Err(error) = template.statement.allowed_in_fix() {
+                self.say(template.refused(&error, text, &self.source()));
+            }
+        }
+        for (text, template) in sql.iter().zip(&self.step.sql) {
+            self.guarded(
+                fix,
+                template.statement.target().map(|target| target.verb),
+                text.span(),
+            );
+            self.transaction(fix, template, text);
+            self.lint(fix, template, text);
+        }
+    }
+
+    fn guarded(&mut self, fix: &Fix, verb: Option<Dml>, span: Span) {
+        if matches!(verb, Some(Dml::Update | Dml::Delete)) && fix.rows.is_none() {
+            self.say(
+                Diagnostic::error(
+                    "row-guard",
+                    format!("the fix `{}` has no row guard", self.step.title),
+                )
+                .at(span, "an UPDATE or DELETE says how many rows it may change")
+                .help("add `rows: 1`, a range such as `rows: 0..5`, or `rows: ={{ step.count }}`"),
+            );
+        }
+    }
+
+    fn transaction(&mut self, fix: &Fix, template: &super::statement::SqlTemplate, text: &Sql) {
+        let needs = template.statement.needs_no_transaction();
+        let (none, span) = (fix.transaction == TransactionMode::None, text.span());
+        match needs {
+            Some(reason) if !none || self.step.atomic.is_some() => {
+                let verb = template.statement.verb();
+                let help = if self.step.atomic.is_some() {
+                    "take the step out of the `atomic`"
+                } else {
+                    "add `transaction: none` to the fix"
+                };
+                self.say(
+                    Diagnostic::error("transaction", format!("{verb} cannot run in a transaction"))
+                        .at(span, reason)
+                        .help(help),
+                );
+            }
+            None if none => self.say(
+                Diagnostic::error("transaction", "`transaction: none` without need")
+                    .at(span, "this statement can run in a transaction")
+                    .help("take `transaction: none` away: then a failing fix leaves no trace"),
+            ),
+            _ => {}
+        }
+        if none && self.step.sql.len() > 1 {
+            self.wrong(
+                "`transaction: none` allows one statement only",
+                "make a fix of each",
+            );
+        }
+    }
+
+    fn lint(&mut self, fix: &Fix, template: &super::statement::SqlTemplate, text: &Sql) {
+        let in_transaction = fix.transaction == TransactionMode::One;
+        for finding in lint::lint(template.statement.text(), in_transaction) {
+            let span = template.locate(finding.range, text, &self.source());
+            self.say(
+                Diagnostic::warning("lint", format!("{} ({})", finding.message, finding.rule))
+                    .at(span, "")
+                    .help_opt(finding.help),
+            );
+        }
+    }
+
+    fn reads(&mut self) {
+        let (sql, _) = statements(&self.step.kind);
+        for (text, template) in sql.iter().zip(&self.step.sql) {
+            if let Err(error) = template.statement.allowed_in_read() {
+                self.say(template.refused(&error, text, &self.source()));
+            }
+        }
+    }
+
+    fn atomic(&mut self) {
+        if self.step.atomic.is_some()
+            && !matches!(
+                self.step.kind,
+                Kind::Query(_) | Kind::Check(_) | Kind::Fix(_)
+            )
+        {
+            let title = format!(
+                "a `{}` cannot stand inside of an `atomic`",
+                self.step.kind.word()
+            );
+            self.wrong(
+                title,
+                "nobody is waited for while a transaction is open: put it before or after",
+            );
+        }
+        if self.step.atomic.is_some() && self.step.common.retry.is_some() {
+            self.wrong(
+                "a step of an `atomic` is not retried alone",
+                "put the `retry` on the `atomic`",
+            );
+        }
+        if let (
+            Some(_),
+            Kind::Fix(Fix {
+                command: Some(_), ..
+            }),
+        ) = (self.step.atomic, &self.step.kind)
+        {
+            self.wrong(
+                "a command cannot stand inside of an `atomic`",
+                "it would not roll back with the transaction",
+            );
+        }
+    }
+
+    fn names_in_sql(&mut self) {
+        for template in self.step.sql.iter().chain(&self.step.undo) {
+            for expression in &template.names {
+                let safe = |name: &String| {
+                    self.runbook.scopes[self.step.scope.0]
+                        .params
+                        .iter()
+                        .any(|(param, spec)| {
+                            param == name
+                                && matches!(spec.kind.scalar, Scalar::Identifier | Scalar::Enum)
+                        })
+                };
+                let names = of_sql(expression);
+                if names.len() != 1 || !names.iter().all(safe) || names[0] != expression.trim() {
+                    self.say(
+                        Diagnostic::error("ident", format!("`{expression} | ident` is not a parameter of type identifier or enum"))
+                            .at(template.span, "")
+                            .help("a name in SQL comes from a parameter that can only hold a name"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn loops(&mut self) {
+        let common = &self.step.common;
+        if common.for_each.is_some() != common.item.is_some() {
+            self.wrong(
+                "`for_each` and `as` go together",
+                "for_each: query.rows, as: row",
+            );
+        }
+        if common.for_each.is_none() && (common.parallel.is_some() || common.max_failures.is_some())
+        {
+            self.wrong("`parallel` and `max_failures` belong to a `for_each`", "");
+        }
+        if common.for_each.is_some()
+            && !matches!(
+                self.step.kind,
+                Kind::Query(_) | Kind::Fix(_) | Kind::Check(_) | Kind::Atomic(_)
+            )
+        {
+            self.wrong(
+                format!(
+                    "a `{}` cannot be repeated by `for_each`",
+                    self.step.kind.word()
+                ),
+                "",
+            );
+        }
+        if common.for_each.is_some() && self.step.atomic.is_some() {
+            self.wrong(
+                "a step of an `atomic` is not repeated alone",
+                "put the `for_each` on the `atomic`, or write one statement over all rows",
+            );
+        }
+    }
+
+    fn risk(&mut self, declared: Option<crate::sql::risk::Risk>) {
+        let (Some(declared), Some((risk, reason))) = (declared, super::proof::risk(self.step))
+        else {
+            return;
+        };
+        if risk > declared {
+            let title = format!(
+                "the fix `{}` is of {risk} risk, the runbook declares {declared}",
+                self.step.title
+            );
+            self.say(
+                Diagnostic::error("risk", title)
+                    .at(self.step.span, reason)
+                    .help(format!(
+                        "declare `risk: {risk}`, or make the statement safer"
+                    )),
+            );
+        }
+    }
+
+    fn source(&self) -> crate::base::source::Source {
+        self.runbook.scopes[self.step.scope.0].source.clone()
+    }
+}

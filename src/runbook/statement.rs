@@ -1,0 +1,293 @@
+//! SQL with templates: a statement whose text never holds a value.
+//!
+//! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name. So the statement that is
+//! classified before a run is the one that is sent, whatever the values are.
+
+use std::ops::Range;
+
+use minijinja::machinery::ast::Expr;
+use minijinja::machinery::{Token, parse_expr, tokenize};
+use minijinja::syntax::SyntaxConfig;
+
+use super::place::TextPlace;
+use super::reference::{self, Reference};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::{Source, Span};
+use crate::sql::ident::quote_ident;
+use crate::sql::statement::{SqlError, Statement};
+use crate::sql::token::{TokenKind, context_at};
+use crate::step::text::Sql;
+
+/// A statement and the expressions that fill it.
+#[derive(Clone, Debug)]
+pub struct SqlTemplate {
+    /// The statement, with `$1`, `$2` and so on for values, and made-up names for names.
+    pub statement: Statement,
+    /// The expressions of the values, `$1` first.
+    pub binds: Vec<String>,
+    /// The expressions of the names.
+    pub names: Vec<String>,
+    /// Where the template stands.
+    pub span: Span,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    kind: PartKind,
+    /// Where the part stands in the template's text.
+    template: Range<usize>,
+    /// Where it stands in the statement's text.
+    statement: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum PartKind {
+    Text(String),
+    Bind,
+    Name(usize),
+}
+
+impl SqlTemplate {
+    /// Parses a template and its statement, and returns what it reads.
+    ///
+    /// # Errors
+    /// A diagnostic for a slot that is quoted, commented out or not an expression, for `{% %}`, for text
+    /// that is not one statement.
+    pub fn parse(sql: &Sql, source: &Source) -> Result<(Self, Vec<Reference>), Box<Diagnostic>> {
+        let place = TextPlace::new(source, &sql.0);
+        let mut builder = Builder::new(sql.text(), place.clone());
+        builder.scan()?;
+        let (text, parts) = (builder.text, builder.parts);
+        let locate = |range: Range<usize>| place.span(to_template(&parts, range));
+        let statement = Statement::parse(&text)
+            .map_err(|error| Box::new(refused(&error, &locate, sql.span())))?;
+        let template = Self {
+            statement,
+            binds: builder.binds,
+            names: builder.names,
+            span: sql.span(),
+            parts,
+        };
+        Ok((template, builder.references))
+    }
+
+    /// Returns the place in the file of a range of the statement's text.
+    pub fn locate(&self, range: Range<usize>, sql: &Sql, source: &Source) -> Span {
+        TextPlace::new(source, &sql.0).span(to_template(&self.parts, range))
+    }
+
+    /// Returns a diagnostic for a rule that the statement breaks.
+    pub fn refused(&self, error: &SqlError, sql: &Sql, source: &Source) -> Diagnostic {
+        refused(error, &|range| self.locate(range, sql, source), sql.span())
+    }
+
+    /// Returns the statement with real names in place of the made-up ones.
+    ///
+    /// # Errors
+    /// The statement does not parse with them: cannot happen with quoted names, and is refused if it does.
+    pub fn with_names(&self, names: &[String]) -> Result<Statement, SqlError> {
+        if self.names.is_empty() {
+            return Ok(self.statement.clone());
+        }
+        let text: String = self
+            .parts
+            .iter()
+            .map(|part| match &part.kind {
+                PartKind::Text(text) => text.clone(),
+                PartKind::Bind => self.bind_text(part),
+                PartKind::Name(index) => names
+                    .get(*index)
+                    .map(|name| quote_ident(name))
+                    .unwrap_or_default(),
+            })
+            .collect();
+        Statement::parse(&text)
+    }
+
+    fn bind_text(&self, part: &Part) -> String {
+        self.statement
+            .text()
+            .get(part.statement.clone())
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+fn refused(error: &SqlError, locate: &dyn Fn(Range<usize>) -> Span, whole: Span) -> Diagnostic {
+    let span = error.range.clone().map_or(whole, locate);
+    Diagnostic::error("sql", error.message.clone())
+        .at(span, "")
+        .help_opt(error.help.clone())
+}
+
+/// Translates a range of the statement's text into one of the template's.
+fn to_template(parts: &[Part], range: Range<usize>) -> Range<usize> {
+    let translate = |offset: usize, end: bool| {
+        let inside = |part: &&Part| {
+            part.statement.contains(&offset) || (end && part.statement.end == offset)
+        };
+        match parts.iter().find(inside) {
+            Some(part) => match part.kind {
+                PartKind::Text(_) => part.template.start + (offset - part.statement.start),
+                _ if end => part.template.end,
+                _ => part.template.start,
+            },
+            None => parts.last().map_or(0, |part| part.template.end),
+        }
+    };
+    translate(range.start, false)..translate(range.end, true)
+}
+
+struct Builder<'a> {
+    template: &'a str,
+    place: TextPlace<'a>,
+    text: String,
+    parts: Vec<Part>,
+    binds: Vec<String>,
+    names: Vec<String>,
+    references: Vec<Reference>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(template: &'a str, place: TextPlace<'a>) -> Self {
+        Self {
+            template,
+            place,
+            text: String::new(),
+            parts: Vec::new(),
+            binds: Vec::new(),
+            names: Vec::new(),
+            references: Vec::new(),
+        }
+    }
+
+    fn scan(&mut self) -> Result<(), Box<Diagnostic>> {
+        let tokens = tokenize(self.template, false, SyntaxConfig::default());
+        let (mut copied, mut opened) = (0, None);
+        for token in tokens {
+            let (token, span) =
+                token.map_err(|error| Box::new(reference::syntax_error(&error, &self.place)))?;
+            let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+            match token {
+                Token::VariableStart => opened = Some((start, end)),
+                Token::VariableEnd => {
+                    let (open, inner) = opened.take().unwrap_or((start, start));
+                    self.push(
+                        PartKind::Text(self.template[copied..open].to_owned()),
+                        copied..open,
+                    );
+                    self.slot(inner..start, open..end)?;
+                    copied = end;
+                }
+                Token::BlockStart => return Err(Box::new(self.no_blocks(start..end))),
+                _ => {}
+            }
+        }
+        let rest = self.template.len();
+        self.push(
+            PartKind::Text(self.template[copied..].to_owned()),
+            copied..rest,
+        );
+        self.refuse_hidden_slots()
+    }
+
+    fn push(&mut self, kind: PartKind, template: Range<usize>) {
+        let text = match &kind {
+            PartKind::Text(text) => text.clone(),
+            PartKind::Bind => format!("${}", self.binds.len()),
+            PartKind::Name(index) => quote_ident(&format!("name {index}")),
+        };
+        let start = self.text.len();
+        self.text.push_str(&text);
+        self.parts.push(Part {
+            kind,
+            template,
+            statement: start..self.text.len(),
+        });
+    }
+
+    /// Takes the expression of one slot. The same expression is the same parameter, so that
+    /// `GROUP BY date_trunc({{ unit }}, t)` is seen to be what SELECT says.
+    fn slot(&mut self, inner: Range<usize>, whole: Range<usize>) -> Result<(), Box<Diagnostic>> {
+        let raw = &self.template[inner.clone()];
+        let lead = raw.len() - raw.trim_start_matches(['-', '+', ' ', '\t', '\n']).len();
+        let expression = raw[lead..].trim_end_matches(['-', '+', ' ', '\t', '\n']);
+        let place = self.place.from(inner.start + lead);
+        let found = reference::of_text(expression, place)?;
+        self.references.extend(found);
+        if let Some(name) = identifier(expression) {
+            self.names.push(name);
+            self.push(PartKind::Name(self.names.len() - 1), whole);
+            return Ok(());
+        }
+        match self.binds.iter().position(|known| known == expression) {
+            Some(index) => {
+                let start = self.text.len();
+                self.text.push_str(&format!("${}", index + 1));
+                self.parts.push(Part {
+                    kind: PartKind::Bind,
+                    template: whole,
+                    statement: start..self.text.len(),
+                });
+            }
+            None => {
+                self.binds.push(expression.to_owned());
+                self.push(PartKind::Bind, whole);
+            }
+        }
+        Ok(())
+    }
+
+    fn no_blocks(&self, range: Range<usize>) -> Diagnostic {
+        Diagnostic::error("template", "`{% %}` cannot stand in SQL")
+            .at(self.place.span(range), "")
+            .note(
+                "a statement is checked before anything runs, so its text may not depend on values",
+            )
+            .help("branch with a `check`, skip a step with `when`, or use CASE in the SQL")
+    }
+
+    /// A slot inside of quotes or a comment would bind nothing.
+    fn refuse_hidden_slots(&self) -> Result<(), Box<Diagnostic>> {
+        for part in &self.parts {
+            if matches!(part.kind, PartKind::Text(_)) {
+                continue;
+            }
+            let (what, help) = match context_at(&self.text, part.statement.start) {
+                TokenKind::String | TokenKind::DollarString => (
+                    "quotes around",
+                    "take the quotes away: a value is sent apart from the text, and needs none \
+                     (for a part of a text write 'a ' || {{ x }}; for an array write ARRAY[...])",
+                ),
+                TokenKind::QuotedIdent if matches!(part.kind, PartKind::Bind) => (
+                    "double quotes around",
+                    "for a name write {{ x | ident }} without quotes, with a parameter of type identifier or enum",
+                ),
+                TokenKind::Comment => ("a comment around", "take it out of the comment"),
+                _ => continue,
+            };
+            return Err(Box::new(
+                Diagnostic::error("template", format!("{what} a template in SQL"))
+                    .at(
+                        self.place.span(part.template.clone()),
+                        "this would be plain text, not a value",
+                    )
+                    .help(help),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the expression before `| ident`.
+fn identifier(expression: &str) -> Option<String> {
+    match parse_expr(expression) {
+        Ok(Expr::Filter(filter)) if filter.name == "ident" => {
+            let span = filter.expr.as_ref()?.span();
+            let range = span.start_offset as usize..span.end_offset as usize;
+            expression.get(range).map(str::to_owned)
+        }
+        _ => None,
+    }
+}

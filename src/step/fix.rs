@@ -1,0 +1,62 @@
+//! `fix`: changes data; the only kind that does.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::command::{Command, Expect};
+use super::shape::{OneOrMany, RowsGuard, Span};
+use super::text::{Name, Sql, Template};
+
+/// Changes data, in one transaction that ends only when the row guard holds. Its result is `.count`,
+/// `.rows` (of RETURNING) and `.changes`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fix {
+    /// The name of the step.
+    pub fix: Name,
+    /// One statement, or a list of them that run in order in the one transaction.
+    pub sql: Option<OneOrMany<Sql>>,
+    /// A program to run instead.
+    pub command: Option<Command>,
+    /// What a command must come to.
+    pub expect: Option<Expect>,
+    /// How many rows it must change in all; outside of it the transaction rolls back. Required for UPDATE
+    /// and DELETE.
+    pub rows: Option<RowsGuard>,
+    /// The only tables that may change, by triggers and cascades too.
+    pub tables: Option<Vec<Template>>,
+    /// Statements that undo it, where row images cannot serve.
+    pub undo: Option<OneOrMany<Sql>>,
+    /// Works through many rows in several transactions.
+    pub batch: Option<Batch>,
+    /// `none` where PostgreSQL demands that a statement runs outside of a transaction.
+    #[serde(default)]
+    pub transaction: TransactionMode,
+    /// Columns that triggers keep, such as `updated_at`: left out of comparisons.
+    pub ignore: Option<Vec<Template>>,
+    /// Hands the command the connection's password in PGPASSWORD.
+    #[serde(default)]
+    pub pass_connection: bool,
+}
+
+/// Work in several transactions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// How many rows one transaction changes at most.
+    #[schemars(range(min = 1))]
+    pub size: u32,
+    /// How long to wait between two of them.
+    pub pause: Option<Span>,
+}
+
+/// Whether a fix runs in a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TransactionMode {
+    /// In one transaction.
+    #[default]
+    One,
+    /// Outside of any, for the statements that PostgreSQL allows only there.
+    None,
+}
