@@ -1,0 +1,185 @@
+//! What a fix changed: rows by key, before and after, and the digest that a person's yes is bound to.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What happened to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// It is new.
+    Inserted,
+    /// It has other values.
+    Updated,
+    /// It is gone.
+    Deleted,
+}
+
+/// The value of a column, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnChange {
+    /// The column.
+    pub column: String,
+    /// Its value before, `null` for NULL; of a new row there is none.
+    pub before: Option<String>,
+    /// Its value after, `null` for NULL; of a deleted row there is none.
+    pub after: Option<String>,
+    /// Whether the value differs from run to run by its nature: the time, a sequence, a random key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub volatile: bool,
+}
+
+/// One changed row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RowChange {
+    /// The values of its key; empty where the table has none.
+    pub key: Vec<String>,
+    /// What happened to it.
+    pub deed: Deed,
+    /// The columns that differ; of a new or deleted row all of them.
+    pub columns: Vec<ColumnChange>,
+}
+
+/// What changed in one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TableChange {
+    /// The table, with its schema where the search path needs it.
+    pub table: String,
+    /// The columns of its key.
+    pub key: Vec<String>,
+    /// How many rows are new.
+    pub inserted: u64,
+    /// How many rows were updated, those that stayed the same included.
+    pub updated: u64,
+    /// How many rows are gone.
+    pub deleted: u64,
+    /// The rows, where they could be captured; those past a limit are counted only.
+    pub rows: Vec<RowChange>,
+    /// Whether a trigger or a cascade changed it, not the statement itself.
+    pub indirect: bool,
+}
+
+impl TableChange {
+    /// Returns how many rows changed.
+    pub fn count(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
+/// What one or several statements changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// By table, in the order in which they were first changed.
+    pub tables: Vec<TableChange>,
+    /// SHA-256 over every changed row; what differs by its nature left out.
+    pub digest: String,
+}
+
+/// How many rows of one table are kept for showing; the digest covers all.
+pub const SHOWN_ROWS: usize = 1000;
+
+impl Changes {
+    /// Returns how many rows changed.
+    pub fn count(&self) -> u64 {
+        self.tables.iter().map(TableChange::count).sum()
+    }
+
+    /// Makes changes of tables with all their rows: computes the digest, then keeps the first rows.
+    pub fn new(mut tables: Vec<TableChange>) -> Self {
+        let mut hasher = Sha256::new();
+        for table in &mut tables {
+            table.rows.sort_by(|a, b| (a.deed, &a.key).cmp(&(b.deed, &b.key)));
+            hash_table(&mut hasher, table);
+            table.rows.truncate(SHOWN_ROWS);
+        }
+        Self {
+            tables,
+            digest: hex(&hasher.finalize()),
+        }
+    }
+
+    /// Adds the changes of a later statement.
+    pub fn append(&mut self, later: Self) {
+        let joined = format!("{}{}", self.digest, later.digest);
+        self.digest = if self.digest.is_empty() { later.digest } else { hex(&Sha256::digest(joined)) };
+        for table in later.tables {
+            match self.tables.iter_mut().find(|known| known.table == table.table && known.indirect == table.indirect) {
+                Some(known) => {
+                    known.inserted += table.inserted;
+                    known.updated += table.updated;
+                    known.deleted += table.deleted;
+                    known.rows.extend(table.rows);
+                    known.rows.truncate(SHOWN_ROWS);
+                }
+                None => self.tables.push(table),
+            }
+        }
+    }
+}
+
+fn hash_table(hasher: &mut Sha256, table: &TableChange) {
+    let mut part = |text: &str| {
+        // Lengths keep two texts from passing for another two.
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text);
+    };
+    part(&table.table);
+    part(&format!("{} {} {}", table.inserted, table.updated, table.deleted));
+    for row in &table.rows {
+        part(&format!("{:?}", row.deed));
+        if row.deed != Deed::Inserted || row.columns.iter().all(|column| !column.volatile) {
+            row.key.iter().for_each(|key| part(key));
+        }
+        for column in &row.columns {
+            part(&column.column);
+            part(&format!("{:?}", column.before));
+            let after = if column.volatile { "volatile".to_owned() } else { format!("{:?}", column.after) };
+            part(&after);
+        }
+    }
+}
+
+/// Returns bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(after: &str, volatile: bool) -> TableChange {
+        let column = ColumnChange {
+            column: "seen_at".into(),
+            before: None,
+            after: Some(after.into()),
+            volatile,
+        };
+        TableChange {
+            table: "users".into(),
+            key: vec!["id".into()],
+            inserted: 0,
+            updated: 1,
+            deleted: 0,
+            rows: vec![RowChange {
+                key: vec!["1".into()],
+                deed: Deed::Updated,
+                columns: vec![column],
+            }],
+            indirect: false,
+        }
+    }
+
+    #[test]
+    fn the_digest_sees_every_value_but_those_that_differ_by_nature() {
+        let digest = |after, volatile| Changes::new(vec![table(after, volatile)]).digest;
+        assert_eq!(digest("a", false), digest("a", false));
+        assert_ne!(digest("a", false), digest("b", false));
+        assert_eq!(digest("10:00", true), digest("11:00", true));
+    }
+}

@@ -1,0 +1,381 @@
+//! What a run tells: the only output of the engine. Everything that is shown, written or replayed is made
+//! of these events.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::change::Changes;
+use super::failure::Failure;
+use super::outcome::Outcome;
+use crate::runbook::data::Rows;
+use crate::runbook::model::StepId;
+use crate::sql::risk::Risk;
+use crate::step::check::Severity;
+use crate::step::query::Show;
+
+/// One event of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Counts the events of a run from 1, without gaps.
+    pub seq: u64,
+    /// When it happened.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub at: Timestamp,
+    /// Milliseconds since the run started.
+    pub elapsed_ms: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A run began.
+    RunStarted(Box<RunStarted>),
+    /// A step began.
+    StepStarted {
+        /// The step.
+        step: StepRef,
+        /// What it is for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        about: Option<String>,
+        /// Which item of a `for_each` it works on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        item: Option<Item>,
+    },
+    /// A statement waits for a lock.
+    LockWaited {
+        /// The step.
+        step: StepRef,
+        /// Who holds it.
+        blockers: Vec<Blocker>,
+    },
+    /// The server said something beside results.
+    Noticed {
+        /// What it said.
+        message: String,
+    },
+    /// A step failed and runs again.
+    StepRetried {
+        /// The step.
+        step: StepRef,
+        /// Why.
+        failure: Failure,
+        /// Which retry this is, from 1.
+        retry: u32,
+        /// How many there may be.
+        of: u32,
+        /// Milliseconds until it runs again.
+        wait_ms: u64,
+    },
+    /// A confirm's fixes were rehearsed, and these are the changes that it asks about.
+    Rehearsed {
+        /// The confirm.
+        step: StepRef,
+        /// The fixes or atomics.
+        of: Vec<String>,
+        /// What they would change.
+        changes: Changes,
+    },
+    /// A person is asked.
+    Asked {
+        /// The confirm.
+        step: StepRef,
+        /// The question.
+        question: String,
+        /// The text that must be typed for a yes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        typed: Option<String>,
+        /// Rows to look at beside.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        show: Option<Rows>,
+    },
+    /// A step was left out because its `when` was not true.
+    StepSkipped {
+        /// The step.
+        step: StepRef,
+    },
+    /// A step ran; what it decided may still be a no.
+    StepFinished {
+        /// The step.
+        step: StepRef,
+        /// What it came to.
+        result: StepResult,
+        /// What a run does next because of it.
+        decision: Decision,
+        /// Milliseconds that it took, waiting for people left out.
+        took_ms: f64,
+    },
+    /// A step failed, and no retry is left.
+    StepFailed {
+        /// The step.
+        step: StepRef,
+        /// Why.
+        failure: Failure,
+        /// Milliseconds that it took.
+        took_ms: f64,
+    },
+    /// All items of a `for_each` were worked on.
+    LoopFinished {
+        /// The step.
+        step: StepRef,
+        /// How many items there were.
+        items: u64,
+        /// The sum of their counts.
+        count: u64,
+        /// How many failed.
+        failed: u64,
+    },
+    /// A transaction of several steps began.
+    AtomicStarted {
+        /// The atomic.
+        step: StepRef,
+        /// Which item of a `for_each` it works on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        item: Option<Item>,
+    },
+    /// It committed.
+    AtomicCommitted {
+        /// The atomic.
+        step: StepRef,
+        /// What it changed.
+        changes: Changes,
+        /// Milliseconds that it took.
+        took_ms: f64,
+    },
+    /// It rolled back: nothing of it remains.
+    AtomicRolledBack {
+        /// The atomic.
+        step: StepRef,
+    },
+    /// The run ended.
+    RunFinished(Box<RunFinished>),
+}
+
+/// How a run began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunStarted {
+    /// The run's id.
+    pub run: String,
+    /// The runbook's name.
+    pub runbook: String,
+    /// Its title.
+    pub title: String,
+    /// SHA-256 of its text.
+    pub hash: String,
+    /// Its risk.
+    pub risk: Risk,
+    /// Whether everything is rolled back at the end.
+    pub dry_run: bool,
+    /// Who runs it: the database login, the user of the machine and its name.
+    pub actor: String,
+    /// The database that it runs on.
+    pub target: TargetFacts,
+    /// The parameters, as people see them; secrets are masked.
+    pub params: Vec<Shown>,
+    /// What a dry run cannot rehearse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_rehearsed: Vec<String>,
+}
+
+/// A name and a value, as people see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shown {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// What is known of the database that a run works on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetFacts {
+    /// The target's name, or the address.
+    pub name: String,
+    /// The database.
+    pub database: String,
+    /// The login.
+    pub user: String,
+    /// The server's version, such as `15.18`.
+    pub server_version: String,
+    /// The cluster's system identifier, where the login may read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_identifier: Option<String>,
+}
+
+/// A step, as events name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRef {
+    /// Its index in the runbook.
+    #[schemars(with = "usize")]
+    pub id: StepId,
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The `atomic` that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atomic: Option<String>,
+}
+
+/// An item of a `for_each`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Item {
+    /// Which it is, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+    /// What it is.
+    pub label: String,
+}
+
+/// A session that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Blocker {
+    /// Its process id on the server.
+    pub pid: i32,
+    /// Its login.
+    pub user: String,
+    /// What it calls itself.
+    pub application: String,
+    /// What it does or did last.
+    pub query: String,
+    /// Seconds since its transaction began.
+    pub seconds: i64,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StepResult {
+    /// Rows.
+    Query {
+        /// The rows.
+        rows: Rows,
+        /// How they are shown.
+        show: Show,
+        /// The guard that they were held against.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        guard: Option<String>,
+    },
+    /// A decision.
+    Check {
+        /// Whether it passed.
+        passed: bool,
+        /// Its assertions.
+        items: Vec<Assertion>,
+        /// The value of its `switch`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        switch: Option<String>,
+        /// Whether failing is an error.
+        severity: Severity,
+        /// What to do about a failure.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        otherwise: Option<String>,
+    },
+    /// An answer.
+    Confirm {
+        /// Whether it was a yes.
+        yes: bool,
+        /// Who answered, and how.
+        by: String,
+        /// Why it was a no, where nobody said it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// What the yes holds for: the digests of the fixes and atomics.
+        approved: Vec<Approved>,
+    },
+    /// Changes.
+    Fix {
+        /// How many rows the statements changed.
+        count: u64,
+        /// What RETURNING returned.
+        rows: Rows,
+        /// The row changes.
+        changes: Changes,
+        /// Whether they are committed; a fix of an atomic is committed with it.
+        committed: bool,
+    },
+    /// A program's output.
+    Command {
+        /// Its exit code.
+        code: i32,
+        /// What it wrote.
+        stdout: String,
+        /// What it wrote beside.
+        stderr: String,
+        /// Whether it came to what was expected.
+        passed: bool,
+    },
+    /// A dry run cannot do it: it would run.
+    WouldRun,
+}
+
+/// A named assertion of a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Assertion {
+    /// What is asserted.
+    pub name: String,
+    /// Whether it is so.
+    pub passed: bool,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
+}
+
+/// A fix or atomic, and the digest of the changes that were shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approved {
+    /// The fix or atomic.
+    #[schemars(with = "usize")]
+    pub step: StepId,
+    /// The digest.
+    pub digest: String,
+}
+
+/// Which of its ways a step chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// On to the next.
+    Next,
+    /// A check passed and goes its own way.
+    Then,
+    /// A check, guard or question said no.
+    Else,
+    /// A `switch` had this value.
+    Case(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunFinished {
+    /// How.
+    pub outcome: Outcome,
+    /// What is to say about it.
+    pub says: String,
+    /// The fixes and atomics whose changes are committed.
+    pub committed: Vec<String>,
+    /// Of a dry run: whether the server says that its transaction is aborted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<bool>,
+    /// Of a dry run: all changes that it would make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// Milliseconds that it took.
+    pub took_ms: f64,
+    /// Milliseconds of them that people took to answer.
+    pub waited_ms: f64,
+}
+
+/// Who listens to a run.
+pub trait Sink {
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// The event could not be written: the run stops, since what is not recorded must not happen.
+    fn take(&mut self, event: &Event) -> std::io::Result<()>;
+}
