@@ -1,3 +1,4 @@
 //! A declarative runbook engine for PostgreSQL.
 
 pub mod base;
+pub mod pg;
