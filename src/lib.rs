@@ -1,6 +1,8 @@
 //! A declarative runbook engine for PostgreSQL.
 
 pub mod base;
+pub mod engine;
+pub mod pg;
 pub mod runbook;
 pub mod sql;
 pub mod step;

@@ -1,0 +1,28 @@
+//! PostgreSQL: where a server is and how to reach it, and private servers of our own.
+//!
+//! | module | its one job |
+//! |---|---|
+//! | [`environment`] | the variables and the user a process was started with, read once |
+//! | [`secret`] | a password that no output can show |
+//! | [`conninfo`] | `postgres://` URLs and `key=value` strings, taken apart |
+//! | [`keyword`] | libpq's connection keywords and variables, and which of them are supported |
+//! | [`service`], [`passfile`] | libpq's two files |
+//! | [`host`] | one address of a server |
+//! | [`settings`] | all of these resolved into where and how to connect |
+//! | [`tls`] | `sslmode` and certificates, by rustls |
+//! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
+//! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
+
+pub mod binaries;
+pub mod connect;
+pub mod connect_error;
+pub mod conninfo;
+pub mod environment;
+pub mod host;
+pub mod keyword;
+pub mod passfile;
+pub mod scratch;
+pub mod secret;
+pub mod service;
+pub mod settings;
+pub mod tls;
