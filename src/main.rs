@@ -1,1 +1,3 @@
+//! The program: collects what the process was given, and hands it to the library.
+
 fn main() {}

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What happened to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// It is new.
@@ -89,7 +91,9 @@ impl Changes {
     pub fn new(mut tables: Vec<TableChange>) -> Self {
         let mut hasher = Sha256::new();
         for table in &mut tables {
-            table.rows.sort_by(|a, b| (a.deed, &a.key).cmp(&(b.deed, &b.key)));
+            table
+                .rows
+                .sort_by(|a, b| (a.deed, &a.key).cmp(&(b.deed, &b.key)));
             hash_table(&mut hasher, table);
             table.rows.truncate(SHOWN_ROWS);
         }
@@ -102,9 +106,17 @@ impl Changes {
     /// Adds the changes of a later statement.
     pub fn append(&mut self, later: Self) {
         let joined = format!("{}{}", self.digest, later.digest);
-        self.digest = if self.digest.is_empty() { later.digest } else { hex(&Sha256::digest(joined)) };
+        self.digest = if self.digest.is_empty() {
+            later.digest
+        } else {
+            hex(&Sha256::digest(joined))
+        };
         for table in later.tables {
-            match self.tables.iter_mut().find(|known| known.table == table.table && known.indirect == table.indirect) {
+            match self
+                .tables
+                .iter_mut()
+                .find(|known| known.table == table.table && known.indirect == table.indirect)
+            {
                 Some(known) => {
                     known.inserted += table.inserted;
                     known.updated += table.updated;
@@ -125,7 +137,10 @@ fn hash_table(hasher: &mut Sha256, table: &TableChange) {
         hasher.update(text);
     };
     part(&table.table);
-    part(&format!("{} {} {}", table.inserted, table.updated, table.deleted));
+    part(&format!(
+        "{} {} {}",
+        table.inserted, table.updated, table.deleted
+    ));
     for row in &table.rows {
         part(&format!("{:?}", row.deed));
         if row.deed != Deed::Inserted || row.columns.iter().all(|column| !column.volatile) {
@@ -134,7 +149,11 @@ fn hash_table(hasher: &mut Sha256, table: &TableChange) {
         for column in &row.columns {
             part(&column.column);
             part(&format!("{:?}", column.before));
-            let after = if column.volatile { "volatile".to_owned() } else { format!("{:?}", column.after) };
+            let after = if column.volatile {
+                "volatile".to_owned()
+            } else {
+                format!("{:?}", column.after)
+            };
             part(&after);
         }
     }
@@ -143,10 +162,12 @@ fn hash_table(hasher: &mut Sha256, table: &TableChange) {
 /// Returns bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]

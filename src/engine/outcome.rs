@@ -86,13 +86,22 @@ pub mod exit {
     pub const MEANINGS: [(u8, &str); 11] = [
         (DONE, "done, or nothing to do"),
         (USAGE, "the command line is wrong"),
-        (INVALID, "the runbook or its parameters are wrong; nothing was run"),
-        (UNREACHABLE, "the target cannot be reached, or is not the expected one"),
+        (
+            INVALID,
+            "the runbook or its parameters are wrong; nothing was run",
+        ),
+        (
+            UNREACHABLE,
+            "the target cannot be reached, or is not the expected one",
+        ),
         (FAILED, "a step failed, and nothing remains of the run"),
         (ROLLED_BACK, "what the run had changed was put back"),
         (DECLINED, "a person said no, or nobody could be asked"),
         (STOPPED, "it stopped with changes left in place"),
-        (UNKNOWN, "COMMIT was sent and its outcome is unknown: look before you run it again"),
+        (
+            UNKNOWN,
+            "COMMIT was sent and its outcome is unknown: look before you run it again",
+        ),
         (DEFECT, "a defect of runbook itself"),
         (CANCELLED, "cancelled by Ctrl-C"),
     ];

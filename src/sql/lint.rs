@@ -87,11 +87,6 @@ mod tests {
                 "require-concurrent-index-creation",
             ),
             (
-                "create index concurrently i on t (a)",
-                true,
-                "ban-concurrent-index-creation-in-transaction",
-            ),
-            (
                 "alter table t alter column a type bigint",
                 true,
                 "changing-column-type",

@@ -270,3 +270,109 @@ fn maintain(statement: &SyntaxNode, verb: &str) -> Assessment {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::statement::Statement;
+
+    fn risk(text: &str) -> Assessment {
+        Statement::parse(text).expect(text).risk().clone()
+    }
+
+    #[test]
+    fn risks_of_the_language() {
+        let cases = [
+            (Risk::Low, "select 1 from t"),
+            (Risk::Low, "insert into t values (1)"),
+            (Risk::Low, "create table t (a int)"),
+            (Risk::Low, "create table t as select 1"),
+            (Risk::Low, "alter table t add column a int"),
+            (Risk::Low, "alter table t add a text default 'x', add b int"),
+            (Risk::Low, "create unique index concurrently i on t (a)"),
+            (Risk::Low, "comment on column t.a is 'x'"),
+            (Risk::Medium, "update t set a = 1 where id = $1"),
+            (Risk::Medium, "delete from t where id = 1 and true"),
+            (
+                Risk::Medium,
+                "insert into t values (1) on conflict do nothing",
+            ),
+            (
+                Risk::Medium,
+                "insert into t values (1) on conflict (a) do update set a = 2 where t.a = 1",
+            ),
+            (Risk::Medium, "create index i on t (a)"),
+            (Risk::Medium, "alter table t add column a int not null"),
+            (Risk::Medium, "alter table t add constraint c check (a > 0)"),
+            (Risk::Medium, "grant select on t to u"),
+            (Risk::Medium, "revoke select on t from u"),
+            (Risk::Medium, "select pg_terminate_backend(1)"),
+            (Risk::Medium, "insert into t values (setval('s', 1))"),
+            (Risk::Medium, "create extension x"),
+            (Risk::Medium, "vacuum t"),
+            (Risk::Medium, "alter type e add value 'x'"),
+            (Risk::High, "update t set a = 1"),
+            (Risk::High, "delete from only t"),
+            (Risk::High, "delete from t where true"),
+            (Risk::High, "delete from t where (1 = 1)"),
+            (Risk::High, "update t set a = 1 where $1"),
+            (Risk::High, "update t set a = 1 where $1 = 2 or id = 1"),
+            (Risk::High, "update t set a = 1 where id = t.id or ID = id"),
+            (Risk::High, "delete from t where a is null or (a = a)"),
+            (Risk::High, "delete from t where a is null or a is not null"),
+            (Risk::High, "delete from t where a /* x */ >= A"),
+            (Risk::High, "delete from t where a like '%'"),
+            (Risk::High, "delete from t where exists (select 1)"),
+            (
+                Risk::High,
+                "with x as (delete from t) update u set a = 1 where id = 2",
+            ),
+            (Risk::High, "drop index i"),
+            (Risk::High, "drop table t"),
+            (Risk::High, "truncate t"),
+            (Risk::High, "alter table t drop column a"),
+            (Risk::High, "alter table t add column b int, drop column a"),
+            (Risk::High, "alter table t alter a type bigint"),
+            (Risk::High, "alter table t set unlogged"),
+            (
+                Risk::High,
+                "alter table t add column a timestamptz default now()",
+            ),
+            (Risk::High, "alter table t add column a bigserial"),
+            (Risk::High, "alter system reset all"),
+            (Risk::High, "reassign owned by a to b"),
+            (Risk::High, "drop owned by a"),
+            (
+                Risk::High,
+                "merge into t using u on t.id = u.id when matched then delete",
+            ),
+            (
+                Risk::High,
+                "with x as (update t set a = 1 where b = 2 returning *) select * from x",
+            ),
+            (Risk::High, "select partman.run_maintenance()"),
+            (Risk::High, "select pg_promote()"),
+            (Risk::High, "vacuum full t"),
+            (Risk::High, "cluster t"),
+            (Risk::High, "commit"),
+        ];
+        for (expected, text) in cases {
+            let found = risk(text);
+            assert_eq!(found.risk, expected, "{text}: {}", found.reason);
+        }
+    }
+
+    #[test]
+    fn an_undo_lowers_only_what_lacked_one() {
+        let merge = risk("merge into t using u on t.id = u.id when matched then delete");
+        assert_eq!(merge.with_undo, Risk::Medium);
+        assert_eq!(risk("delete from t").with_undo, Risk::High);
+    }
+
+    #[test]
+    fn risks_are_ordered_and_named() {
+        assert!(Risk::Low < Risk::Medium && Risk::Medium < Risk::High);
+        assert_eq!(format!("{:>7}", Risk::Medium), " medium");
+        assert_eq!(serde_json::to_string(&Risk::High).unwrap(), "\"high\"");
+    }
+}

@@ -267,3 +267,6 @@ fn placeholders(node: &SyntaxNode) -> Result<Vec<(u32, Range<usize>)>, SqlError>
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

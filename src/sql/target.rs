@@ -81,7 +81,7 @@ fn insert(insert: &ast::Insert, source: &str) -> Option<Target> {
         alias: alias.map(|name| decoded(name.syntax())),
         with_sql: clause(insert.with_clause(), source),
         returning: place(insert.returning_clause()),
-        set_columns: columns.map(column_names).unwrap_or_default(),
+        set_columns: columns.as_ref().map(column_names).unwrap_or_default(),
         on_conflict: insert.on_conflict_clause().is_some(),
         ..named(Dml::Insert, &insert.relation_name_ref()?, source)?
     })
@@ -151,22 +151,26 @@ fn assigned(update: &ast::Update) -> Vec<String> {
         .flat_map(|column| match column {
             ast::SetColumn::SetSingleColumn(one) => one
                 .column_target()
+                .as_ref()
                 .and_then(column_name)
                 .into_iter()
                 .collect(),
             ast::SetColumn::SetMultipleColumns(many) => many
                 .column_target_list()
+                .as_ref()
                 .map(column_names)
                 .unwrap_or_default(),
         })
         .collect()
 }
 
-fn column_names(list: ast::ColumnTargetList) -> Vec<String> {
-    list.column_targets().filter_map(column_name).collect()
+fn column_names(list: &ast::ColumnTargetList) -> Vec<String> {
+    list.column_targets()
+        .filter_map(|column| column_name(&column))
+        .collect()
 }
 
-fn column_name(column: ast::ColumnTarget) -> Option<String> {
+fn column_name(column: &ast::ColumnTarget) -> Option<String> {
     Some(decoded(column.name()?.syntax()))
 }
 

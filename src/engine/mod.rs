@@ -1,0 +1,13 @@
+//! Runs a proved runbook: decides ([`decide`]) from what happened ([`state`], a fold over [`event`]s), and
+//! drives the world through one port ([`port`]). Its only output is its events.
+
+pub mod cancel;
+pub mod change;
+pub mod decide;
+pub mod event;
+pub mod failure;
+pub mod outcome;
+pub mod plan;
+pub mod port;
+pub mod scope;
+pub mod state;

@@ -1,0 +1,74 @@
+//! What a run is going to do, decided before it starts: a proved runbook, checked arguments, how to
+//! answer, and what this version cannot do.
+
+use std::collections::BTreeMap;
+
+use crate::runbook::argument::Argument;
+use crate::runbook::check::Proved;
+use crate::runbook::model::{Runbook, Step};
+use crate::step::Kind;
+use crate::step::fix::TransactionMode;
+
+/// A run that may start.
+#[derive(Debug)]
+pub struct Plan {
+    /// The runbook.
+    pub proved: Proved,
+    /// The values of its parameters.
+    pub arguments: BTreeMap<String, Argument>,
+    /// Whether everything is rolled back at the end.
+    pub dry_run: bool,
+    /// The run's id.
+    pub run: String,
+    /// SHA-256 of the runbook's text.
+    pub hash: String,
+    /// Who runs it.
+    pub actor: String,
+}
+
+impl Plan {
+    /// Returns the runbook.
+    pub fn runbook(&self) -> &Runbook {
+        &self.proved.runbook
+    }
+
+    /// Returns what a run of this version could reach but not do, each with its reason. A run that has
+    /// any is refused before it starts.
+    pub fn unsupported(runbook: &Runbook) -> Vec<String> {
+        runbook.steps.iter().filter_map(unsupported).collect()
+    }
+
+    /// Returns what a dry run cannot rehearse.
+    pub fn not_rehearsed(&self) -> Vec<String> {
+        let reason = |step: &Step| match &step.kind {
+            Kind::Fix(fix) if fix.command.is_some() => Some("runs a program"),
+            Kind::Query(query) if query.command.is_some() => Some("runs a program"),
+            Kind::Check(check) if check.command.is_some() => Some("runs a program"),
+            Kind::Fix(fix) if fix.transaction == TransactionMode::None => {
+                Some("cannot run in a transaction")
+            }
+            _ => None,
+        };
+        self.runbook()
+            .steps
+            .iter()
+            .filter_map(|step| reason(step).map(|reason| format!("{} {reason}", step.title)))
+            .collect()
+    }
+}
+
+fn unsupported(step: &Step) -> Option<String> {
+    let why = match &step.kind {
+        Kind::Backup(_) => "backups are not part of this version",
+        Kind::Rollback(_) => "putting rows back is not part of this version",
+        Kind::Check(check) if check.database.is_some() => {
+            "`database` checks are not part of this version"
+        }
+        Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
+            "approvals by several people are not part of this version"
+        }
+        Kind::Fix(fix) if fix.batch.is_some() => "`batch` is not part of this version",
+        _ => return None,
+    };
+    Some(format!("the {} `{}`: {why}", step.kind.word(), step.title))
+}

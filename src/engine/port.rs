@@ -1,0 +1,188 @@
+//! What the engine needs of the world: a database, a person, programs. Implemented above; the engine
+//! decides and never reaches out by itself.
+
+use std::time::Duration;
+
+use super::cancel::Cancel;
+use super::change::Changes;
+use super::event::{Blocker, Event, TargetFacts};
+use super::failure::Failure;
+use crate::runbook::data::{Cell, Rows};
+use crate::sql::statement::Statement;
+
+/// A statement with its values.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The statement.
+    pub statement: Statement,
+    /// The values of `$1`, `$2` and so on.
+    pub binds: Vec<Cell>,
+}
+
+/// How long a statement may take, and what may stop it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The longest time, where the step has one.
+    pub timeout: Option<Duration>,
+    /// Ctrl-C.
+    pub cancel: Cancel,
+}
+
+/// What a changing statement came to.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// How many rows it says it changed.
+    pub count: u64,
+    /// What RETURNING returned.
+    pub rows: Rows,
+    /// The row changes, those of triggers and cascades too.
+    pub changes: Changes,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// It becomes lasting, or part of the transaction around it.
+    Commit,
+    /// Nothing of it remains.
+    Rollback,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The confirm's name.
+    pub name: String,
+    /// The question.
+    pub text: String,
+    /// The text that must be typed for a yes.
+    pub typed: Option<String>,
+    /// How long there is to answer.
+    pub timeout: Option<Duration>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes, by whom and how.
+    Yes(String),
+    /// No, by whom and how.
+    No(String),
+    /// Nobody said yes: why.
+    Nobody(String),
+    /// Ctrl-C at the question.
+    Cancelled,
+}
+
+/// A program's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code.
+    pub code: i32,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it wrote beside.
+    pub stderr: String,
+}
+
+/// A program to run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// Whether it gets the connection's password.
+    pub pass_connection: bool,
+}
+
+/// What the engine needs of the world.
+pub trait World {
+    /// Returns what is known of the database.
+    fn target(&self) -> TargetFacts;
+
+    /// Begins a transaction, or one inside of the open one.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn open(&mut self, limits: &Limits) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Ends the innermost transaction. `Ok` after a commit means that the server confirmed it.
+    ///
+    /// # Errors
+    /// The server's word, also for a deferred constraint; [`super::failure::FailureKind::InDoubt`] when
+    /// nobody can say what became of a commit.
+    fn close(&mut self, how: Close, limits: &Limits) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Reads rows, in a READ ONLY transaction of its own, or inside of the open one where nothing that it
+    /// does can last. Keeps at most `keep` rows and counts all.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn read(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Rows, Failure>>;
+
+    /// Changes rows, in the open transaction.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn change(
+        &mut self,
+        bound: &Bound,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Changed, Failure>>;
+
+    /// Runs a statement that PostgreSQL allows only outside of transactions.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn act(&mut self, bound: &Bound, limits: &Limits) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Takes the lock of a run, until its connection ends.
+    ///
+    /// # Errors
+    /// Who has it.
+    fn lock(&mut self, key: &str) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Sets the settings that every later transaction begins with.
+    fn settings(&mut self, settings: Vec<(String, String)>);
+
+    /// Opens the connection again after it was lost.
+    ///
+    /// # Errors
+    /// The server is not there, or is another one.
+    fn reconnect(&mut self) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Ends the outermost transaction by a rollback and asks the server whether it is aborted.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn abort(&mut self) -> impl Future<Output = Result<bool, Failure>>;
+
+    /// Returns who held a lock that the last statement waited for.
+    fn blockers(&mut self) -> Vec<Blocker>;
+
+    /// Returns what the server said beside results since the last time.
+    fn notices(&mut self) -> Vec<String>;
+
+    /// Asks a person.
+    fn ask(&mut self, question: &Question, cancel: &Cancel) -> impl Future<Output = Answer>;
+
+    /// Runs a program.
+    ///
+    /// # Errors
+    /// It cannot be run, or took too long.
+    fn program(
+        &mut self,
+        program: &Program,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Output, Failure>>;
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn tell(&mut self, event: &Event) -> std::io::Result<()>;
+}

@@ -1,0 +1,287 @@
+//! What the templates of a step see: its parameters, the results of earlier steps, the run, the target.
+
+use minijinja::Value;
+
+use super::event::{StepResult, TargetFacts};
+use super::plan::Plan;
+use super::state::State;
+use crate::runbook::argument::Argument;
+use crate::runbook::context::Context;
+use crate::runbook::data::{Cell, Rows};
+use crate::runbook::model::{ScopeId, Step};
+use crate::step::Kind;
+
+/// What is the same for all steps of a run.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The database.
+    pub target: TargetFacts,
+    /// When the run began, as RFC 3339 says it.
+    pub started_at: String,
+}
+
+/// The item that a loop is at.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// The name under which the step reads it.
+    pub name: String,
+    /// The item.
+    pub value: Value,
+    /// Its exact texts, where it is a row.
+    pub cells: Vec<(String, Cell)>,
+}
+
+/// Builds the context of a step.
+///
+/// # Errors
+/// A parameter of a used runbook cannot be made from its `with`.
+pub fn context(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    step: &Step,
+    items: &[Current],
+) -> Result<Context, String> {
+    let mut context = of_scope(plan, state, surroundings, step.scope)?;
+    for item in items {
+        context.insert(&item.name, item.value.clone());
+        for (attribute, cell) in &item.cells {
+            context.insert_cell(&item.name, attribute, cell.clone());
+        }
+    }
+    Ok(context)
+}
+
+/// Builds the context of a scope: what all of its steps see.
+///
+/// # Errors
+/// As [`context`].
+pub fn of_scope(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    scope: ScopeId,
+) -> Result<Context, String> {
+    let mut context = Context::default();
+    let target = &surroundings.target;
+    let run = [
+        ("id", plan.run.as_str()),
+        ("started_at", surroundings.started_at.as_str()),
+        ("actor", plan.actor.as_str()),
+    ];
+    let facts = [
+        ("name", target.name.as_str()),
+        ("database", target.database.as_str()),
+        ("server_version", target.server_version.as_str()),
+    ];
+    context.insert(
+        "run",
+        run.into_iter()
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect(),
+    );
+    context.insert(
+        "target",
+        facts
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect(),
+    );
+    for (name, argument) in arguments(plan, state, surroundings, scope)? {
+        context.insert(&name, argument.value.clone());
+        context.insert_cell(&name, "", argument.cell);
+    }
+    for step in plan
+        .runbook()
+        .steps
+        .iter()
+        .filter(|step| step.scope == scope)
+    {
+        add_result(&mut context, state, step);
+    }
+    Ok(context)
+}
+
+fn arguments(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    scope: ScopeId,
+) -> Result<Vec<(String, Argument)>, String> {
+    let spec = &plan.runbook().scopes[scope.0];
+    let Some((outer, with)) = &spec.from else {
+        return Ok(plan
+            .arguments
+            .iter()
+            .map(|(name, argument)| (name.clone(), argument.clone()))
+            .collect());
+    };
+    let outer = of_scope(plan, state, surroundings, *outer)?;
+    let mut arguments = Vec::new();
+    for (name, param) in &spec.params {
+        let given = with.iter().find(|(key, _)| key == name);
+        let argument = match (given, &param.default) {
+            (Some((_, template)), _) => Argument::parse(param, &outer.render(template.text())?),
+            (None, Some(default)) => Argument::new(param, &default.0),
+            (None, None) => continue,
+        };
+        let argument =
+            argument.map_err(|why| format!("the parameter `{}.{name}`: {why}", spec.prefix))?;
+        arguments.push((name.clone(), argument));
+    }
+    Ok(arguments)
+}
+
+fn add_result(context: &mut Context, state: &State, step: &Step) {
+    if step.common.for_each.is_some() {
+        if let Some(results) = state.loops.get(&step.id) {
+            let items: Vec<Value> = results.iter().map(|result| value(step, result)).collect();
+            let count: u64 = results.iter().map(count).sum();
+            let entries = [
+                ("results", Value::from(items)),
+                ("count", Value::from(count)),
+            ];
+            context.insert(&step.name, entries.into_iter().collect());
+        }
+        return;
+    }
+    if let Some(changes) = state.atomics.get(&step.id) {
+        context.insert(
+            &step.name,
+            [("count", Value::from(changes.count()))]
+                .into_iter()
+                .collect(),
+        );
+    }
+    let Some(result) = state.results.get(&step.id) else {
+        return;
+    };
+    context.insert(&step.name, value(step, result));
+    if let (Some(rows), true) = (rows(result), has_columns(step)) {
+        if let Some(row) = rows.rows.first() {
+            for (column, text) in rows.columns.iter().zip(row) {
+                let cell = Cell {
+                    text: text.clone(),
+                    oid: bind_oid(column.oid),
+                };
+                context.insert_cell(&step.name, &column.name, cell);
+            }
+        }
+    }
+}
+
+/// Returns how many rows a result is about.
+pub fn count(result: &StepResult) -> u64 {
+    match result {
+        StepResult::Query { rows, .. } => rows.count,
+        StepResult::Fix { count, .. } => *count,
+        _ => 0,
+    }
+}
+
+fn rows(result: &StepResult) -> Option<&Rows> {
+    match result {
+        StepResult::Query { rows, .. } => Some(rows),
+        _ => None,
+    }
+}
+
+fn has_columns(step: &Step) -> bool {
+    match &step.kind {
+        Kind::Query(query) => query
+            .rows
+            .as_ref()
+            .is_some_and(crate::step::shape::RowsGuard::is_one),
+        _ => false,
+    }
+}
+
+/// A value of a type whose OID is the server's own is bound as that type; of others, as of texts, the type
+/// is left to be inferred as for a quoted literal.
+pub fn bind_oid(oid: u32) -> u32 {
+    use crate::runbook::data::oid as types;
+    match oid {
+        types::BOOL
+        | types::INT2
+        | types::INT4
+        | types::INT8
+        | types::FLOAT4
+        | types::FLOAT8
+        | types::NUMERIC
+        | types::UUID
+        | types::DATE
+        | types::TIMESTAMP
+        | types::TIMESTAMPTZ
+        | types::INTERVAL => oid,
+        _ => types::UNKNOWN,
+    }
+}
+
+fn value(step: &Step, result: &StepResult) -> Value {
+    let mut entries: Vec<(String, Value)> = Vec::new();
+    let mut add = |key: &str, value: Value| entries.push((key.to_owned(), value));
+    match result {
+        StepResult::Query { rows, .. } => {
+            add("rows", rows.records());
+            add("count", Value::from(rows.count));
+            if let (true, Some(row)) = (has_columns(step), rows.rows.first()) {
+                for (column, text) in rows.columns.iter().zip(row) {
+                    add(
+                        &column.name,
+                        crate::runbook::data::value(text.as_deref(), column.oid),
+                    );
+                }
+            }
+        }
+        StepResult::Check { passed, items, .. } => {
+            add("passed", Value::from(*passed));
+            let items = items.iter().map(|item| {
+                [
+                    ("name", Value::from(item.name.as_str())),
+                    ("passed", Value::from(item.passed)),
+                ]
+                .into_iter()
+                .collect::<Value>()
+            });
+            add("items", items.collect());
+        }
+        StepResult::Confirm { yes, by, .. } => {
+            add("answer", Value::from(if *yes { "yes" } else { "no" }));
+            add("by", Value::from(by.as_str()));
+        }
+        StepResult::Fix {
+            count,
+            rows,
+            changes,
+            ..
+        } => {
+            add("count", Value::from(*count));
+            add("rows", rows.records());
+            add("changes", Value::from(changes.count()));
+        }
+        StepResult::Command {
+            code,
+            stdout,
+            stderr,
+            ..
+        } => {
+            add("code", Value::from(*code));
+            add("stdout", Value::from(stdout.as_str()));
+            add("stderr", Value::from(stderr.as_str()));
+        }
+        StepResult::WouldRun => {}
+    }
+    entries.into_iter().collect()
+}
+
+/// Returns the bare names that the one row of a check's own statement gives to its expressions.
+pub fn add_own_row(context: &mut Context, rows: &Rows) {
+    if let Some(row) = rows.rows.first() {
+        for (column, text) in rows.columns.iter().zip(row) {
+            context.insert(
+                &column.name,
+                crate::runbook::data::value(text.as_deref(), column.oid),
+            );
+        }
+    }
+}

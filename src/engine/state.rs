@@ -1,0 +1,137 @@
+//! Where a run is: a fold over its events, so that what is recorded is enough to know it.
+
+use std::collections::BTreeMap;
+
+use super::change::Changes;
+use super::event::{Approved, Decision, EventKind, StepResult};
+use super::failure::Failure;
+use super::outcome::Outcome;
+use crate::runbook::model::StepId;
+
+/// Where a run is, and what it knows.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// What happened last.
+    pub position: Position,
+    /// The steps that ran, in order, and how each ended.
+    pub trail: Vec<(StepId, Way)>,
+    /// The results of steps, the latest of each.
+    pub results: BTreeMap<StepId, StepResult>,
+    /// The results of loops, item by item.
+    pub loops: BTreeMap<StepId, Vec<StepResult>>,
+    /// The committed changes of atomics.
+    pub atomics: BTreeMap<StepId, Changes>,
+    /// What confirms approved.
+    pub approved: Vec<Approved>,
+    /// The fixes and atomics whose changes are committed.
+    pub committed: Vec<StepId>,
+    /// The last failure.
+    pub failure: Option<Failure>,
+    /// Milliseconds that people took to answer.
+    pub waited_ms: f64,
+}
+
+/// What happened last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Position {
+    /// Nothing yet.
+    #[default]
+    Start,
+    /// A step is under way.
+    In(StepId),
+    /// A step decided.
+    After(StepId, Decision),
+    /// A step was left out.
+    Skipped(StepId),
+    /// A step failed.
+    Failed(StepId),
+    /// The transaction of an atomic is open.
+    Opened(StepId),
+    /// It committed.
+    Committed(StepId),
+    /// The run is over.
+    Ended(Outcome),
+}
+
+/// How a step on the trail ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It decided.
+    Decided(Decision),
+    /// It was left out.
+    Skipped,
+    /// It failed.
+    Failed,
+}
+
+impl State {
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &EventKind) {
+        match event {
+            EventKind::StepStarted { step, .. } => self.position = Position::In(step.id),
+            EventKind::StepSkipped { step } => {
+                self.trail.push((step.id, Way::Skipped));
+                self.position = Position::Skipped(step.id);
+            }
+            EventKind::StepFinished {
+                step,
+                result,
+                decision,
+                ..
+            } => {
+                self.finish(step.id, step.atomic.is_some(), result);
+                self.trail.push((step.id, Way::Decided(decision.clone())));
+                self.position = Position::After(step.id, decision.clone());
+            }
+            EventKind::StepFailed { step, failure, .. } => {
+                self.failure = Some(failure.clone());
+                self.trail.push((step.id, Way::Failed));
+                self.position = Position::Failed(step.id);
+            }
+            EventKind::LoopFinished { step, .. } => {
+                self.position = Position::After(step.id, Decision::Next);
+            }
+            EventKind::AtomicStarted { step, .. } => self.position = Position::Opened(step.id),
+            EventKind::AtomicCommitted { step, changes, .. } => {
+                self.commit(step.id);
+                self.atomics.insert(step.id, changes.clone());
+                self.position = Position::Committed(step.id);
+            }
+            EventKind::RunFinished(finished) => self.position = Position::Ended(finished.outcome),
+            EventKind::RunStarted(_)
+            | EventKind::LockWaited { .. }
+            | EventKind::Noticed { .. }
+            | EventKind::StepRetried { .. }
+            | EventKind::Rehearsed { .. }
+            | EventKind::Asked { .. }
+            | EventKind::AtomicRolledBack { .. } => {}
+        }
+    }
+
+    fn finish(&mut self, id: StepId, in_atomic: bool, result: &StepResult) {
+        match result {
+            StepResult::Fix {
+                committed: true, ..
+            } if !in_atomic => self.commit(id),
+            StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
+            _ => {}
+        }
+        self.loops.entry(id).or_default().push(result.clone());
+        self.results.insert(id, result.clone());
+    }
+
+    fn commit(&mut self, id: StepId) {
+        if !self.committed.contains(&id) {
+            self.committed.push(id);
+        }
+    }
+
+    /// Returns the digest that a person approved for a fix or atomic.
+    pub fn approval(&self, id: StepId) -> Option<&str> {
+        self.approved
+            .iter()
+            .rev()
+            .find(|approved| approved.step == id)
+            .map(|approved| approved.digest.as_str())
+    }
+}
