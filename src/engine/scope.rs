@@ -158,16 +158,28 @@ fn add_result(context: &mut Context, state: &State, step: &Step) {
     };
     context.insert(&step.name, value(step, result));
     if let (Some(rows), true) = (rows(result), has_columns(step)) {
-        if let Some(row) = rows.rows.first() {
-            for (column, text) in rows.columns.iter().zip(row) {
-                let cell = Cell {
-                    text: text.clone(),
-                    oid: bind_oid(column.oid),
-                };
-                context.insert_cell(&step.name, &column.name, cell);
-            }
+        for (attribute, cell) in rows
+            .rows
+            .first()
+            .into_iter()
+            .flat_map(|row| row_cells(rows, row))
+        {
+            context.insert_cell(&step.name, attribute, cell);
         }
     }
+}
+
+/// Returns the exact texts of a row by column.
+pub fn row_cells(rows: &Rows, row: &[Option<String>]) -> Vec<(String, Cell)> {
+    let cell = |oid, text: &Option<String>| Cell {
+        text: text.clone(),
+        oid: bind_oid(oid),
+    };
+    rows.columns
+        .iter()
+        .zip(row)
+        .map(|(column, text)| (column.name.clone(), cell(column.oid, text)))
+        .collect()
 }
 
 /// Returns how many rows a result is about.
