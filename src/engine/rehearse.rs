@@ -273,7 +273,7 @@ fn label(value: &minijinja::Value) -> String {
             .and_then(|key| value.get_item(&key).ok())
             .map(|first| first.to_string())
             .unwrap_or_default(),
-        _ => value.to_string(),
+        _ => crate::runbook::context::plain(value),
     };
     text.chars().take(40).collect()
 }

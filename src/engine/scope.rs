@@ -76,16 +76,11 @@ pub fn of_scope(
     ];
     context.insert(
         "run",
-        run.into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
-            .collect(),
+        Value::from_pairs(run.map(|(key, value)| (key, Value::from(value)))),
     );
     context.insert(
         "target",
-        facts
-            .into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
-            .collect(),
+        Value::from_pairs(facts.map(|(key, value)| (key, Value::from(value)))),
     );
     for (name, argument) in arguments(plan, state, surroundings, scope)? {
         context.insert(&name, argument.value.clone());
@@ -141,16 +136,14 @@ fn add_result(context: &mut Context, state: &State, step: &Step) {
                 ("results", Value::from(items)),
                 ("count", Value::from(count)),
             ];
-            context.insert(&step.name, entries.into_iter().collect());
+            context.insert(&step.name, Value::from_pairs(entries));
         }
         return;
     }
     if let Some(changes) = state.atomics.get(&step.id) {
         context.insert(
             &step.name,
-            [("count", Value::from(changes.count()))]
-                .into_iter()
-                .collect(),
+            Value::from_pairs([("count", Value::from(changes.count()))]),
         );
     }
     let Some(result) = state.results.get(&step.id) else {
@@ -248,12 +241,10 @@ fn value(step: &Step, result: &StepResult) -> Value {
         StepResult::Check { passed, items, .. } => {
             add("passed", Value::from(*passed));
             let items = items.iter().map(|item| {
-                [
+                Value::from_pairs([
                     ("name", Value::from(item.name.as_str())),
                     ("passed", Value::from(item.passed)),
-                ]
-                .into_iter()
-                .collect::<Value>()
+                ])
             });
             add("items", items.collect());
         }
@@ -283,7 +274,7 @@ fn value(step: &Step, result: &StepResult) -> Value {
         }
         StepResult::WouldRun => {}
     }
-    entries.into_iter().collect()
+    Value::from_pairs(entries)
 }
 
 /// Returns the bare names that the one row of a check's own statement gives to its expressions.

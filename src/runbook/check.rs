@@ -39,7 +39,11 @@ pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagno
     let runbook = resolved.runbook;
     rule::check(&runbook, declared, &mut diagnostics);
     let graph = Graph::new(&runbook);
-    if let Some(prover) = proof::prove(&runbook, &graph, &mut diagnostics) {
+    let prover = resolved
+        .sound
+        .then(|| proof::prove(&runbook, &graph, &mut diagnostics))
+        .flatten();
+    if let Some(prover) = prover {
         reading::prove(&prover, &resolved.reads, &mut diagnostics);
     }
     let diagnostics = sorted(diagnostics);

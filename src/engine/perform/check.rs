@@ -5,7 +5,7 @@ use super::super::failure::{Failure, FailureKind};
 use super::super::port::World;
 use super::super::scope::add_own_row;
 use super::{Performed, Stage, command, template};
-use crate::runbook::context::Context;
+use crate::runbook::context::{Context, plain};
 use crate::runbook::model::Step;
 use crate::step::check::Check;
 
@@ -68,7 +68,7 @@ fn decide(
         return choose(
             step,
             check,
-            own.evaluate(switch.text()).map_err(template)?.to_string(),
+            plain(&own.evaluate(switch.text()).map_err(template)?),
         );
     }
     let mut items = Vec::new();

@@ -1,0 +1,4 @@
+//! tmp
+pub mod answers;
+pub mod program;
+pub mod world;
