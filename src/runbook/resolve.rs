@@ -536,7 +536,7 @@ impl Resolver<'_> {
 }
 
 /// Returns the statements of a step, and those that undo it.
-pub(super) fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
+pub fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
     let many = |sql: &Option<crate::step::shape::OneOrMany<Sql>>| {
         sql.iter().flat_map(|sql| sql.0.clone()).collect()
     };
