@@ -1,4 +1,0 @@
-//! tmp
-pub mod answers;
-pub mod program;
-pub mod world;
