@@ -1,6 +1,7 @@
 //! A declarative runbook engine for PostgreSQL.
 
 pub mod base;
+pub mod cli;
 pub mod engine;
 pub mod pg;
 pub mod runbook;

@@ -9,5 +9,6 @@ pub mod failure;
 pub mod outcome;
 pub mod plan;
 pub mod port;
+pub mod schema;
 pub mod scope;
 pub mod state;
