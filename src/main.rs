@@ -1,3 +1,10 @@
 //! The program: collects what the process was given, and hands it to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use runbook::cli;
+use runbook::cli::invocation::Invocation;
+
+fn main() -> ExitCode {
+    cli::main(&Invocation::from_process())
+}

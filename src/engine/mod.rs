@@ -12,5 +12,6 @@ mod perform;
 pub mod plan;
 pub mod port;
 mod rehearse;
+pub mod schema;
 pub mod scope;
 pub mod state;

@@ -1,0 +1,399 @@
+//! The command line: one enum of all commands, and the flags of the runbook that is named.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use super::error::CliError;
+use super::look::When;
+
+mod parameters;
+mod scan;
+mod shell;
+
+pub use parameters::{facts, flag, flag_of};
+pub(super) use scan::{Scan, scan};
+pub use shell::complete;
+pub(super) use shell::script;
+
+/// Runs runbooks on PostgreSQL: what they will do is shown, asked about, recorded, and can be undone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "runbook",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "`runbook help exit-codes` says what exit codes mean. To try it without a database of your own: runbook demo"
+)]
+pub struct Cli {
+    /// The flags that every command has.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The flags that every command has.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// A folder of runbooks, searched before all others (repeatable)
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", value_hint = clap::ValueHint::DirPath)]
+    pub runbooks: Vec<PathBuf>,
+    /// The database: a connection URL or `keyword=value` string
+    #[arg(
+        long,
+        global = true,
+        value_name = "TARGET",
+        help_heading = "Global options"
+    )]
+    pub target: Option<String>,
+    /// The database: a connection URL; without it `$DATABASE_URL`, then libpq's variables
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "target",
+        help_heading = "Global options"
+    )]
+    pub database_url: Option<String>,
+    /// Whether output has colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = "Global options"
+    )]
+    pub color: When,
+}
+
+impl Global {
+    /// Returns the URL or `keyword=value` string of the database, where one is given.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] for the name of a target: this version knows none.
+    pub fn url(&self) -> Result<Option<&str>, CliError> {
+        match &self.target {
+            Some(target) if target.contains("://") || target.contains('=') => {
+                Ok(Some(target.as_str()))
+            }
+            Some(target) => Err(CliError::usage(format!(
+                "there is no target `{target}`: this version has no runbook.yaml that names targets"
+            ))
+            .help("give a connection URL, or use $DATABASE_URL or libpq's variables")),
+            None => Ok(self.database_url.as_deref()),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a runbook
+    Run(RunArgs),
+    /// Shows what a run would do, without a connection
+    Plan(PlanArgs),
+    /// Checks runbooks: everything that can be proved without a database
+    Check(CheckArgs),
+    /// Lists the runbooks: what to use for what
+    List(ListArgs),
+    /// Shows a runbook: parameters, steps, risk, what it touches
+    Show(ShowArgs),
+    /// Writes a new runbook to begin with
+    New(NewArgs),
+    /// Answers one question in SQL; nothing can be changed by it
+    Query(QueryArgs),
+    /// Runs a guided demonstration on a private PostgreSQL with sample data
+    Demo(DemoArgs),
+    /// Prints the JSON schema of runbooks or of events
+    Schema(SchemaArgs),
+    /// Prints a script for completions, of runbooks and their parameters too
+    Completions(CompletionsArgs),
+    /// Prints the manual page
+    Man(ManArgs),
+    /// Shows help: of a command, or `exit-codes`
+    Help(HelpArgs),
+}
+
+/// What a run prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Human,
+    /// One event a line; `runbook schema event` describes them.
+    Json,
+    /// Nothing but errors.
+    Quiet,
+}
+
+/// What `run` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArgs {
+    /// The runbook: its name, or the path of a .yaml file
+    pub name: Option<String>,
+    /// Runs everything in one transaction, shows what would change, and takes it back
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Says yes to every confirm
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The answer to one confirm: yes, no, or the text to type (repeatable)
+    #[arg(long = "answer", value_name = "NAME=yes|no|TEXT", value_parser = pair)]
+    pub answers: Vec<(String, String)>,
+    /// A YAML or JSON file of parameters
+    #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub params_file: Option<PathBuf>,
+    /// A parameter by its name (repeatable)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub param: Vec<(String, String)>,
+    /// What is printed: human, json (one event a line) or quiet
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "human",
+        hide_possible_values = true
+    )]
+    pub output: Output,
+    /// Prints errors only; the same as --output quiet
+    #[arg(short, long, conflicts_with = "output")]
+    pub quiet: bool,
+    /// The parameters that were given, by their names: flags and `--param` together.
+    #[arg(skip)]
+    pub params: BTreeMap<String, Vec<String>>,
+}
+
+/// What `plan` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PlanArgs {
+    /// The runbook: its name, or the path of a .yaml file
+    pub name: Option<String>,
+    /// A YAML or JSON file of parameters
+    #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub params_file: Option<PathBuf>,
+    /// A parameter by its name (repeatable)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub param: Vec<(String, String)>,
+    /// The parameters that were given, by their names: flags and `--param` together.
+    #[arg(skip)]
+    pub params: BTreeMap<String, Vec<String>>,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// With the lines and carets.
+    #[default]
+    Human,
+    /// A JSON list.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Commands for GitHub's workflows.
+    Github,
+}
+
+/// What `check` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CheckArgs {
+    /// Names, .yaml files or folders; without any, all runbooks outside of the program
+    #[arg(value_name = "PATH|NAME")]
+    pub what: Vec<String>,
+    /// How findings are printed: human, json, sarif or github
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub format: Format,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Prints the summary only when something is wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What `list` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ListArgs {
+    /// Words to search names, titles, abouts and tags for
+    pub words: Vec<String>,
+    /// Only those with this tag (repeatable)
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// How they are printed: human or json
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub output: ListOutput,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    /// As a table.
+    #[default]
+    Human,
+    /// As a JSON list.
+    Json,
+}
+
+/// What `show` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShowArgs {
+    /// The runbook: its name, or the path of a .yaml file
+    pub name: String,
+    /// Draws its steps and ways instead: text, mermaid, dot or svg
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "FORMAT")]
+    pub graph: Option<GraphFormat>,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// As an indented text.
+    Text,
+    /// As a Mermaid flowchart, for Markdown.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// As an SVG image.
+    Svg,
+}
+
+/// What `new` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct NewArgs {
+    /// The runbook's name, in kebab-case
+    pub name: String,
+    /// What it begins as: query (only reads) or fix
+    #[arg(long, value_enum, default_value = "fix", hide_possible_values = true)]
+    pub template: Template,
+}
+
+/// What a new runbook begins as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// It only reads.
+    Query,
+    /// It finds something, asks, changes it and checks.
+    #[default]
+    Fix,
+}
+
+/// What `query` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct QueryArgs {
+    /// The statement; `-` reads it from standard input
+    pub sql: String,
+    /// How rows are printed: human or json
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub output: ListOutput,
+}
+
+/// What `demo` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DemoArgs {
+    /// The runbook to run; without it the demonstration chooses
+    pub name: Option<String>,
+    /// Says yes to every confirm
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// What `schema` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what: runbook or event
+    #[arg(value_enum, default_value = "runbook", hide_possible_values = true)]
+    pub of: SchemaOf,
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The files of runbooks.
+    #[default]
+    Runbook,
+    /// The lines of `--output json`.
+    Event,
+}
+
+/// What `completions` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// bash, zsh, fish, powershell or elvish
+    pub shell: String,
+}
+
+/// What `man` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct ManArgs {
+    /// The command whose page it is; without it the program's
+    pub command: Option<String>,
+}
+
+/// What `help` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct HelpArgs {
+    /// A command, or exit-codes
+    pub topic: Option<String>,
+    /// The runbook of `help run NAME`
+    #[arg(hide = true)]
+    pub name: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Returns the command line; with a runbook, `run` and `plan` have its parameters as flags.
+pub fn command(runbook: Option<&crate::runbook::model::Runbook>) -> clap::Command {
+    let command = Cli::command().mut_subcommand("help", |help| help.disable_help_flag(true));
+    match runbook {
+        None => command,
+        Some(runbook) => ["run", "plan"].into_iter().fold(command, |command, name| {
+            command.mut_subcommand(name, |sub| parameters::add(sub, runbook))
+        }),
+    }
+}
+
+/// Parses the arguments with the flags of a runbook, where one is named.
+///
+/// # Errors
+/// [`CliError::Clap`] with what clap says.
+pub fn parse(
+    args: &[std::ffi::OsString],
+    runbook: Option<&crate::runbook::model::Runbook>,
+) -> Result<Cli, CliError> {
+    let matches = command(runbook).try_get_matches_from(args)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let (Some(runbook), Some((_, sub))) = (runbook, matches.subcommand()) else {
+        collect(&mut cli.command, BTreeMap::new());
+        return Ok(cli);
+    };
+    let flags = match &cli.command {
+        Command::Run(_) | Command::Plan(_) => parameters::read(sub, runbook),
+        _ => BTreeMap::new(),
+    };
+    collect(&mut cli.command, flags);
+    Ok(cli)
+}
+
+fn collect(command: &mut Command, flags: BTreeMap<String, Vec<String>>) {
+    let (named, params) = match command {
+        Command::Run(run) => (&run.param, &mut run.params),
+        Command::Plan(plan) => (&plan.param, &mut plan.params),
+        _ => return,
+    };
+    *params = flags;
+    for (name, value) in named {
+        params.entry(name.clone()).or_default().push(value.clone());
+    }
+}
+
+/// What kind of action an argument's values need; kept beside the flags that depend on it.
+const REPEATED: ArgAction = ArgAction::Append;

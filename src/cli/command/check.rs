@@ -1,0 +1,202 @@
+//! `runbook check`: everything that can be proved of runbooks without a database.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::source::Source;
+use crate::cli::args::{CheckArgs, Format};
+use crate::cli::catalogue::{Catalogue, Entry, Origin, Refused, is_path};
+use crate::cli::error::CliError;
+use crate::cli::findings::{self, Checked};
+use crate::cli::{Context, connection};
+use crate::engine::outcome::exit;
+use crate::runbook::check::{Proved, check};
+
+/// Checks what the arguments name, and prints what was found.
+///
+/// # Errors
+/// Those of finding the runbooks, and of a database that cannot be asked.
+pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
+    let (entries, refused, catalogue) = chosen(context, &args.what)?;
+    let mut results = check_all(&entries, &catalogue);
+    if context.global.url()?.is_some() {
+        live(context, &mut results)?;
+    }
+    let all: Vec<Checked> = results
+        .into_iter()
+        .map(|result| result.checked)
+        .chain(refused.iter().map(refusal))
+        .collect();
+    print(context, args, &all)?;
+    let errors = all.iter().any(|checked| checked.count(Severity::Error) > 0);
+    let warnings = all
+        .iter()
+        .any(|checked| checked.count(Severity::Warning) > 0);
+    if errors || (warnings && args.deny_warnings) {
+        return Ok(exit::INVALID);
+    }
+    Ok(exit::DONE)
+}
+
+/// A runbook that was checked, and its proof where it is valid.
+pub(super) struct Outcome {
+    /// What was found.
+    pub(super) checked: Checked,
+    /// The proof.
+    pub(super) proved: Option<Proved>,
+}
+
+/// Checks valid runbooks against the live catalog of the database that `--target` names.
+fn live(context: &Context<'_>, results: &mut [Outcome]) -> Result<(), CliError> {
+    connection::runtime()?.block_on(async {
+        let session = connection::connect(context, "runbook/check").await?;
+        for result in results {
+            if let Some(proved) = &result.proved {
+                let found = crate::pg::live::check(&session, proved).await;
+                result.checked.diagnostics.extend(found);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn chosen(
+    context: &Context<'_>,
+    what: &[String],
+) -> Result<(Vec<Entry>, Vec<Refused>, Catalogue), CliError> {
+    let mut catalogue = context.catalogue.clone();
+    if what.is_empty() {
+        let own = catalogue.all().iter();
+        let own = own.filter(|entry| entry.origin != Origin::Builtin);
+        return Ok((
+            own.cloned().collect(),
+            catalogue.refused().to_vec(),
+            catalogue,
+        ));
+    }
+    let (mut entries, mut refused) = (Vec::new(), Vec::new());
+    for text in what {
+        let path = context.invocation.folder.join(text);
+        if path.is_dir() && !is_known(&catalogue, text) {
+            let mut folder = Catalogue::of(&path, &context.invocation.folder);
+            entries.extend(folder.all().iter().cloned());
+            refused.append(&mut folder.take_refused());
+            // Its runbooks may use one another.
+            catalogue.add(Origin::Flag, &path);
+        } else if is_path(text) {
+            entries.push(catalogue.file(Path::new(text))?);
+        } else {
+            entries.push(catalogue.find(text)?);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    entries.retain(|entry| seen.insert(entry.shown.clone()));
+    Ok((entries, refused, catalogue))
+}
+
+/// A name counts before a folder of the same name, unless it is written as a path.
+fn is_known(catalogue: &Catalogue, text: &str) -> bool {
+    !text.contains('/') && catalogue.all().iter().any(|entry| entry.name == text)
+}
+
+/// Checks runbooks on all processors; the results are in the order of the entries.
+pub(super) fn check_all(entries: &[Entry], catalogue: &Catalogue) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(entries.len()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        while let Some((index, entry)) = take(entries, &next) {
+            let outcome = one(entry, catalogue);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((index, outcome));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(entries.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn take<'a>(entries: &'a [Entry], next: &AtomicUsize) -> Option<(usize, &'a Entry)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    entries.get(index).map(|entry| (index, entry))
+}
+
+fn one(entry: &Entry, catalogue: &Catalogue) -> Outcome {
+    let file = entry.shown.clone();
+    match entry.read() {
+        Err(error) => Outcome {
+            checked: unread(file, &error),
+            proved: None,
+        },
+        Ok(source) => proof(file, source, catalogue),
+    }
+}
+
+fn proof(file: String, source: Source, catalogue: &Catalogue) -> Outcome {
+    let (diagnostics, proved) = match check(&source, &|name| catalogue.library(name)) {
+        Ok(mut proved) => (std::mem::take(&mut proved.warnings), Some(proved)),
+        Err(diagnostics) => (diagnostics, None),
+    };
+    Outcome {
+        checked: Checked {
+            file,
+            source: Some(source),
+            diagnostics,
+        },
+        proved,
+    }
+}
+
+fn unread(file: String, error: &CliError) -> Checked {
+    let mut diagnostic = Diagnostic::error("file", error.to_string());
+    if let CliError::Invalid { help, .. } = error {
+        diagnostic.help.clone_from(help);
+    }
+    Checked {
+        file,
+        source: None,
+        diagnostics: vec![diagnostic],
+    }
+}
+
+fn refusal(refused: &Refused) -> Checked {
+    Checked {
+        file: refused.shown.clone(),
+        source: None,
+        diagnostics: vec![Diagnostic::error("file", refused.to_string())],
+    }
+}
+
+fn print(context: &Context<'_>, args: &CheckArgs, all: &[Checked]) -> Result<(), CliError> {
+    let invocation = context.invocation;
+    match args.format {
+        Format::Human => {
+            let found = findings::human(all, context.look.color_out);
+            let quiet = args.quiet && found.is_empty();
+            let summary = if quiet {
+                String::new()
+            } else {
+                format!("{}\n", findings::summary(all))
+            };
+            invocation.print(&(found + &summary))
+        }
+        Format::Json => invocation.print(&pretty(&findings::json(all))),
+        Format::Sarif => invocation.print(&pretty(&findings::sarif(all))),
+        Format::Github => invocation.print(&findings::github(all)),
+    }
+}
+
+/// Returns JSON as files and pipes want it: indented, with a line break at the end.
+pub(super) fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}

@@ -1,0 +1,114 @@
+//! `runbook new`: a runbook to begin with, commented, and valid as it is.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use crate::cli::Context;
+use crate::cli::args::{NewArgs, Template};
+use crate::cli::error::CliError;
+use crate::engine::outcome::exit;
+
+const QUERY: &str = include_str!("new/query.yaml");
+const FIX: &str = include_str!("new/fix.yaml");
+
+/// Writes the runbook.
+///
+/// # Errors
+/// [`CliError::Invalid`] for a name that none can have, or that one has; [`CliError::Io`].
+pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
+    let name = args.name.as_str();
+    if !is_name(name) {
+        return Err(
+            CliError::invalid(format!("`{name}` is not a runbook's name"))
+                .help("use lower-case words and digits, joined by `-`: reset-a-password"),
+        );
+    }
+    let invocation = context.invocation;
+    let folder = context
+        .global
+        .runbooks
+        .first()
+        .map_or_else(|| "runbooks".into(), Clone::clone);
+    let folder = invocation.folder.join(folder);
+    let path = folder.join(format!("{name}.yaml"));
+    let shown = invocation.show(&path);
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        CliError::io(
+            &format!("cannot make the folder `{}`", invocation.show(&folder)),
+            &error,
+        )
+    })?;
+    // `create_new` never touches what is there, not even through a link.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                CliError::invalid(format!("`{shown}` exists already"))
+                    .help("choose another name, or remove it first")
+            }
+            _ => CliError::io(&format!("cannot write `{shown}`"), &error),
+        })?;
+    file.write_all(text(name, args.template).as_bytes())
+        .map_err(|error| CliError::io(&format!("cannot write `{shown}`"), &error))?;
+    invocation.print(&format!(
+        "{shown}\n\nEdit it, then:\n  runbook check {name}\n  runbook show {name}\n"
+    ))?;
+    Ok(exit::DONE)
+}
+
+/// Returns the text of a new runbook.
+fn text(name: &str, template: Template) -> String {
+    let text = match template {
+        Template::Query => QUERY,
+        Template::Fix => FIX,
+    };
+    let title = name.replace('-', " ");
+    let mut letters = title.chars();
+    let title: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(letters)
+        .collect();
+    text.replace("NAME", name).replace("TITLE", &title)
+}
+
+fn is_name(name: &str) -> bool {
+    let good = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    name.len() <= 100 && name.split('-').all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::source::Source;
+    use crate::runbook::check::check;
+
+    #[test]
+    fn what_is_written_is_valid_without_a_warning() {
+        for template in [Template::Query, Template::Fix] {
+            let source = Source::new("try-it.yaml", text("try-it", template));
+            match check(&source, &|_| None) {
+                Ok(proved) => assert_eq!(proved.warnings, Vec::new()),
+                Err(found) => panic!("{}", found[0].render(&source, false)),
+            }
+        }
+    }
+
+    #[test]
+    fn only_kebab_case_is_a_name() {
+        for good in ["a", "reset-a-password", "step-2"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "-", "A", "a_b", "../x", "a/b", "a--b", "a.yaml", "é"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}

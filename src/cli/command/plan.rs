@@ -1,0 +1,218 @@
+//! `runbook plan`: what a run would do, as far as that can be told without a connection.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::show::{ascii, failure, risk, ways};
+use crate::cli::Context;
+use crate::cli::args::PlanArgs;
+use crate::cli::error::CliError;
+use crate::cli::look::Look;
+use crate::cli::params::{self, Sources};
+use crate::cli::table::{indent, table};
+use crate::engine::outcome::exit;
+use crate::engine::plan::Plan;
+use crate::runbook::argument::Argument;
+use crate::runbook::check::Proved;
+use crate::runbook::model::{Runbook, Step};
+use crate::runbook::statement::SqlTemplate;
+use crate::step::Kind;
+
+mod known;
+
+use known::Known;
+
+/// Shows the plan.
+///
+/// # Errors
+/// Those of the runbook and of its parameters.
+pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Result<u8, CliError> {
+    let Some(proved) = named else {
+        return Err(
+            CliError::usage("`runbook plan` needs the name of a runbook")
+                .help("`runbook list` shows what there is"),
+        );
+    };
+    let file = params::file(context.invocation, args.params_file.as_deref())?;
+    let arguments = params::resolve(
+        &proved.runbook,
+        Sources {
+            flags: &args.params,
+            file: file.as_ref(),
+            environment: &context.invocation.environment,
+            ask: None,
+        },
+    )?;
+    let plan = Plan {
+        proved,
+        arguments,
+        dry_run: true,
+        run: String::new(),
+        hash: String::new(),
+        actor: String::new(),
+    };
+    context.invocation.print(&page(&plan, context.look))?;
+    Ok(exit::DONE)
+}
+
+fn page(plan: &Plan, look: Look) -> String {
+    let runbook = plan.runbook();
+    let known = Known::new(runbook, &plan.arguments);
+    let mut page = format!(
+        "{}\n{} · {} risk · a plan: nothing is run\n",
+        runbook.title.text(),
+        runbook.name,
+        runbook.risk
+    );
+    if !runbook.params().is_empty() {
+        let values = parameters(runbook, &plan.arguments, look);
+        let _ = write!(page, "\nParameters\n{}", indent(&values, 2));
+    }
+    if let Some(lock) = &runbook.lock {
+        let _ = write!(page, "\nLock\n  {}\n", known.text(0, lock.text()));
+    }
+    let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook, &known), 2));
+    page.push_str(&after(runbook));
+    let sections = [
+        ("A dry run cannot rehearse", plan.not_rehearsed()),
+        ("Not runnable yet", Plan::unsupported(runbook)),
+    ];
+    for (title, lines) in sections {
+        if !lines.is_empty() {
+            let _ = write!(page, "\n{title}\n{}", indent(&lines.join("\n"), 2));
+        }
+    }
+    ascii(page, look)
+}
+
+fn parameters(runbook: &Runbook, arguments: &BTreeMap<String, Argument>, look: Look) -> String {
+    let rows: Vec<Vec<String>> = runbook
+        .params()
+        .iter()
+        .map(|(name, param)| {
+            let value = match arguments.get(name) {
+                Some(_) if param.secret => "•••".to_owned(),
+                Some(argument) => argument.shown.clone(),
+                None => String::new(),
+            };
+            vec![name.clone(), value]
+        })
+        .collect();
+    table(&["", ""], &rows, look.width.saturating_sub(2), look.unicode)
+}
+
+fn after(runbook: &Runbook) -> String {
+    format!(
+        "\nAfter an error\n  {}\nAfter Ctrl-C\n  {}\n",
+        failure(runbook, &runbook.on_failure),
+        failure(runbook, &runbook.on_cancel)
+    )
+}
+
+fn steps(runbook: &Runbook, known: &Known) -> String {
+    let mut text = String::new();
+    let mut branch = None;
+    for step in &runbook.steps {
+        if branch != step.branch {
+            let name = step.branch.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "branch {name}");
+            branch.clone_from(&step.branch);
+        }
+        let depth = usize::from(step.branch.is_some()) + usize::from(step.atomic.is_some());
+        text.push_str(&indent(&one(runbook, step, known), depth * 2));
+    }
+    text
+}
+
+fn one(runbook: &Runbook, step: &Step, known: &Known) -> String {
+    let risk = risk(step).map_or(String::new(), |risk| format!(" · {risk} risk"));
+    let mut text = format!("{} {}{risk}\n", step.kind.word(), step.title);
+    let mut body = String::new();
+    for sql in &step.sql {
+        body.push_str(&statement(step, sql, known));
+    }
+    for line in contract(step, known) {
+        let _ = writeln!(body, "{line}");
+    }
+    for way in ways(runbook, step) {
+        let _ = writeln!(body, "{}", known.text(step.scope.0, &way));
+    }
+    text.push_str(&indent(&body, 4));
+    text
+}
+
+/// Returns a statement, and under it the value of each of its parameters.
+fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
+    let known_names: Option<Vec<String>> = sql
+        .names
+        .iter()
+        .map(|name| known.value(step.scope.0, name))
+        .collect();
+    let complete = known_names.and_then(|names| sql.with_names(&names).ok());
+    let mut text = match &complete {
+        Some(statement) => format!("{}\n", statement.text().trim_end()),
+        None => format!("{}\n", sql.statement.text().trim_end()),
+    };
+    if complete.is_none() {
+        for (index, name) in sql.names.iter().enumerate() {
+            let _ = writeln!(text, "\"name {index}\" = {name}, known when it runs");
+        }
+    }
+    for (index, expression) in sql.binds.iter().enumerate() {
+        let number = index + 1;
+        let _ = match known.value(step.scope.0, expression) {
+            Some(value) => writeln!(text, "${number} = {value}"),
+            None => writeln!(text, "${number} = {expression}, known when it runs"),
+        };
+    }
+    text
+}
+
+/// Returns what a step demands, asks or runs, beside its statements.
+fn contract(step: &Step, known: &Known) -> Vec<String> {
+    let say = |text: &str| known.text(step.scope.0, text);
+    let command = |command: &crate::step::command::Command| {
+        let words: Vec<String> = command.0.iter().map(|word| say(word.text())).collect();
+        format!("runs the program {}", words.join(" "))
+    };
+    let mut lines = Vec::new();
+    match &step.kind {
+        Kind::Query(query) => {
+            lines.extend(query.command.as_ref().map(command));
+            lines.extend(query.rows.as_ref().map(|rows| format!("rows: {rows}")));
+        }
+        Kind::Check(check) => {
+            lines.extend(check.command.as_ref().map(command));
+            lines.extend(
+                check
+                    .that
+                    .as_ref()
+                    .map(|that| format!("that: {}", that.text())),
+            );
+            for (name, assertion) in check.all.iter().flat_map(|all| &all.0) {
+                lines.push(format!("{}: {}", name.value, assertion.that.text()));
+            }
+            lines.extend(
+                check
+                    .switch
+                    .as_ref()
+                    .map(|on| format!("switch: {}", on.text())),
+            );
+        }
+        Kind::Confirm(confirm) => {
+            lines.push(format!("asks: {}", say(confirm.ask.text())));
+            let typed = confirm.typed.as_ref();
+            lines.extend(typed.map(|text| format!("to be typed: {}", say(text.text()))));
+            if let Some(of) = &confirm.of {
+                let names: Vec<&str> = of.0.iter().map(crate::step::text::Name::text).collect();
+                lines.push(format!("shows what would change: {}", names.join(", ")));
+            }
+        }
+        Kind::Fix(fix) => {
+            lines.extend(fix.command.as_ref().map(command));
+            lines.extend(fix.rows.as_ref().map(|rows| format!("rows: {rows}")));
+        }
+        Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {}
+    }
+    lines
+}

@@ -1,0 +1,195 @@
+//! Why the program cannot do what it was asked, in words and as an exit code.
+
+use std::fmt::Write as _;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Source;
+use crate::engine::outcome::{Outcome, exit};
+use crate::pg::connect_error::ConnectError;
+
+/// Why the program ends without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line is wrong.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong, without a full stop.
+        message: String,
+        /// What to do next.
+        help: Vec<String>,
+    },
+    /// What clap says of the command line; also its help and version.
+    #[error("{0}")]
+    Clap(#[from] clap::Error),
+    /// The runbook or its parameters are wrong, or there is no such runbook.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong, without a full stop.
+        message: String,
+        /// What to know about it, one line each.
+        notes: Vec<String>,
+        /// What to do next.
+        help: Vec<String>,
+    },
+    /// The runbook's text is wrong.
+    #[error("the runbook is not valid")]
+    Diagnostics {
+        /// Its text.
+        source_text: Source,
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A run ended, and said so itself.
+    #[error("{0}")]
+    Ended(Outcome),
+    /// Something that was found has been shown already, and only the exit code is left to say.
+    #[error("exit code {0}")]
+    Shown(u8),
+    /// A file or stream could not be read or written.
+    #[error("{message}")]
+    Io {
+        /// What could not be done, and why.
+        message: String,
+    },
+    /// Nobody reads the output any more: `runbook list | head`.
+    #[error("nobody reads the output")]
+    BrokenPipe,
+    /// A defect of the program.
+    #[error("{0}")]
+    Defect(String),
+}
+
+impl CliError {
+    /// Returns the error of a wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Returns the error of a wrong runbook, name or parameter.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid {
+            message: message.into(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Returns the error of a file or stream.
+    pub fn io(what: &str, error: &std::io::Error) -> Self {
+        Self::Io {
+            message: format!("{what}: {}", io_words(error)),
+        }
+    }
+
+    /// Adds what to do next, where the error has a place for it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        match &mut self {
+            Self::Usage { help, .. } | Self::Invalid { help, .. } => help.push(text.into()),
+            _ => {}
+        }
+        self
+    }
+
+    /// Adds what to do next where there is something to say.
+    #[must_use]
+    pub fn help_opt(self, text: Option<String>) -> Self {
+        match text {
+            Some(text) => self.help(text),
+            None => self,
+        }
+    }
+
+    /// Adds something to know, where the error has a place for it.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        if let Self::Invalid { notes, .. } = &mut self {
+            notes.push(text.into());
+        }
+        self
+    }
+
+    /// Returns the exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::Io { .. } => exit::USAGE,
+            Self::Clap(error) if error.use_stderr() => exit::USAGE,
+            Self::Clap(_) | Self::BrokenPipe => exit::DONE,
+            Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
+            Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
+            Self::Connect(_) => exit::UNREACHABLE,
+            Self::Ended(outcome) => outcome.code(),
+            Self::Shown(code) => *code,
+            Self::Defect(_) => exit::DEFECT,
+        }
+    }
+
+    /// Returns what standard error says about it; nothing where all is said.
+    pub fn render(&self, colored: bool) -> String {
+        match self {
+            Self::Usage { message, help } => text(message, &[], help, colored),
+            Self::Invalid {
+                message,
+                notes,
+                help,
+            } => text(message, notes, help, colored),
+            Self::Io { message } => text(message, &[], &[], colored),
+            Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
+            Self::Diagnostics {
+                source_text,
+                diagnostics,
+            } => diagnostics
+                .iter()
+                .fold(String::new(), |mut text, diagnostic| {
+                    let _ = writeln!(text, "{}\n", diagnostic.render(source_text, colored));
+                    text
+                }),
+            Self::Clap(error) if colored => error.render().ansi().to_string(),
+            Self::Clap(error) => error.render().to_string(),
+            Self::Defect(message) => defect(message),
+            Self::Ended(_) | Self::Shown(_) | Self::BrokenPipe => String::new(),
+        }
+    }
+}
+
+/// Returns what is said about a defect of the program.
+pub(super) fn defect(message: &str) -> String {
+    format!(
+        "error: a defect of runbook: {message}\n  = help: please report it, with the command that you gave and this text\n"
+    )
+}
+
+fn text(message: &str, notes: &[String], help: &[String], colored: bool) -> String {
+    let paint = |word: &'static str, style: console::Style| {
+        if colored {
+            style.force_styling(true).apply_to(word).to_string()
+        } else {
+            word.to_owned()
+        }
+    };
+    let mut all = format!(
+        "{}: {message}\n",
+        paint("error", console::Style::new().red().bold())
+    );
+    for note in notes {
+        let _ = writeln!(all, "  {}", note.replace('\n', "\n  "));
+    }
+    for help in help {
+        let word = paint("help", console::Style::new().cyan().bold());
+        let _ = writeln!(all, "  = {word}: {help}");
+    }
+    all
+}
+
+/// Returns an input or output error in plain words, without the number of the operating system.
+fn io_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_lowercase()
+}
