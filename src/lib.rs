@@ -3,6 +3,7 @@
 pub mod base;
 pub mod engine;
 pub mod pg;
+pub mod report;
 pub mod runbook;
 pub mod sql;
 pub mod step;
