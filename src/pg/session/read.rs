@@ -26,23 +26,24 @@ impl Session {
     ) -> Result<Rows, Failure> {
         let (begin, end) = self.frame();
         let known = self.columns.get(&column_key(bound)).cloned();
-        let (begin, described, rows, end) = {
+        let (described, mut rows) = {
+            // The answers are looked at within the limits: a statement that was cut short is an answer too.
             let work = async {
-                Ok(tokio::join!(biased;
+                let (begun, described, rows, ended) = tokio::join!(biased;
                     self.send(&begin),
                     self.describe(bound, known),
                     self.rows(bound, keep),
                     self.send(end)
-                ))
+                );
+                begun?;
+                // It is asked first: after its mistake the server only says that the transaction is aborted.
+                let described = described?;
+                let rows = rows?;
+                ended?;
+                Ok((described, rows))
             };
             self.guarded(limits, work).await?
         };
-        begin?;
-        let (mut rows, described) = match (rows, described) {
-            (Ok(rows), Ok(described)) => (rows, described),
-            (Err(failure), _) | (_, Err(failure)) => return Err(failure),
-        };
-        end?;
         if rows.columns.is_empty() {
             rows.columns = described.unwrap_or_default();
             self.columns
