@@ -67,7 +67,12 @@ impl Session {
     /// # Errors
     /// The server's word.
     pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
-        let pending = self.take_pending();
+        let mut pending = self.take_pending();
+        if !self.local.is_empty() {
+            // What a table's name means may depend on the run's settings.
+            self.guarded(limits, self.begin(&pending)).await?;
+            pending.clear();
+        }
         let target = bound
             .statement
             .target()
@@ -106,14 +111,13 @@ impl Session {
         self.xid.clone_from(&after.xid);
         let mut tables = Vec::new();
         if let (Some(target), Some(facts)) = (target, &facts) {
+            same_rows(target, facts, &before, &returned)?;
             tables.extend(direct(target, facts, before, &returned, &after.now));
         }
-        tables.extend(indirect(
-            &tables,
-            &counted,
-            &after,
-            target.is_none() || facts.is_none(),
-        ));
+        let own = tables.first().zip(facts.as_ref());
+        let own = own.map(|(table, facts)| (facts.root.as_str(), table));
+        let unknown = target.is_none() || facts.is_none();
+        tables.extend(indirect(own, &counted, &after, unknown));
         Ok(Changed {
             count: returned.count,
             rows: returned.rows,
@@ -330,6 +334,33 @@ fn flag(row: &tokio_postgres::Row, index: usize) -> bool {
     row.get::<_, Option<&str>>(index) == Some("true")
 }
 
+/// An UPDATE changes only rows that its predicate found before, or what they were is not known. Fewer rows
+/// are a trigger's doing, and do no harm.
+fn same_rows(
+    target: &Target,
+    facts: &TableFacts,
+    before: &Images,
+    returned: &Returned,
+) -> Result<(), Failure> {
+    let moves = facts
+        .key
+        .iter()
+        .any(|column| target.set_columns.contains(column));
+    let found = |(key, _, _): &(Vec<String>, _, _)| before.contains_key(key);
+    if target.verb != Dml::Update || moves || returned.images.iter().all(found) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::Changed,
+        format!(
+            "the statement changed other rows of {} than its predicate found just before",
+            facts.name
+        ),
+    )
+    .note("the predicate gives other rows each time, or someone changed the data meanwhile; nothing was changed")
+    .help("take random(), nextval() and other volatile functions out of the predicate, or run it again"))
+}
+
 /// Returns the changes of the statement's own table.
 fn direct(
     target: &Target,
@@ -403,9 +434,10 @@ fn differences(
     changes
 }
 
-/// Returns what the server counted beyond the statement's own rows: triggers and cascades.
+/// Returns what the server counted beyond the statement's own rows: triggers and cascades. The statement's
+/// table comes with the name under which it is counted.
 fn indirect(
-    direct: &[TableChange],
+    own: Option<(&str, &TableChange)>,
     before: &Counters,
     after: &Counters,
     own_unknown: bool,
@@ -417,17 +449,17 @@ fn indirect(
             .iter()
             .find(|(known, _)| known == name)
             .map_or([0; 3], |(_, counts)| *counts);
-        let own = direct
-            .iter()
-            .find(|table| table.table == *name)
-            .map_or([0; 3], |table| {
+        let mut own = own
+            .filter(|(counted, _)| counted == name)
+            .map_or([0; 3], |(_, table)| {
                 [table.inserted, table.updated, table.deleted]
             });
-        let beyond = |index: usize| {
-            counts[index]
-                .saturating_sub(earlier[index])
-                .saturating_sub(own[index])
-        };
+        let counted = |index: usize| counts[index].saturating_sub(earlier[index]);
+        // A row that an UPDATE moves to another partition is counted as deleted there and inserted here.
+        let moved = own[1].saturating_sub(counted(1));
+        own[0] += moved;
+        own[2] += moved;
+        let beyond = |index: usize| counted(index).saturating_sub(own[index]);
         let change = TableChange {
             table: name.clone(),
             key: Vec::new(),

@@ -14,6 +14,8 @@ use crate::sql::ident::TableName;
 pub(super) struct TableFacts {
     /// Its name as the output shows it.
     pub(super) name: String,
+    /// The name under which the server's counters are summed up: of a partition its root's.
+    pub(super) root: String,
     /// Its columns in the order in which a row is printed.
     pub(super) columns: Vec<ColumnFacts>,
     /// The columns of its primary key, or of a unique index that no NULL can escape.
@@ -31,7 +33,8 @@ const FACTS: &str = "\
     SELECT c.oid::regclass::text, c.relkind::text, a.attname::text, \
            (a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) ~* \
              '(nextval|uuid|random|clock_timestamp|timeofday|now|current_timestamp|transaction_timestamp|statement_timestamp)', false))::text, \
-           coalesce(array_position(k.cols, a.attnum), 0)::text \
+           coalesce(array_position(k.cols, a.attnum), 0)::text, \
+           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text \
     FROM pg_class c \
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
@@ -83,6 +86,7 @@ impl Session {
         let facts = (is_table && !key.is_empty()).then(|| {
             Arc::new(TableFacts {
                 name: rows.first().map(|row| text(row, 0)).unwrap_or_default(),
+                root: rows.first().map(|row| text(row, 5)).unwrap_or_default(),
                 columns,
                 key: key.into_iter().map(|(_, column)| column).collect(),
             })
