@@ -6,12 +6,18 @@ use super::super::failure::Failure;
 use super::super::outcome::Outcome;
 use super::super::port::World;
 use super::super::scope;
+use super::super::state::Way;
 use super::{Driver, Untold, millis};
 use crate::runbook::model::StepId;
 
 impl<W: World> Driver<'_, W> {
     pub(super) async fn finish_with(&mut self, failure: Failure) -> Result<RunFinished, Untold> {
-        let says = failure.message.clone();
+        // No step tells of it: who holds the lock is said here or nowhere.
+        let says = std::iter::once(&failure.message)
+            .chain(&failure.notes)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("; ");
         self.state.failure = Some(failure);
         self.conclude(Outcome::Failed, says).await
     }
@@ -45,7 +51,13 @@ impl<W: World> Driver<'_, W> {
                     _ => format!("`{name}` was answered with no"),
                 }
             }
-            (_, Some(failure)) => format!("`{name}`: {}", failure.message),
+            (_, Some(failure)) => {
+                // A branch may have run since.
+                let mut trail = self.state.trail.iter().rev();
+                let failed = trail.find(|(_, way)| *way == Way::Failed);
+                let name = failed.map_or(name, |(id, _)| &self.plan.runbook().step(*id).title);
+                format!("`{name}`: {}", failure.message)
+            }
             (_, None) => format!("`{name}` says no"),
         }
     }

@@ -101,7 +101,7 @@ pub(in crate::engine) fn same_as_approved(
     let tables: Vec<String> = changes
         .tables
         .iter()
-        .map(|table| format!("{} {}", words::count(table.count(), "row"), table.table))
+        .map(|table| format!("{} of {}", words::count(table.count(), "row"), table.table))
         .collect();
     Err(Failure::new(FailureKind::Changed, "the changes are not those that were shown and approved")
         .note(format!("now it would change {}", if tables.is_empty() { "nothing".to_owned() } else { words::list(&tables) }))
