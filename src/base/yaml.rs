@@ -100,6 +100,8 @@ pub fn parse(source: &Source) -> Result<Node, Box<Diagnostic>> {
     let options = serde_yaml::options! {
         with_snippet: false,
         duplicate_keys: DuplicateKeyPolicy::Error,
+        // As YAML 1.2 says: `no`, `off` and `n` are texts.
+        strict_booleans: true,
         budget: serde_yaml::budget! { max_depth: 64, max_documents: 1, max_aliases: 100 },
     };
     let raw: serde_yaml::Spanned<Raw> =

@@ -104,7 +104,10 @@ impl Graph {
         if let Some(target) = &routes.on_error {
             let to = self.moment(runbook, step, target, false);
             self.way(enter, to, Way::Error);
-        } else if let (None, OnFailure::Go(target)) = (step.atomic, &runbook.on_failure) {
+        } else if let (None, OnFailure::Go(target)) = (step.atomic, &runbook.on_failure)
+            // What fails within the branch that handles failures is not handled by it again.
+            && !matches!(target, Target::Step(id) if runbook.step(*id).branch == step.branch)
+        {
             let to = self.moment(runbook, step, target, false);
             self.way(enter, to, Way::Error);
         }
