@@ -25,9 +25,8 @@ use crate::report::quiet::Quiet;
 use crate::report::secret::{Redacting, Redactor};
 use crate::report::status::{NoStatus, Spinner, Status};
 use crate::report::terminal::{Terminal, TerminalOptions};
-use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
-use crate::runbook::model::Runbook;
+use crate::runbook::model::{Runbook, Step};
 use crate::step::Kind;
 
 /// Runs a runbook, and returns the exit code of its outcome.
@@ -104,10 +103,11 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         run,
         actor: actor.clone(),
     };
+    let sink = sink(context, args, &plan, &session);
     let world = RealWorld {
         session,
         answers: answers(context, args, actor, &plan)?,
-        sink: sink(context, args, &plan),
+        sink,
     };
     execute(context, &plan, world).await
 }
@@ -168,7 +168,7 @@ async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
     }
 }
 
-fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan) -> Box<dyn Sink> {
+fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan, session: &Session) -> Box<dyn Sink> {
     let look = &context.look;
     let terminal = &context.invocation.terminal;
     let out = context.invocation.writer();
@@ -180,7 +180,12 @@ fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan) -> Box<dyn Sink> {
     let secrets = secrets
         .filter_map(|(name, _)| plan.arguments.get(name))
         .map(|argument| argument.shown.clone());
-    let redactor = Redactor::new(secrets);
+    // A program that is handed the password may print it.
+    let handed = plan.runbook().steps.iter().any(hands_over_password);
+    let hosts = session.settings().hosts().iter().filter(|_| handed);
+    let passwords = hosts.filter_map(|host| session.settings().password_for(host));
+    let passwords = passwords.map(|secret| secret.reveal().to_owned());
+    let redactor = Redactor::new(secrets.chain(passwords));
     match (args.output, args.quiet) {
         (Output::Json, _) => Box::new(Redacting::new(redactor, Json::new(out))),
         (Output::Quiet, _) | (_, true) => {
@@ -216,6 +221,15 @@ fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan) -> Box<dyn Sink> {
                 Terminal::new(options, out, status),
             ))
         }
+    }
+}
+
+fn hands_over_password(step: &Step) -> bool {
+    match &step.kind {
+        Kind::Query(query) => query.pass_connection,
+        Kind::Check(check) => check.pass_connection,
+        Kind::Fix(fix) => fix.pass_connection,
+        _ => false,
     }
 }
 
