@@ -1,0 +1,20 @@
+//! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
+
+mod cancel;
+mod changes;
+mod command;
+mod confirm;
+mod errors;
+mod fix;
+mod flow;
+mod loops;
+mod output;
+mod query;
+mod redact;
+mod repeat;
+mod safety;
+mod server;
+mod shipped;
+mod terminal;
+mod test;
+mod types;
