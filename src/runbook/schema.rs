@@ -75,7 +75,7 @@ fn merged(word: &str, mut kind: Value, common: &Value) -> Value {
     kind["title"] = word.into();
     match word {
         "query" | "fix" => {
-            kind["oneOf"] = json!([{ "required": ["sql"] }, { "required": ["command"] }])
+            kind["oneOf"] = json!([{ "required": ["sql"] }, { "required": ["command"] }]);
         }
         "atomic" => {
             kind["properties"]["steps"] = json!({

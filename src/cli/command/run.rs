@@ -25,7 +25,6 @@ use crate::report::quiet::Quiet;
 use crate::report::secret::{Redacting, Redactor};
 use crate::report::status::{NoStatus, Spinner, Status};
 use crate::report::terminal::{Terminal, TerminalOptions};
-use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
 use crate::runbook::model::Runbook;
 use crate::step::Kind;
@@ -109,7 +108,7 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         answers: answers(context, args, actor, &plan)?,
         sink: sink(context, args, &plan),
     };
-    execute(context, &plan, world).await
+    Box::pin(execute(context, &plan, world)).await
 }
 
 async fn offers(
