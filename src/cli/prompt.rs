@@ -30,6 +30,7 @@ pub(super) fn ask(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -
         let chosen = Select::new()
             .with_prompt(prompt)
             .items(&labels)
+            .default(0)
             .max_length(12)
             .interact_opt()
             .ok()??;
@@ -40,6 +41,7 @@ pub(super) fn ask(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -
         let chosen = Select::new()
             .with_prompt(prompt)
             .items(&values)
+            .default(0)
             .interact_opt()
             .ok()??;
         return values.get(chosen).map(|value| (*value).to_owned());

@@ -41,7 +41,9 @@ impl<W: World> Driver<'_, W> {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
             (Outcome::Declined, _) => {
                 match last.and_then(|step| self.state.results.get(&step.id)) {
-                    Some(StepResult::Confirm { why: Some(why), .. }) => why.clone(),
+                    Some(StepResult::Confirm { why: Some(_), .. }) => {
+                        format!("`{name}` was not answered")
+                    }
                     _ => format!("`{name}` was answered with no"),
                 }
             }
