@@ -36,15 +36,24 @@ pub fn read_beside<T: DeserializeOwned>(
 ) -> Option<T> {
     let mut pruned = node.clone();
     let mut mistakes = 0;
+    let mut places: Vec<Vec<usize>> = Vec::new();
     loop {
         match T::deserialize(NodeDeserializer(&pruned)) {
             Ok(value) if mistakes == 0 => return Some(value),
             Ok(_) => return None,
             Err(error) => {
-                // What is missing now may be what was left out before.
-                if !(mistakes > 0 && matches!(error.kind, Kind::Missing(_))) {
+                // What is missing now may be what was left out before; and what lost a part may be
+                // wrong without it.
+                let follows = match error.kind {
+                    Kind::Missing(_) => mistakes > 0,
+                    _ => places.iter().any(|place| {
+                        place.len() > error.path.len() && place.starts_with(&error.path)
+                    }),
+                };
+                if !follows {
                     diagnostics.push(error.diagnostic(node.span, beside));
                 }
+                places.push(error.path.clone());
                 mistakes += 1;
                 if mistakes > MAX_MISTAKES || !prune(&mut pruned, &error.path) {
                     return None;

@@ -1,6 +1,7 @@
 //! The command line: reads what the process was given ([`invocation`]), finds runbooks ([`catalogue`]),
 //! parses arguments ([`args`]) and parameters ([`params`]), and does one command ([`command`]).
 
+pub mod answers;
 pub mod args;
 pub mod builtin;
 pub mod catalogue;
@@ -10,7 +11,9 @@ mod findings;
 pub mod invocation;
 pub mod look;
 pub mod params;
+pub mod program;
 mod table;
+pub mod world;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};

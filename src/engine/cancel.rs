@@ -17,6 +17,11 @@ impl Cancel {
         (Canceller(sender), Self(receiver))
     }
 
+    /// Returns one that is never set.
+    pub fn never() -> Self {
+        Self::new().1
+    }
+
     /// Returns whether the run is to be cancelled.
     pub fn is_set(&self) -> bool {
         *self.0.borrow()

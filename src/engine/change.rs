@@ -105,6 +105,9 @@ impl Changes {
 
     /// Adds the changes of a later statement.
     pub fn append(&mut self, later: Self) {
+        if later.digest.is_empty() {
+            return;
+        }
         let joined = format!("{}{}", self.digest, later.digest);
         self.digest = if self.digest.is_empty() {
             later.digest

@@ -4,11 +4,14 @@
 pub mod cancel;
 pub mod change;
 pub mod decide;
+pub mod driver;
 pub mod event;
 pub mod failure;
 pub mod outcome;
+mod perform;
 pub mod plan;
 pub mod port;
+mod rehearse;
 pub mod schema;
 pub mod scope;
 pub mod state;

@@ -22,8 +22,8 @@ pub struct Bound {
 /// How long a statement may take, and what may stop it.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The longest time, where the step has one.
-    pub timeout: Option<Duration>,
+    /// When the step must be done, where it has a time-out.
+    pub deadline: Option<tokio::time::Instant>,
     /// Ctrl-C.
     pub cancel: Cancel,
 }

@@ -76,16 +76,11 @@ pub fn of_scope(
     ];
     context.insert(
         "run",
-        run.into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
-            .collect(),
+        Value::from_pairs(run.map(|(key, value)| (key, Value::from(value)))),
     );
     context.insert(
         "target",
-        facts
-            .into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
-            .collect(),
+        Value::from_pairs(facts.map(|(key, value)| (key, Value::from(value)))),
     );
     for (name, argument) in arguments(plan, state, surroundings, scope)? {
         context.insert(&name, argument.value.clone());
@@ -141,16 +136,14 @@ fn add_result(context: &mut Context, state: &State, step: &Step) {
                 ("results", Value::from(items)),
                 ("count", Value::from(count)),
             ];
-            context.insert(&step.name, entries.into_iter().collect());
+            context.insert(&step.name, Value::from_pairs(entries));
         }
         return;
     }
     if let Some(changes) = state.atomics.get(&step.id) {
         context.insert(
             &step.name,
-            [("count", Value::from(changes.count()))]
-                .into_iter()
-                .collect(),
+            Value::from_pairs([("count", Value::from(changes.count()))]),
         );
     }
     let Some(result) = state.results.get(&step.id) else {
@@ -158,16 +151,28 @@ fn add_result(context: &mut Context, state: &State, step: &Step) {
     };
     context.insert(&step.name, value(step, result));
     if let (Some(rows), true) = (rows(result), has_columns(step)) {
-        if let Some(row) = rows.rows.first() {
-            for (column, text) in rows.columns.iter().zip(row) {
-                let cell = Cell {
-                    text: text.clone(),
-                    oid: bind_oid(column.oid),
-                };
-                context.insert_cell(&step.name, &column.name, cell);
-            }
+        for (attribute, cell) in rows
+            .rows
+            .first()
+            .into_iter()
+            .flat_map(|row| row_cells(rows, row))
+        {
+            context.insert_cell(&step.name, attribute, cell);
         }
     }
+}
+
+/// Returns the exact texts of a row by column.
+pub fn row_cells(rows: &Rows, row: &[Option<String>]) -> Vec<(String, Cell)> {
+    let cell = |oid, text: &Option<String>| Cell {
+        text: text.clone(),
+        oid: bind_oid(oid),
+    };
+    rows.columns
+        .iter()
+        .zip(row)
+        .map(|(column, text)| (column.name.clone(), cell(column.oid, text)))
+        .collect()
 }
 
 /// Returns how many rows a result is about.
@@ -236,12 +241,10 @@ fn value(step: &Step, result: &StepResult) -> Value {
         StepResult::Check { passed, items, .. } => {
             add("passed", Value::from(*passed));
             let items = items.iter().map(|item| {
-                [
+                Value::from_pairs([
                     ("name", Value::from(item.name.as_str())),
                     ("passed", Value::from(item.passed)),
-                ]
-                .into_iter()
-                .collect::<Value>()
+                ])
             });
             add("items", items.collect());
         }
@@ -271,7 +274,7 @@ fn value(step: &Step, result: &StepResult) -> Value {
         }
         StepResult::WouldRun => {}
     }
-    entries.into_iter().collect()
+    Value::from_pairs(entries)
 }
 
 /// Returns the bare names that the one row of a check's own statement gives to its expressions.

@@ -13,6 +13,8 @@ use crate::runbook::model::StepId;
 pub struct State {
     /// What happened last.
     pub position: Position,
+    /// Whether nothing that is done lasts.
+    pub dry_run: bool,
     /// The steps that ran, in order, and how each ended.
     pub trail: Vec<(StepId, Way)>,
     /// The results of steps, the latest of each.
@@ -98,8 +100,8 @@ impl State {
                 self.position = Position::Committed(step.id);
             }
             EventKind::RunFinished(finished) => self.position = Position::Ended(finished.outcome),
-            EventKind::RunStarted(_)
-            | EventKind::LockWaited { .. }
+            EventKind::RunStarted(started) => self.dry_run = started.dry_run,
+            EventKind::LockWaited { .. }
             | EventKind::Noticed { .. }
             | EventKind::StepRetried { .. }
             | EventKind::Rehearsed { .. }
@@ -121,7 +123,7 @@ impl State {
     }
 
     fn commit(&mut self, id: StepId) {
-        if !self.committed.contains(&id) {
+        if !self.dry_run && !self.committed.contains(&id) {
             self.committed.push(id);
         }
     }

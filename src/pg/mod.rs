@@ -11,18 +11,25 @@
 //! | [`settings`] | all of these resolved into where and how to connect |
 //! | [`tls`] | `sslmode` and certificates, by rustls |
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
+//! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
+//! | [`live`], [`function`] | a runbook against the live catalog; volatile functions in reads |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
 pub mod binaries;
+mod bind;
 pub mod connect;
 pub mod connect_error;
 pub mod conninfo;
 pub mod environment;
+mod failure;
+pub mod function;
 pub mod host;
 pub mod keyword;
+pub mod live;
 pub mod passfile;
 pub mod scratch;
 pub mod secret;
 pub mod service;
+pub mod session;
 pub mod settings;
 pub mod tls;

@@ -276,6 +276,15 @@ fn is_email(text: &str) -> bool {
     }
 }
 
+/// Returns the type with which a parameter's value is bound.
+pub fn oid_of(param: &Param) -> u32 {
+    if param.kind.list {
+        array_oid(param.kind.scalar)
+    } else {
+        scalar_oid(param.kind.scalar)
+    }
+}
+
 /// A number or moment is bound as its type; a text as PostgreSQL infers it, so that it can be compared
 /// with an enum, a citext or a uuid as a quoted literal can.
 fn scalar_oid(scalar: Scalar) -> u32 {

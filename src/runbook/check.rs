@@ -3,8 +3,9 @@
 use super::argument::Argument;
 use super::document;
 use super::graph::Graph;
-use super::model::Runbook;
+use super::model::{Runbook, StepId};
 use super::param::{Param, Scalar};
+use super::reference::Reference;
 use super::resolve::{self, Library};
 use super::statement::SqlTemplate;
 use super::{proof, reading, rule};
@@ -18,6 +19,8 @@ pub struct Proved {
     pub runbook: Runbook,
     /// Its graph.
     pub graph: Graph,
+    /// Every reading of a name, by the step that reads it.
+    pub readings: Vec<(StepId, Reference)>,
     /// What is worth knowing about it.
     pub warnings: Vec<Diagnostic>,
 }
@@ -39,9 +42,11 @@ pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagno
     let runbook = resolved.runbook;
     rule::check(&runbook, declared, &mut diagnostics);
     let graph = Graph::new(&runbook);
-    if let Some(prover) = proof::prove(&runbook, &graph, &mut diagnostics) {
-        reading::prove(&prover, &resolved.reads, &mut diagnostics);
-    }
+    let prover = resolved
+        .sound
+        .then(|| proof::prove(&runbook, &graph, &mut diagnostics))
+        .flatten();
+    let readings = prover.map(|prover| reading::prove(&prover, &resolved.reads, &mut diagnostics));
     let diagnostics = sorted(diagnostics);
     if has_errors(&diagnostics) {
         return Err(diagnostics);
@@ -49,6 +54,7 @@ pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagno
     Ok(Proved {
         runbook,
         graph,
+        readings: readings.unwrap_or_default(),
         warnings: diagnostics,
     })
 }

@@ -95,7 +95,7 @@ impl Context {
                 text: None,
                 oid: oid::UNKNOWN,
             }),
-            ValueKind::Bool => cell(value.to_string(), oid::BOOL),
+            ValueKind::Bool => cell(plain(&value), oid::BOOL),
             ValueKind::Number if value.is_integer() => {
                 let wide = value.as_i64().is_none();
                 cell(
@@ -107,7 +107,7 @@ impl Context {
             ValueKind::String => cell(value.as_str().unwrap_or_default().to_owned(), oid::UNKNOWN),
             ValueKind::Seq | ValueKind::Iterable => {
                 let items = value.try_iter().map_err(|error| explain(&error))?;
-                let items: Vec<String> = items.map(|item| item.to_string()).collect();
+                let items: Vec<String> = items.map(|item| plain(&item)).collect();
                 cell(super::data::array_literal(&items), oid::UNKNOWN)
             }
             ValueKind::Map => {
@@ -135,10 +135,11 @@ impl Context {
     }
 
     fn root(&self) -> Value {
-        self.values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        Value::from_pairs(
+            self.values
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        )
     }
 }
 
@@ -148,10 +149,25 @@ fn environment() -> &'static Environment<'static> {
     ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_formatter(|out, state, value| match value.kind() {
+            ValueKind::None | ValueKind::Bool => {
+                out.write_str(&plain(value)).map_err(minijinja::Error::from)
+            }
+            _ => minijinja::escape_formatter(out, state, value),
+        });
         // Texts are for terminals and databases: nothing is escaped as HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment
     })
+}
+
+/// Returns a value as PostgreSQL's people write it, not as Python's do.
+pub fn plain(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::None => "null".to_owned(),
+        ValueKind::Bool => value.is_true().to_string(),
+        _ => value.to_string(),
+    }
 }
 
 fn explain(error: &minijinja::Error) -> String {
@@ -170,9 +186,7 @@ mod tests {
         context.insert("n", Value::from(41));
         context.insert(
             "c",
-            [("total", Value::from(0.1)), ("name", Value::from("O'Neil"))]
-                .into_iter()
-                .collect(),
+            Value::from_pairs([("total", Value::from(0.1)), ("name", Value::from("O'Neil"))]),
         );
         let exact = Cell {
             text: Some("0.10000000000000000001".to_owned()),

@@ -66,11 +66,10 @@ pub struct Rows {
 impl Rows {
     /// Returns the value of a row as expressions see it: a map by column.
     pub fn record(&self, row: &[Option<String>]) -> Value {
-        self.columns
-            .iter()
-            .zip(row)
-            .map(|(column, text)| (column.name.clone(), value(text.as_deref(), column.oid)))
-            .collect()
+        let pairs = self.columns.iter().zip(row);
+        Value::from_pairs(
+            pairs.map(|(column, text)| (column.name.clone(), value(text.as_deref(), column.oid))),
+        )
     }
 
     /// Returns all kept rows as expressions see them.
@@ -124,10 +123,11 @@ pub fn from_json(json: &serde_json::Value) -> Value {
         },
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => items.iter().map(from_json).collect(),
-        serde_json::Value::Object(entries) => entries
-            .iter()
-            .map(|(key, value)| (key.clone(), from_json(value)))
-            .collect(),
+        serde_json::Value::Object(entries) => Value::from_pairs(
+            entries
+                .iter()
+                .map(|(key, value)| (key.clone(), from_json(value))),
+        ),
     }
 }
 
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn arrays_are_lists_in_expressions() {
-        assert_eq!(value(Some("{1,2,NULL}"), 1007).to_string(), "[1, 2, none]");
+        assert_eq!(value(Some("{1,2,NULL}"), 1007).to_string(), "[1, 2, None]");
         assert_eq!(value(Some(r#"{"a,b","c\"d",NULL}"#), 1009).len(), Some(3));
         assert_eq!(value(Some("{}"), 1009).len(), Some(0));
         assert_eq!(value(Some("{{1},{2}}"), 1007).to_string(), "{{1},{2}}");

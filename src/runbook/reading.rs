@@ -24,12 +24,13 @@ struct Reading {
     own: bool,
 }
 
-/// Proves the readings of all steps. `sql` are those that were found in statements.
+/// Proves the readings of all steps, and returns them. `sql` are those that were found in statements.
 pub(super) fn prove(
     prover: &Prover<'_>,
     sql: &[(StepId, Reference)],
     diagnostics: &mut Vec<Diagnostic>,
-) {
+) -> Vec<(StepId, Reference)> {
+    let mut all = Vec::new();
     for step in &prover.runbook.steps {
         if !prover.is_reachable(Moment::Enter(step.id)) {
             continue;
@@ -52,6 +53,12 @@ pub(super) fn prove(
         for reading in &collector.readings {
             found.extend(judge(prover, step, reading));
         }
+        all.extend(
+            collector
+                .readings
+                .into_iter()
+                .map(|reading| (step.id, reading.reference)),
+        );
         names(prover.runbook, step, &mut found);
         diagnostics.extend(
             found
@@ -61,6 +68,7 @@ pub(super) fn prove(
         rehearsable(prover, step, sql, diagnostics);
     }
     runbook_texts(prover.runbook, diagnostics);
+    all
 }
 
 /// A diagnostic about a used runbook points at the `use`.

@@ -5,7 +5,7 @@ use super::model::{Ending, OnFailure, Routes, Runbook, Scope, ScopeId, Step, Ste
 use super::reference::Reference;
 use super::statement::SqlTemplate;
 use super::{document, name};
-use crate::base::diagnostic::{Diagnostic, has_errors};
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span, Spanned};
 use crate::base::words;
 use crate::sql::risk::Risk;
@@ -25,6 +25,8 @@ pub(super) struct Resolved {
     pub(super) runbook: Runbook,
     /// What the statements of steps read.
     pub(super) reads: Vec<(StepId, Reference)>,
+    /// Whether every name was found, so that the graph means something.
+    pub(super) sound: bool,
 }
 
 /// Resolves the names of a document.
@@ -47,9 +49,11 @@ pub(super) fn resolve(
     let scope = ScopeId(0);
     let on_failure = resolver.on_failure(head.on_failure.as_ref(), scope);
     let on_cancel = resolver.on_failure(head.on_cancel.as_ref(), scope);
-    if has_errors(&resolver.diagnostics[before..]) {
-        return None;
-    }
+    // A statement that does not parse leaves its step without one; a name that is not found leaves a step
+    // without its way.
+    let sound = resolver.diagnostics[before..]
+        .iter()
+        .all(|found| matches!(found.code, "sql" | "template"));
     let Resolver {
         source,
         scopes,
@@ -65,6 +69,7 @@ pub(super) fn resolve(
         .unwrap_or(Risk::Low);
     Some(Resolved {
         reads,
+        sound,
         runbook: Runbook {
             source,
             name: head.runbook.text().to_owned(),
@@ -247,6 +252,7 @@ impl Resolver<'_> {
     fn parse(&mut self, id: StepId, texts: &[Sql], list: &List) -> Vec<SqlTemplate> {
         let source = self.scopes[list.scope.0].source.clone();
         let mut templates = Vec::new();
+        let mut whole = true;
         for text in texts {
             match SqlTemplate::parse(text, &source) {
                 Ok((template, references)) => {
@@ -254,10 +260,14 @@ impl Resolver<'_> {
                         .extend(references.into_iter().map(|reference| (id, reference)));
                     templates.push(template);
                 }
-                Err(diagnostic) => self.say(*diagnostic, list.site),
+                Err(diagnostic) => {
+                    whole = false;
+                    self.say(*diagnostic, list.site);
+                }
             }
         }
-        templates
+        // A part of a step's statements would stand for others of its texts.
+        if whole { templates } else { Vec::new() }
     }
 
     /// Adds a diagnostic; one about another file points at the `use` that brought it.
@@ -526,7 +536,7 @@ impl Resolver<'_> {
 }
 
 /// Returns the statements of a step, and those that undo it.
-pub(super) fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
+pub fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
     let many = |sql: &Option<crate::step::shape::OneOrMany<Sql>>| {
         sql.iter().flat_map(|sql| sql.0.clone()).collect()
     };

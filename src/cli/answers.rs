@@ -1,0 +1,110 @@
+//! Who answers questions: a person at the terminal, flags given ahead, or a rehearsal.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use tokio::sync::oneshot;
+
+use crate::engine::cancel::Cancel;
+use crate::engine::port::{Answer, Question};
+
+/// How questions are answered.
+#[derive(Debug)]
+pub struct Answers {
+    /// Answers by the name of the question, from `--answer NAME=…`.
+    pub given: BTreeMap<String, String>,
+    /// What answers all others.
+    pub otherwise: Otherwise,
+    /// Who answers.
+    pub actor: String,
+}
+
+/// What answers a question for which there is no answer yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Yes, from `--yes`.
+    Yes,
+    /// Yes, since nothing lasts of a dry run.
+    Rehearsal,
+    /// The person at the terminal.
+    Person,
+    /// Nobody: there is no terminal.
+    Nobody,
+}
+
+impl Answers {
+    /// Answers a question. Whatever is not a clear yes is a no.
+    pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
+        if let Some(given) = self.given.get(&question.name) {
+            return self.judge(question, given, &format!("{} by --answer", self.actor));
+        }
+        match self.otherwise {
+            Otherwise::Yes => Answer::Yes(format!("{} by --yes", self.actor)),
+            Otherwise::Rehearsal => Answer::Yes("the rehearsal".to_owned()),
+            Otherwise::Nobody => Answer::Nobody(format!(
+                "there is no terminal to ask `{}` at: answer it with --answer {}=…, or run it in a terminal",
+                question.name, question.name
+            )),
+            Otherwise::Person => self.person(question, cancel).await,
+        }
+    }
+
+    fn judge(&self, question: &Question, answer: &str, by: &str) -> Answer {
+        let answer = answer.trim();
+        let yes = match &question.typed {
+            Some(typed) => answer == typed.trim(),
+            None => matches!(answer.to_lowercase().as_str(), "y" | "yes"),
+        };
+        if yes {
+            Answer::Yes(by.to_owned())
+        } else {
+            Answer::No(by.to_owned())
+        }
+    }
+
+    async fn person(&self, question: &Question, cancel: &Cancel) -> Answer {
+        let prompt = match &question.typed {
+            Some(typed) => format!("      Type \"{typed}\" to go on: "),
+            None => "      Go on? [y/N] ".to_owned(),
+        };
+        // What was typed before the question was seen is no answer to it.
+        let _ = nix::sys::termios::tcflush(std::io::stdin(), nix::sys::termios::FlushArg::TCIFLUSH);
+        let mut terminal = std::io::stderr();
+        if terminal
+            .write_all(prompt.as_bytes())
+            .and_then(|()| terminal.flush())
+            .is_err()
+        {
+            return Answer::Nobody("the question could not be shown".to_owned());
+        }
+        let timeout = async {
+            match question.timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            line = line() => match line {
+                Some(line) => return self.judge(question, &line, &self.actor),
+                None => Answer::Nobody("the input ended without an answer".to_owned()),
+            },
+            () = timeout => Answer::Nobody("nobody answered in time".to_owned()),
+            () = cancel.wait() => Answer::Cancelled,
+        };
+        // The cursor still stands behind the question.
+        let _ = terminal.write_all(b"\n");
+        answer
+    }
+}
+
+/// Reads a line on a thread of its own: a read from a terminal cannot be given up, but the thread can.
+async fn line() -> Option<String> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        // Nobody may be waiting any more.
+        let _ = sender.send(read.is_ok_and(|count| count > 0).then_some(line));
+    });
+    receiver.await.ok().flatten()
+}

@@ -1,0 +1,92 @@
+//! Runs the program of a `command`: a list of words, without a shell, and without the connection's password
+//! unless the runbook hands it over.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::port::{Limits, Output, Program};
+use crate::pg::host::Location;
+use crate::pg::settings::ConnectSettings;
+
+/// More output than this is cut: it is a result to read, not data to move.
+const MOST_OUTPUT: usize = 1024 * 1024;
+
+/// Variables that can hold a password.
+const SECRETS: [&str; 4] = ["PGPASSWORD", "PGPASSFILE", "DATABASE_URL", "PGSERVICEFILE"];
+
+/// Runs a program to its end, or until its limits stop it.
+///
+/// # Errors
+/// It cannot be started, or was stopped.
+pub async fn run(
+    program: &Program,
+    settings: &ConnectSettings,
+    limits: &Limits,
+) -> Result<Output, Failure> {
+    let Some((name, arguments)) = program.words.split_first() else {
+        return Err(Failure::new(
+            FailureKind::Command,
+            "the command has no program",
+        ));
+    };
+    let mut command = Command::new(name);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
+    connect_by(&mut command, settings, program.pass_connection);
+    let child = command.spawn().map_err(|error| {
+        Failure::new(
+            FailureKind::Command,
+            format!("`{name}` cannot be started: {error}"),
+        )
+    })?;
+    let deadline = async {
+        match limits.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        output = child.wait_with_output() => {
+            let output = output.map_err(|error| Failure::new(FailureKind::Command, format!("`{name}`: {error}")))?;
+            Ok(Output {
+                // A program that a signal ended has no code; shells say 128 and more.
+                code: output.status.code().unwrap_or(128),
+                stdout: text(&output.stdout),
+                stderr: text(&output.stderr),
+            })
+        }
+        () = deadline => Err(Failure::new(FailureKind::Timeout, format!("`{name}` took longer than the step's `timeout`"))),
+        () = limits.cancel.wait() => Err(Failure::new(FailureKind::Cancelled, "cancelled by Ctrl-C")),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.get(..MOST_OUTPUT).unwrap_or(bytes));
+    text.trim_end().to_owned()
+}
+
+/// Tells the program where the database is, as libpq's programs understand it.
+fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool) {
+    if let Some(host) = settings.hosts().first() {
+        command.env("PGPORT", host.port.to_string());
+        match &host.location {
+            Location::Socket(folder) => command.env("PGHOST", folder),
+            Location::Tcp { name, .. } => command.env("PGHOST", name),
+        };
+        if let Some(secret) = settings.password_for(host).filter(|_| password) {
+            command.env("PGPASSWORD", secret.reveal());
+        }
+    }
+    command
+        .env("PGUSER", settings.user())
+        .env("PGDATABASE", settings.database());
+}

@@ -1,0 +1,85 @@
+//! The real world: a session on a server, a person or flags that answer, programs, and those who listen.
+
+use super::answers::Answers;
+use super::program;
+use crate::engine::cancel::Cancel;
+use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
+use crate::engine::failure::Failure;
+use crate::engine::port::{
+    Answer, Bound, Changed, Close, Limits, Output, Program, Question, World,
+};
+use crate::pg::session::Session;
+use crate::runbook::data::Rows;
+
+/// What a run works with.
+pub struct RealWorld {
+    /// The database.
+    pub session: Session,
+    /// Who answers.
+    pub answers: Answers,
+    /// Who listens.
+    pub sink: Box<dyn Sink>,
+}
+
+impl World for RealWorld {
+    fn target(&self) -> TargetFacts {
+        self.session.target().clone()
+    }
+
+    async fn open(&mut self, _: &Limits) -> Result<(), Failure> {
+        self.session.open();
+        Ok(())
+    }
+
+    async fn close(&mut self, how: Close, limits: &Limits) -> Result<(), Failure> {
+        self.session.close(how, limits).await
+    }
+
+    async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
+        self.session.read(bound, keep, limits).await
+    }
+
+    async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
+        self.session.change(bound, limits).await
+    }
+
+    async fn act(&mut self, bound: &Bound, limits: &Limits) -> Result<(), Failure> {
+        self.session.act(bound, limits).await
+    }
+
+    async fn lock(&mut self, key: &str) -> Result<(), Failure> {
+        self.session.lock(key).await
+    }
+
+    fn settings(&mut self, settings: Vec<(String, String)>) {
+        self.session.set_local(settings);
+    }
+
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        self.session.reconnect().await
+    }
+
+    async fn abort(&mut self) -> Result<bool, Failure> {
+        self.session.abort().await
+    }
+
+    fn blockers(&mut self) -> Vec<Blocker> {
+        self.session.take_blockers()
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        self.session.take_notices()
+    }
+
+    async fn ask(&mut self, question: &Question, cancel: &Cancel) -> Answer {
+        self.answers.answer(question, cancel).await
+    }
+
+    async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {
+        program::run(program, self.session.settings(), limits).await
+    }
+
+    fn tell(&mut self, event: &Event) -> std::io::Result<()> {
+        self.sink.take(event)
+    }
+}

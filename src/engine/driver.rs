@@ -1,0 +1,212 @@
+//! The one loop that runs a runbook: asks [`decide`] what is next, performs it, tells what happened, and
+//! folds that into the state.
+
+mod atomic;
+mod ending;
+mod step;
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::cancel::Cancel;
+use super::change::Changes;
+use super::decide::{self, Act};
+use super::event::{Event, EventKind, RunFinished, RunStarted, Shown};
+use super::failure::{Failure, FailureKind};
+use super::perform::step_ref;
+use super::plan::Plan;
+use super::port::{Close, World};
+use super::rehearse::{items, skipped};
+use super::scope::{self, Surroundings};
+use super::state::State;
+use crate::runbook::model::StepId;
+use atomic::Open;
+
+/// Why a run could not go on telling: what is not recorded must not happen.
+#[derive(Debug, thiserror::Error)]
+#[error("the run's events could not be written: {0}")]
+pub struct Untold(#[from] pub std::io::Error);
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// An event could not be written; what was open is rolled back then.
+pub async fn run<W: World>(
+    plan: &Plan,
+    world: &mut W,
+    cancel: Cancel,
+) -> Result<RunFinished, Untold> {
+    let surroundings = Surroundings {
+        target: world.target(),
+        started_at: Timestamp::now().to_string(),
+    };
+    let mut driver = Driver {
+        plan,
+        world,
+        surroundings,
+        state: State::default(),
+        cancel,
+        started: Instant::now(),
+        seq: 0,
+        open: None,
+        changes: Changes::default(),
+    };
+    let result = driver.run().await;
+    if result.is_err() && driver.open.is_some() {
+        let limits = driver.limits();
+        // The reason to stop is already known; the server rolls back with the connection in any case.
+        let _ = driver.world.close(Close::Rollback, &limits).await;
+    }
+    result
+}
+
+struct Driver<'a, W> {
+    plan: &'a Plan,
+    world: &'a mut W,
+    surroundings: Surroundings,
+    state: State,
+    cancel: Cancel,
+    started: Instant,
+    seq: u64,
+    open: Option<Open>,
+    /// All changes of a dry run.
+    changes: Changes,
+}
+
+impl<W: World> Driver<'_, W> {
+    async fn run(&mut self) -> Result<RunFinished, Untold> {
+        self.begin()?;
+        if let Err(failure) = self.prepare().await {
+            return self.finish_with(failure).await;
+        }
+        loop {
+            let act = decide::next(self.plan.runbook(), &self.state);
+            self.leave(&act).await?;
+            match act {
+                Act::Run(id) => self.enter(id).await?,
+                Act::Commit(_) => self.commit().await?,
+                Act::End(end) => return self.finish(end).await,
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Untold> {
+        let plan = self.plan;
+        let runbook = plan.runbook();
+        let params = runbook.params().iter().filter_map(|(name, param)| {
+            let shown = &plan.arguments.get(name)?.shown;
+            let value = if param.secret {
+                "•••".to_owned()
+            } else {
+                shown.clone()
+            };
+            Some(Shown {
+                name: name.clone(),
+                value,
+            })
+        });
+        self.tell(EventKind::RunStarted(Box::new(RunStarted {
+            run: plan.run.clone(),
+            runbook: runbook.name.clone(),
+            title: runbook.title.text().to_owned(),
+            hash: plan.hash.clone(),
+            risk: runbook.risk,
+            dry_run: plan.dry_run,
+            actor: plan.actor.clone(),
+            target: self.surroundings.target.clone(),
+            params: params.collect(),
+            not_rehearsed: if plan.dry_run {
+                plan.not_rehearsed()
+            } else {
+                Vec::new()
+            },
+        })))
+    }
+
+    /// Takes the run's lock, and opens the transaction of a dry run.
+    async fn prepare(&mut self) -> Result<(), Failure> {
+        let runbook = self.plan.runbook();
+        let scope = crate::runbook::model::ScopeId(0);
+        let context = scope::of_scope(self.plan, &self.state, &self.surroundings, scope)
+            .map_err(super::perform::template)?;
+        let render = |text: &crate::step::text::Template| {
+            context
+                .render(text.text())
+                .map_err(super::perform::template)
+        };
+        let mut settings = Vec::new();
+        for (name, text) in &runbook.session {
+            settings.push((name.clone(), render(text)?));
+        }
+        self.world.settings(settings);
+        if let Some(lock) = &runbook.lock {
+            let key = render(lock)?;
+            self.world.lock(&key).await?;
+        }
+        if self.plan.dry_run {
+            let limits = self.limits();
+            self.world.open(&limits).await?;
+        }
+        Ok(())
+    }
+
+    fn limits(&self) -> super::port::Limits {
+        super::port::Limits {
+            deadline: None,
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    fn tell(&mut self, kind: EventKind) -> Result<(), Untold> {
+        self.state.apply(&kind);
+        self.seq += 1;
+        let event = Event {
+            seq: self.seq,
+            at: Timestamp::now(),
+            elapsed_ms: millis(self.started),
+            kind,
+        };
+        Ok(self.world.tell(&event)?)
+    }
+
+    async fn enter(&mut self, id: StepId) -> Result<(), Untold> {
+        let plan = self.plan;
+        let step = plan.runbook().step(id);
+        if self.cancel.is_set() {
+            self.cancel = Cancel::never();
+            let failure = Failure::new(FailureKind::Cancelled, "cancelled before it began");
+            return self.fail(step, failure, 0.0);
+        }
+        let current = self.current();
+        match skipped(plan, &self.state, &self.surroundings, step, &current) {
+            Ok(false) => {}
+            Ok(true) => {
+                let step = step_ref(plan.runbook(), step);
+                return self.tell(EventKind::StepSkipped { step });
+            }
+            Err(failure) => return self.fail(step, failure, 0.0),
+        }
+        if decide::is_atomic(step) {
+            return self.begin_atomic(step).await;
+        }
+        if step.common.for_each.is_none() {
+            self.once(step, None, &current).await?;
+            return Ok(());
+        }
+        match items(plan, &self.state, &self.surroundings, step) {
+            Ok(items) => self.each(step, items).await,
+            Err(failure) => self.fail(step, failure, 0.0),
+        }
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    // Microseconds are as exact as anybody reads them.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a run of 285 years would lose a microsecond"
+    )]
+    let micros = since.elapsed().as_micros() as f64;
+    micros / 1000.0
+}

@@ -1,0 +1,76 @@
+//! How a run ends, and what is to say about it.
+
+use super::super::decide::End;
+use super::super::event::{EventKind, RunFinished, StepResult};
+use super::super::failure::Failure;
+use super::super::outcome::Outcome;
+use super::super::port::World;
+use super::super::scope;
+use super::{Driver, Untold, millis};
+use crate::runbook::model::StepId;
+
+impl<W: World> Driver<'_, W> {
+    pub(super) async fn finish_with(&mut self, failure: Failure) -> Result<RunFinished, Untold> {
+        let says = failure.message.clone();
+        self.state.failure = Some(failure);
+        self.conclude(Outcome::Failed, says).await
+    }
+
+    pub(super) async fn finish(&mut self, end: End) -> Result<RunFinished, Untold> {
+        let says = match &end.says {
+            Some((id, text)) => {
+                let step = self.plan.runbook().step(*id);
+                scope::context(self.plan, &self.state, &self.surroundings, step, &[])
+                    .and_then(|context| context.render(text.text()))
+                    .unwrap_or_else(|why| format!("{} ({why})", text.text()))
+            }
+            None => self.reason(end.outcome),
+        };
+        self.conclude(end.outcome, says).await
+    }
+
+    /// Says why a run ended for which the runbook has no words.
+    pub(super) fn reason(&self, outcome: Outcome) -> String {
+        let last = self
+            .state
+            .trail
+            .last()
+            .map(|(id, _)| self.plan.runbook().step(*id));
+        let name = last.map_or("", |step| step.title.as_str());
+        match (outcome, &self.state.failure) {
+            (Outcome::Done | Outcome::Nothing, _) => String::new(),
+            (Outcome::Declined, _) => {
+                match last.and_then(|step| self.state.results.get(&step.id)) {
+                    Some(StepResult::Confirm { why: Some(why), .. }) => why.clone(),
+                    _ => format!("`{name}` was answered with no"),
+                }
+            }
+            (_, Some(failure)) => format!("`{name}`: {}", failure.message),
+            (_, None) => format!("`{name}` says no"),
+        }
+    }
+
+    pub(super) async fn conclude(
+        &mut self,
+        outcome: Outcome,
+        says: String,
+    ) -> Result<RunFinished, Untold> {
+        let aborted = if self.plan.dry_run {
+            Some(self.world.abort().await.unwrap_or(false))
+        } else {
+            None
+        };
+        let title = |id: &StepId| self.plan.runbook().step(*id).title.clone();
+        let finished = RunFinished {
+            outcome,
+            says,
+            committed: self.state.committed.iter().map(title).collect(),
+            aborted,
+            changes: self.plan.dry_run.then(|| std::mem::take(&mut self.changes)),
+            took_ms: millis(self.started),
+            waited_ms: self.state.waited_ms,
+        };
+        self.tell(EventKind::RunFinished(Box::new(finished.clone())))?;
+        Ok(finished)
+    }
+}

@@ -1,0 +1,262 @@
+//! One step of a run: once, for each item, and again after errors that may pass.
+
+use std::time::{Duration, Instant};
+
+use super::super::event::{Decision, EventKind, Item, StepResult};
+use super::super::failure::{Failure, FailureKind};
+use super::super::perform::{Performed, Stage, ask, limits, perform, prepare, step_ref};
+use super::super::port::World;
+use super::super::rehearse::rehearse;
+use super::super::scope::{self, Current};
+use super::super::state::{Position, State};
+use super::{Driver, Untold, millis};
+use crate::runbook::model::Step;
+use crate::step::Kind;
+use crate::step::confirm::Confirm;
+
+impl<W: World> Driver<'_, W> {
+    pub(super) async fn each(
+        &mut self,
+        step: &Step,
+        items: Vec<Option<(Current, Item)>>,
+    ) -> Result<(), Untold> {
+        let (mut failed, mut count, of) = (0, 0, items.len() as u64);
+        let allowed = u64::from(step.common.max_failures.unwrap_or(0));
+        for (current, item) in items.into_iter().flatten() {
+            let said_no =
+                |state: &State| matches!(&state.position, Position::After(_, Decision::Else));
+            if self.once(step, Some(item), &[current]).await? && !said_no(&self.state) {
+                count += self.state.results.get(&step.id).map_or(0, scope::count);
+                continue;
+            }
+            failed += 1;
+            let cancelled = self
+                .state
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.kind == FailureKind::Cancelled);
+            if failed > allowed || cancelled {
+                return Ok(());
+            }
+        }
+        let step = step_ref(self.plan.runbook(), step);
+        self.tell(EventKind::LoopFinished {
+            step,
+            items: of,
+            count,
+            failed,
+        })
+    }
+
+    /// Runs a step, again after errors that may pass; returns whether it succeeded.
+    pub(super) async fn once(
+        &mut self,
+        step: &Step,
+        item: Option<Item>,
+        current: &[Current],
+    ) -> Result<bool, Untold> {
+        let plan = self.plan;
+        let about = match &step.common.about {
+            Some(about) => scope::context(plan, &self.state, &self.surroundings, step, current)
+                .and_then(|context| context.render(about.text()))
+                .ok(),
+            None => None,
+        };
+        let name = step_ref(plan.runbook(), step);
+        self.tell(EventKind::StepStarted {
+            step: name.clone(),
+            about,
+            item,
+        })?;
+        let mut retry = 0;
+        loop {
+            let started = Instant::now();
+            let waited = self.state.waited_ms;
+            let attempt = self.attempt(step, current).await?;
+            self.tell_asides(step)?;
+            let took_ms = millis(started) - (self.state.waited_ms - waited);
+            let failure = match attempt {
+                Ok(Performed { result, decision }) => {
+                    self.note_changes(step, &result);
+                    self.tell(EventKind::StepFinished {
+                        step: name,
+                        result,
+                        decision,
+                        took_ms,
+                    })?;
+                    return Ok(true);
+                }
+                Err(failure) => failure,
+            };
+            if self.again(step, &failure, &mut retry).await? {
+                continue;
+            }
+            if step.atomic.is_some() && self.again_from_the_start(&failure).await? {
+                return Ok(true);
+            }
+            self.fail(step, failure, took_ms)?;
+            return Ok(false);
+        }
+    }
+
+    pub(super) async fn attempt(
+        &mut self,
+        step: &Step,
+        current: &[Current],
+    ) -> Result<Result<Performed, Failure>, Untold> {
+        if let Kind::Confirm(confirm) = &step.kind {
+            return self.confirm(step, confirm).await;
+        }
+        let mut stage = self.stage(step, current);
+        let deadline = stage.limits.deadline;
+        let work = perform(&mut stage, step);
+        Ok(match deadline {
+            // The statement is cancelled on the server by its own limit; this is for all else.
+            Some(at) => tokio::time::timeout_at(at + Duration::from_secs(10), work)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Failure::new(
+                        FailureKind::Timeout,
+                        "the step took longer than its time-out",
+                    ))
+                }),
+            None => work.await,
+        })
+    }
+
+    pub(super) fn stage<'s>(&'s mut self, step: &Step, current: &'s [Current]) -> Stage<'s, W> {
+        Stage {
+            plan: self.plan,
+            state: &self.state,
+            surroundings: &self.surroundings,
+            limits: limits(step, &self.cancel),
+            items: current,
+            // An atomic's approval is for all of it, and is looked at before its commit.
+            approved: self
+                .state
+                .approval(step.id)
+                .map(str::to_owned)
+                .filter(|_| step.common.for_each.is_none()),
+            world: self.world,
+        }
+    }
+
+    pub(super) async fn confirm(
+        &mut self,
+        step: &Step,
+        confirm: &Confirm,
+    ) -> Result<Result<Performed, Failure>, Untold> {
+        let asking = match prepare(&self.stage(step, &[]), step, confirm) {
+            Ok(asking) => asking,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let name = step_ref(self.plan.runbook(), step);
+        let mut approved = Vec::new();
+        if !step.of.is_empty() {
+            match rehearse(
+                self.plan,
+                &self.state,
+                &self.surroundings,
+                self.world,
+                step,
+                &self.cancel,
+            )
+            .await
+            {
+                Ok(rehearsal) => {
+                    approved = rehearsal.approved;
+                    let of = step
+                        .of
+                        .iter()
+                        .map(|id| self.plan.runbook().step(*id).title.clone())
+                        .collect();
+                    self.tell(EventKind::Rehearsed {
+                        step: name.clone(),
+                        of,
+                        changes: rehearsal.changes,
+                    })?;
+                }
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
+        self.tell(EventKind::Asked {
+            step: name,
+            question: asking.question.text.clone(),
+            typed: asking.question.typed.clone(),
+            show: asking.show,
+        })?;
+        let started = Instant::now();
+        let answer = ask(self.world, &asking.question, approved, &self.cancel).await;
+        self.state.waited_ms += millis(started);
+        Ok(answer)
+    }
+
+    /// Tells who held a lock, and what the server said beside results.
+    pub(super) fn tell_asides(&mut self, step: &Step) -> Result<(), Untold> {
+        for message in self.world.notices() {
+            self.tell(EventKind::Noticed { message })?;
+        }
+        let blockers = self.world.blockers();
+        if !blockers.is_empty() {
+            let step = step_ref(self.plan.runbook(), step);
+            self.tell(EventKind::LockWaited { step, blockers })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_changes(&mut self, step: &Step, result: &StepResult) {
+        let StepResult::Fix { changes, .. } = result else {
+            return;
+        };
+        match (&mut self.open, step.atomic) {
+            (Some(open), Some(_)) => open.changes.append(changes.clone()),
+            _ => self.changes.append(changes.clone()),
+        }
+    }
+
+    /// Waits before a step runs again, where its `retry` says that it does.
+    pub(super) async fn again(
+        &mut self,
+        step: &Step,
+        failure: &Failure,
+        retry: &mut u32,
+    ) -> Result<bool, Untold> {
+        let (Some(policy), Some(trouble)) = (&step.common.retry, failure.trouble()) else {
+            return Ok(false);
+        };
+        if *retry >= policy.times || !policy.on.contains(&trouble) || self.plan.dry_run {
+            return Ok(false);
+        }
+        *retry += 1;
+        let wait = policy.wait.map_or(Duration::from_secs(1), |wait| wait.0);
+        self.tell(EventKind::StepRetried {
+            step: step_ref(self.plan.runbook(), step),
+            failure: failure.clone(),
+            retry: *retry,
+            of: policy.times,
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        })?;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.cancel.wait() => return Ok(false),
+        }
+        if failure.kind == FailureKind::Connection {
+            return Ok(self.world.reconnect().await.is_ok());
+        }
+        Ok(true)
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        step: &Step,
+        failure: Failure,
+        took_ms: f64,
+    ) -> Result<(), Untold> {
+        let step = step_ref(self.plan.runbook(), step);
+        self.tell(EventKind::StepFailed {
+            step,
+            failure,
+            took_ms,
+        })
+    }
+}

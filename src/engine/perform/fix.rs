@@ -1,0 +1,161 @@
+//! A `fix` changes rows in one transaction, and commits only what its guard admits and a person approved.
+
+use super::super::change::Changes;
+use super::super::event::{Decision, StepResult};
+use super::super::failure::{Failure, FailureKind};
+use super::super::port::{Close, World};
+use super::query::expected;
+use super::{Performed, Stage, command};
+use crate::base::words;
+use crate::runbook::context::Context;
+use crate::runbook::data::Rows;
+use crate::runbook::model::Step;
+use crate::step::fix::{Fix, TransactionMode};
+
+pub(super) async fn perform<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+) -> Result<Performed, Failure> {
+    let context = stage.context(step)?;
+    if let Some(program) = &fix.command {
+        return run_program(stage, &context, fix, program).await;
+    }
+    if fix.transaction == TransactionMode::None {
+        return act(stage, step, &context).await;
+    }
+    if step.atomic.is_some() {
+        let performed = change(stage, step, fix, &context).await?;
+        return Ok(performed);
+    }
+    stage.world.open(&stage.limits).await?;
+    match change(stage, step, fix, &context).await {
+        Ok(performed) => {
+            stage.world.close(Close::Commit, &stage.limits).await?;
+            Ok(performed)
+        }
+        Err(failure) => {
+            // The first failure is the one that matters; the transaction ends with its connection anyway.
+            let _ = stage.world.close(Close::Rollback, &stage.limits).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn change<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+    context: &Context,
+) -> Result<Performed, Failure> {
+    let (mut count, mut rows, mut changes) = (0, Rows::default(), Changes::default());
+    for sql in &step.sql {
+        let bound = stage.bind(context, sql)?;
+        let changed = stage.world.change(&bound, &stage.limits).await?;
+        count += changed.count;
+        changes.append(changed.changes);
+        rows = changed.rows;
+    }
+    guard(fix, context, count)?;
+    if let Some(approved) = &stage.approved {
+        same_as_approved(approved, &changes)?;
+    }
+    Ok(Performed {
+        result: StepResult::Fix {
+            count,
+            rows,
+            changes,
+            committed: step.atomic.is_none() && !stage.plan.dry_run,
+        },
+        decision: Decision::Next,
+    })
+}
+
+fn guard(fix: &Fix, context: &Context, count: u64) -> Result<(), Failure> {
+    match &fix.rows {
+        Some(guard) if !guard.admits(count, expected(guard, context)?) => {
+            let wanted = match expected(guard, context)? {
+                Some(exactly) => exactly.to_string(),
+                None => guard.to_string(),
+            };
+            let found = words::count(count, "row");
+            Err(Failure::new(
+                FailureKind::Guard,
+                format!("it would change {found}, but its row guard says {wanted}"),
+            )
+            .note("the transaction is rolled back: nothing was changed")
+            .help("look at the rows with a query; if the number is right, change `rows`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The yes of a person holds for exactly what was shown.
+pub(in crate::engine) fn same_as_approved(
+    approved: &str,
+    changes: &Changes,
+) -> Result<(), Failure> {
+    if changes.digest == approved {
+        return Ok(());
+    }
+    let tables: Vec<String> = changes
+        .tables
+        .iter()
+        .map(|table| format!("{} {}", words::count(table.count(), "row"), table.table))
+        .collect();
+    Err(Failure::new(FailureKind::Changed, "the changes are not those that were shown and approved")
+        .note(format!("now it would change {}", if tables.is_empty() { "nothing".to_owned() } else { words::list(&tables) }))
+        .note("someone changed the data since, or the statement gives other values each time; nothing was changed")
+        .help("run it again, and look at what it shows now"))
+}
+
+async fn act<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+    context: &Context,
+) -> Result<Performed, Failure> {
+    if stage.plan.dry_run {
+        return Ok(Performed {
+            result: StepResult::WouldRun,
+            decision: Decision::Next,
+        });
+    }
+    for sql in &step.sql {
+        let bound = stage.bind(context, sql)?;
+        stage.world.act(&bound, &stage.limits).await?;
+    }
+    Ok(Performed {
+        result: StepResult::Fix {
+            count: 0,
+            rows: Rows::default(),
+            changes: Changes::default(),
+            committed: true,
+        },
+        decision: Decision::Next,
+    })
+}
+
+async fn run_program<W: World>(
+    stage: &mut Stage<'_, W>,
+    context: &Context,
+    fix: &Fix,
+    program: &crate::step::command::Command,
+) -> Result<Performed, Failure> {
+    let performed = command::perform(
+        stage,
+        context,
+        program,
+        fix.pass_connection,
+        fix.expect.as_ref(),
+    )
+    .await?;
+    match performed.result {
+        StepResult::Command {
+            code,
+            passed: false,
+            stderr,
+            ..
+        } => Err(command::unexpected(code, fix.expect.as_ref(), &stderr)),
+        _ => Ok(performed),
+    }
+}

@@ -1,0 +1,125 @@
+//! Performs one step: one kind a file. What it does to the world goes through the port, what it comes to
+//! is returned; telling and deciding are the driver's.
+
+mod check;
+mod command;
+mod confirm;
+mod fix;
+mod query;
+
+use tokio::time::Instant;
+
+use super::cancel::Cancel;
+use super::event::{Decision, StepRef, StepResult};
+use super::failure::{Failure, FailureKind};
+use super::plan::Plan;
+use super::port::{Bound, Limits, World};
+use super::scope::{self, Current, Surroundings};
+use super::state::State;
+use crate::runbook::context::Context;
+use crate::runbook::model::{Runbook, Step};
+use crate::runbook::statement::SqlTemplate;
+use crate::step::Kind;
+
+pub(super) use confirm::{ask, prepare};
+pub(super) use fix::same_as_approved;
+
+/// What a step came to, and which way it chose.
+#[derive(Clone, Debug)]
+pub(super) struct Performed {
+    /// What it came to.
+    pub(super) result: StepResult,
+    /// Which way it chose.
+    pub(super) decision: Decision,
+}
+
+/// What a step needs to be performed.
+pub(super) struct Stage<'a, W> {
+    pub(super) plan: &'a Plan,
+    pub(super) state: &'a State,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) world: &'a mut W,
+    pub(super) limits: Limits,
+    pub(super) items: &'a [Current],
+    /// The digest that a person approved for this very step.
+    pub(super) approved: Option<String>,
+}
+
+/// Performs a step that is neither a question nor a structure.
+pub(super) async fn perform<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+) -> Result<Performed, Failure> {
+    match &step.kind {
+        Kind::Query(kind) => query::perform(stage, step, kind).await,
+        Kind::Check(kind) => check::perform(stage, step, kind).await,
+        Kind::Fix(kind) => fix::perform(stage, step, kind).await,
+        Kind::Confirm(_) | Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {
+            Err(Failure::new(
+                FailureKind::Unsupported,
+                format!("a `{}` cannot be performed here", step.kind.word()),
+            ))
+        }
+    }
+}
+
+impl<W: World> Stage<'_, W> {
+    /// Returns what the step's templates see.
+    fn context(&self, step: &Step) -> Result<Context, Failure> {
+        scope::context(self.plan, self.state, self.surroundings, step, self.items).map_err(template)
+    }
+
+    /// Fills a statement with its values.
+    fn bind(&self, context: &Context, template: &SqlTemplate) -> Result<Bound, Failure> {
+        bind(context, template)
+    }
+}
+
+/// Fills a statement with its values.
+pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failure> {
+    let names: Vec<String> = sql
+        .names
+        .iter()
+        .map(|expression| context.render(&format!("{{{{ {expression} }}}}")))
+        .collect::<Result<_, _>>()
+        .map_err(template)?;
+    let statement = sql
+        .with_names(&names)
+        .map_err(|error| Failure::new(FailureKind::Statement, error.message))?;
+    let binds = sql
+        .binds
+        .iter()
+        .map(|expression| {
+            context
+                .bind(expression)
+                .map_err(|why| template(format!("{{{{ {expression} }}}}: {why}")))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Bound { statement, binds })
+}
+
+/// Returns the failure of a template.
+pub(super) fn template(why: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Template, why)
+}
+
+/// Returns the limits of a step that begins now.
+pub(super) fn limits(step: &Step, cancel: &Cancel) -> Limits {
+    Limits {
+        deadline: step
+            .common
+            .timeout
+            .map(|timeout| Instant::now() + timeout.0),
+        cancel: cancel.clone(),
+    }
+}
+
+/// Returns how events name a step.
+pub(super) fn step_ref(runbook: &Runbook, step: &Step) -> StepRef {
+    StepRef {
+        id: step.id,
+        name: step.title.clone(),
+        kind: step.kind.word().to_owned(),
+        atomic: step.atomic.map(|id| runbook.step(id).title.clone()),
+    }
+}

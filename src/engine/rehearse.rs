@@ -1,0 +1,279 @@
+//! Rehearses the fixes that a `confirm` asks about: for real, in a transaction that is rolled back.
+
+use super::cancel::Cancel;
+use super::change::Changes;
+use super::decide::{self, Act};
+use super::event::{Approved, Decision, EventKind, Item, StepResult};
+use super::failure::{Failure, FailureKind};
+use super::perform::{Performed, Stage, limits, perform, step_ref};
+use super::plan::Plan;
+use super::port::{Close, World};
+use super::scope::{self, Current, Surroundings};
+use super::state::State;
+use crate::runbook::model::{Step, StepId};
+
+/// What was rehearsed: the changes in all, and the digest of each fix or atomic.
+#[derive(Debug, Default)]
+pub(super) struct Rehearsal {
+    pub(super) changes: Changes,
+    pub(super) approved: Vec<Approved>,
+}
+
+/// Rehearses the fixes and atomics that a confirm is about, in their order.
+pub(super) async fn rehearse<W: World>(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    world: &mut W,
+    confirm: &Step,
+    cancel: &Cancel,
+) -> Result<Rehearsal, Failure> {
+    let limits = limits_without_timeout(cancel);
+    world.open(&limits).await?;
+    let mut rehearser = Rehearser {
+        plan,
+        surroundings,
+        world,
+        cancel,
+        state: state.clone(),
+        rehearsal: Rehearsal::default(),
+    };
+    let result = rehearser.all(confirm).await;
+    let rehearsal = rehearser.rehearsal;
+    let closed = world.close(Close::Rollback, &limits).await;
+    result.map_err(|failure| failure.note("found by the rehearsal: nothing was changed"))?;
+    closed?;
+    Ok(rehearsal)
+}
+
+fn limits_without_timeout(cancel: &Cancel) -> super::port::Limits {
+    super::port::Limits {
+        // The step's time-out is for the person; each rehearsed step has its own.
+        deadline: None,
+        cancel: cancel.clone(),
+    }
+}
+
+struct Rehearser<'a, W> {
+    plan: &'a Plan,
+    surroundings: &'a Surroundings,
+    world: &'a mut W,
+    cancel: &'a Cancel,
+    state: State,
+    rehearsal: Rehearsal,
+}
+
+impl<W: World> Rehearser<'_, W> {
+    async fn all(&mut self, confirm: &Step) -> Result<(), Failure> {
+        for id in &confirm.of {
+            let unit = self.plan.runbook().step(*id);
+            let changes = self.unit(unit).await?;
+            self.rehearsal.approved.push(Approved {
+                step: *id,
+                digest: changes.digest.clone(),
+            });
+            self.rehearsal.changes.append(changes);
+        }
+        Ok(())
+    }
+
+    async fn unit(&mut self, unit: &Step) -> Result<Changes, Failure> {
+        let mut changes = Changes::default();
+        if self.skipped(unit, &[])? {
+            return Ok(changes);
+        }
+        for item in items(self.plan, &self.state, self.surroundings, unit)? {
+            let current: Vec<Current> = item.into_iter().map(|(current, _)| current).collect();
+            if decide::is_atomic(unit) {
+                changes.append(self.atomic(unit, &current).await?);
+            } else {
+                changes.append(self.step(unit, &current).await?);
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Follows the steps of an atomic as the run would.
+    async fn atomic(&mut self, atomic: &Step, current: &[Current]) -> Result<Changes, Failure> {
+        let runbook = self.plan.runbook();
+        let mut changes = Changes::default();
+        self.state.apply(&EventKind::AtomicStarted {
+            step: step_ref(runbook, atomic),
+            item: None,
+        });
+        loop {
+            let act = decide::next(runbook, &self.state);
+            match act {
+                Act::Run(id) if !decide::leaves(runbook, atomic.id, &act) => {
+                    changes.append(self.step(runbook.step(id), current).await?);
+                }
+                Act::Commit(id) if id == atomic.id => return Ok(changes),
+                _ => return Err(self.leaves(atomic)),
+            }
+        }
+    }
+
+    fn leaves(&self, atomic: &Step) -> Failure {
+        let at = self
+            .state
+            .trail
+            .last()
+            .map(|(id, _)| self.plan.runbook().step(*id));
+        let name = at.map_or("a step", |step| step.title.as_str());
+        let mut failure = Failure::new(
+            FailureKind::Guard,
+            format!("`{}` would roll back: `{name}` says no", atomic.title),
+        );
+        if let Some(StepResult::Check {
+            items, otherwise, ..
+        }) = at.and_then(|step| self.state.results.get(&step.id))
+        {
+            for item in items.iter().filter(|item| !item.passed) {
+                failure = failure.note(format!("not so: {}", item.name));
+            }
+            failure.notes.extend(otherwise.clone());
+        }
+        failure
+    }
+
+    async fn step(&mut self, step: &Step, current: &[Current]) -> Result<Changes, Failure> {
+        let runbook = self.plan.runbook();
+        if step.atomic.is_some() && self.skipped(step, current)? {
+            self.state.apply(&EventKind::StepSkipped {
+                step: step_ref(runbook, step),
+            });
+            return Ok(Changes::default());
+        }
+        let mut stage = Stage {
+            plan: self.plan,
+            state: &self.state,
+            surroundings: self.surroundings,
+            world: self.world,
+            limits: limits(step, self.cancel),
+            items: current,
+            approved: None,
+        };
+        let Performed { result, decision } = perform(&mut stage, step)
+            .await
+            .map_err(|failure| at(step, failure))?;
+        let changes = match &result {
+            StepResult::Fix { changes, .. } => changes.clone(),
+            _ => Changes::default(),
+        };
+        self.state.apply(&EventKind::StepFinished {
+            step: step_ref(runbook, step),
+            result,
+            decision: if step.atomic.is_some() {
+                decision
+            } else {
+                Decision::Next
+            },
+            took_ms: 0.0,
+        });
+        Ok(changes)
+    }
+
+    fn skipped(&self, step: &Step, current: &[Current]) -> Result<bool, Failure> {
+        skipped(self.plan, &self.state, self.surroundings, step, current)
+    }
+}
+
+fn at(step: &Step, failure: Failure) -> Failure {
+    Failure {
+        message: format!("`{}`: {}", step.title, failure.message),
+        ..failure
+    }
+}
+
+/// Returns whether a step's `when` says no.
+pub(super) fn skipped(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    step: &Step,
+    current: &[Current],
+) -> Result<bool, Failure> {
+    let Some(when) = &step.common.when else {
+        return Ok(false);
+    };
+    let context = scope::context(plan, state, surroundings, step, current)
+        .map_err(super::perform::template)?;
+    context
+        .holds(when.text())
+        .map(|holds| !holds)
+        .map_err(super::perform::template)
+}
+
+/// Returns the items of a step's `for_each`; one that is none for a step without.
+pub(super) fn items(
+    plan: &Plan,
+    state: &State,
+    surroundings: &Surroundings,
+    step: &Step,
+) -> Result<Vec<Option<(Current, Item)>>, Failure> {
+    let (Some(expression), Some(name)) = (&step.common.for_each, &step.common.item) else {
+        return Ok(vec![None]);
+    };
+    let context =
+        scope::context(plan, state, surroundings, step, &[]).map_err(super::perform::template)?;
+    let value = context
+        .evaluate(expression.text())
+        .map_err(super::perform::template)?;
+    let values: Vec<minijinja::Value> = value
+        .try_iter()
+        .map_err(|_| {
+            super::perform::template(format!("`{}` is no list to repeat over", expression.text()))
+        })?
+        .collect();
+    let rows = source_rows(plan, state, step, expression.text());
+    if let Some((count, kept)) = rows.map(|rows| (rows.count, rows.rows.len())) {
+        if count > kept as u64 {
+            return Err(super::perform::template(format!(
+                "`{}` has {count} rows, of which {kept} were kept: give the query a greater `limit`",
+                expression.text()
+            )));
+        }
+    }
+    let of = values.len();
+    let make = |(index, value): (usize, minijinja::Value)| {
+        let label = label(&value);
+        let cells = rows.and_then(|rows| Some(scope::row_cells(rows, rows.rows.get(index)?)));
+        let current = Current {
+            name: name.text().to_owned(),
+            value,
+            cells: cells.unwrap_or_default(),
+        };
+        Some((current, Item { index, of, label }))
+    };
+    Ok(values.into_iter().enumerate().map(make).collect())
+}
+
+/// Returns the rows that `query.rows` means, for their exact texts.
+fn source_rows<'a>(
+    plan: &Plan,
+    state: &'a State,
+    step: &Step,
+    expression: &str,
+) -> Option<&'a crate::runbook::data::Rows> {
+    let query = expression.trim().strip_suffix(".rows")?;
+    let id: StepId = plan.runbook().find(step.scope, query)?.id;
+    match state.results.get(&id) {
+        Some(StepResult::Query { rows, .. }) => Some(rows),
+        _ => None,
+    }
+}
+
+/// Returns a short name of an item: its first value.
+fn label(value: &minijinja::Value) -> String {
+    let text = match value.kind() {
+        minijinja::value::ValueKind::Map => value
+            .try_iter()
+            .ok()
+            .and_then(|mut keys| keys.next())
+            .and_then(|key| value.get_item(&key).ok())
+            .map(|first| first.to_string())
+            .unwrap_or_default(),
+        _ => crate::runbook::context::plain(value),
+    };
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,57 @@
+//! The functions that a read calls, looked up in the catalog: a volatile one of the database's own may do
+//! anything, and READ ONLY does not stop all of it.
+
+use tokio_postgres::types::Type;
+
+use super::failure;
+use super::session::Session;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::runbook::data::array_literal;
+use crate::sql::statement::Statement;
+
+const VOLATILE: &str = "\
+    SELECT n.nspname::text, p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+    WHERE p.proname = ANY ($1::text::text[]) AND p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
+
+/// Refuses reads that call a volatile function which PostgreSQL does not bring itself.
+///
+/// # Errors
+/// The function, and what to do about it; or the server's word.
+pub async fn refuse_volatile<'a>(
+    session: &Session,
+    reads: impl IntoIterator<Item = &'a Statement>,
+) -> Result<(), Failure> {
+    let calls: Vec<_> = reads.into_iter().flat_map(Statement::functions).collect();
+    let mut names: Vec<String> = calls.iter().map(|call| call.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = array_literal(&names);
+    let rows = session
+        .client()
+        .query_typed(VOLATILE, &[(&names, Type::TEXT)])
+        .await
+        .map_err(|error| failure::of(&error, VOLATILE, 0))?;
+    for row in &rows {
+        let (schema, name): (String, String) = (row.get(0), row.get(1));
+        // A name after a dot may be a column as well; only a call counts where there is nothing else to go by.
+        let called = calls.iter().find(|call| {
+            call.name == name
+                && !call.attribute
+                && call
+                    .schema
+                    .as_ref()
+                    .is_none_or(|written| *written == schema)
+        });
+        if called.is_some() {
+            return Err(Failure::new(
+                FailureKind::Statement,
+                format!("the function {schema}.{name} is VOLATILE: it may change data, and a `query` or `check` never does"),
+            )
+            .help(format!("if it only reads, say so: ALTER FUNCTION {schema}.{name} STABLE; if it writes, call it in a `fix`")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,445 @@
+//! Changing rows: what they were, the statement, what they are, and what else the server counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Session;
+use super::table::TableFacts;
+use crate::engine::change::{Changes, ColumnChange, Deed, RowChange, TableChange};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::port::{Bound, Changed, Limits};
+use crate::pg::{bind, failure};
+use crate::runbook::data::{Rows, record_fields};
+use crate::sql::ident::quote_ident;
+use crate::sql::target::{Dml, Target};
+
+/// How many rows of one statement are held in memory before it is refused.
+const MOST_ROWS: usize = 1_000_000;
+
+/// What the server counted in this transaction, by table, with the transaction's id and time. Only tables
+/// are looked at on which the transaction holds a lock for writing. Partitions count for their root.
+const COUNTERS: &str = "\
+    SELECT t.root::regclass::text, \
+           sum(pg_stat_get_xact_tuples_inserted(t.relation))::text, \
+           sum(pg_stat_get_xact_tuples_updated(t.relation))::text, \
+           sum(pg_stat_get_xact_tuples_deleted(t.relation))::text \
+    FROM (SELECT DISTINCT l.relation, coalesce(pg_partition_root(l.relation)::oid, l.relation) AS root \
+          FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace \
+          WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' \
+            AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) t \
+    GROUP BY t.root \
+    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text";
+
+/// What the counters stand at before a statement. The server keeps what it has not reported yet of earlier
+/// transactions in them, so every table is looked at that has any.
+const BASELINE: &str = "\
+    SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text \
+    FROM (SELECT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, \
+                 pg_stat_get_xact_tuples_inserted(c.oid) AS inserted, \
+                 pg_stat_get_xact_tuples_updated(c.oid) AS updated, \
+                 pg_stat_get_xact_tuples_deleted(c.oid) AS deleted \
+          FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
+    WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
+
+/// Rows by key.
+type Images = HashMap<Vec<String>, Vec<Option<String>>>;
+
+/// The server's counters, and what else is known of the transaction.
+#[derive(Default)]
+struct Counters {
+    tables: Vec<(String, [u64; 3])>,
+    xid: Option<String>,
+    /// The texts of the transaction's time.
+    now: Vec<String>,
+}
+
+/// What a statement returned.
+#[derive(Default)]
+struct Returned {
+    count: u64,
+    rows: Rows,
+    images: Vec<(Vec<String>, Vec<Option<String>>, bool)>,
+}
+
+impl Session {
+    /// Runs a changing statement in the open transaction, and says which rows it changed.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
+        let pending = self.take_pending();
+        let target = bound
+            .statement
+            .target()
+            .filter(|target| !target.where_current_of);
+        let facts = match target {
+            Some(target) => self.table(&target.table).await?,
+            None => None,
+        };
+        // The first flight opens the transaction and locks the rows; only then the statement is sent, so
+        // that it can never run outside of the transaction.
+        let first = async {
+            let images = async {
+                match (target, &facts) {
+                    (Some(target), Some(facts)) if target.verb == Dml::Update => {
+                        self.before(bound, target, facts).await
+                    }
+                    _ => Ok(Images::new()),
+                }
+            };
+            let (begun, counted, before) =
+                tokio::join!(biased; self.begin(&pending), self.counters(BASELINE), images);
+            begun?;
+            let before = before?;
+            Ok((counted?, before))
+        };
+        let (counted, before) = self.guarded(limits, first).await?;
+        let second = async {
+            let (returned, after) = tokio::join!(biased;
+                self.statement(bound, target, facts.as_ref()),
+                self.counters(COUNTERS)
+            );
+            let returned = returned?;
+            Ok((returned, after?))
+        };
+        let (returned, after) = self.guarded(limits, second).await?;
+        self.xid.clone_from(&after.xid);
+        let mut tables = Vec::new();
+        if let (Some(target), Some(facts)) = (target, &facts) {
+            tables.extend(direct(target, facts, before, &returned, &after.now));
+        }
+        tables.extend(indirect(
+            &tables,
+            &counted,
+            &after,
+            target.is_none() || facts.is_none(),
+        ));
+        Ok(Changed {
+            count: returned.count,
+            rows: returned.rows,
+            changes: Changes::new(tables),
+        })
+    }
+
+    async fn begin(&self, pending: &str) -> Result<(), Failure> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        self.client
+            .batch_execute(pending)
+            .await
+            .map_err(|error| failure::of(&error, pending, 0))
+    }
+
+    async fn counters(&self, text: &str) -> Result<Counters, Failure> {
+        let rows = self
+            .client
+            .query_typed(text, &[])
+            .await
+            .map_err(|error| failure::of(&error, text, 0))?;
+        let mut counters = Counters::default();
+        for row in &rows {
+            let field = |index: usize| row.get::<_, Option<String>>(index);
+            let number = |index: usize| {
+                field(index)
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or_default()
+            };
+            match field(0) {
+                Some(table) => counters
+                    .tables
+                    .push((table, [number(1), number(2), number(3)])),
+                None => {
+                    counters.xid = field(1);
+                    counters.now = [field(2), field(3)].into_iter().flatten().collect();
+                }
+            }
+        }
+        Ok(counters)
+    }
+
+    /// Reads and locks the rows that an UPDATE is going to change, by its own predicate.
+    async fn before(
+        &self,
+        bound: &Bound,
+        target: &Target,
+        facts: &TableFacts,
+    ) -> Result<Images, Failure> {
+        let name = reference(target);
+        let from = target
+            .from_sql
+            .as_deref()
+            .map(|from| format!(", {from}"))
+            .unwrap_or_default();
+        let condition = target
+            .where_sql
+            .as_deref()
+            .map(|condition| format!(" WHERE {condition}"))
+            .unwrap_or_default();
+        let alias = target
+            .alias
+            .as_deref()
+            .map(|alias| format!(" AS {}", quote_ident(alias)))
+            .unwrap_or_default();
+        let text = format!(
+            "{with} SELECT {key}, ({name}.*)::text FROM {only}{table}{alias}{from}{condition}\n FOR UPDATE OF {name}",
+            with = target.with_sql.as_deref().unwrap_or_default(),
+            key = key_sql(target, facts),
+            only = if target.only { "ONLY " } else { "" },
+            table = target.table_sql,
+        );
+        let (text, binds) = bind::renumber(&text, &bound.binds);
+        let rows = self.query(&text, &binds).await?;
+        Ok(rows
+            .iter()
+            .map(|row| (fields(row, 0), record(row, 1)))
+            .collect())
+    }
+
+    async fn query(
+        &self,
+        text: &str,
+        binds: &[crate::runbook::data::Cell],
+    ) -> Result<Vec<tokio_postgres::Row>, Failure> {
+        let params = bind::params(binds);
+        let rows = self
+            .client
+            .query_typed(text, &bind::borrowed(&params))
+            .await
+            .map_err(|error| failure::of(&error, text, 0))?;
+        if rows.len() > MOST_ROWS {
+            let message = format!(
+                "the statement concerns {} rows; one may change {MOST_ROWS} at most",
+                rows.len()
+            );
+            return Err(Failure::new(FailureKind::Unsupported, message)
+                .help("change them in several steps, each with its predicate"));
+        }
+        Ok(rows)
+    }
+
+    async fn statement(
+        &self,
+        bound: &Bound,
+        target: Option<&Target>,
+        facts: Option<&Arc<TableFacts>>,
+    ) -> Result<Returned, Failure> {
+        let own = bound.statement.text();
+        let (Some(target), Some(facts)) = (target, facts) else {
+            return self.uncaptured(bound).await;
+        };
+        let name = reference(target);
+        let fresh = if target.on_conflict {
+            format!("({name}.xmax = 0)::text")
+        } else {
+            "'true'".to_owned()
+        };
+        let images = format!(
+            "{}, ({name}.*)::text AS runbook_image, {fresh} AS runbook_fresh",
+            key_sql(target, facts)
+        );
+        if target.returning.is_none() {
+            let rows = self
+                .query(&format!("{own}\n RETURNING {images}"), &bound.binds)
+                .await?;
+            return Ok(Returned {
+                count: rows.len() as u64,
+                rows: Rows::default(),
+                images: rows
+                    .iter()
+                    .map(|row| (fields(row, 0), record(row, 1), flag(row, 2)))
+                    .collect(),
+            });
+        }
+        let text = format!(
+            "WITH runbook_change AS ({own}\n, {images}) \
+             SELECT runbook_change.runbook_key, runbook_change.runbook_image, runbook_change.runbook_fresh, \
+                    runbook_change::text FROM runbook_change"
+        );
+        let (described, rows) =
+            tokio::join!(biased; self.columns(bound), self.query(&text, &bound.binds));
+        let (columns, rows) = (described?, rows?);
+        let returned = rows
+            .iter()
+            .take(crate::engine::change::SHOWN_ROWS)
+            .map(|row| {
+                let mut fields = record(row, 3);
+                fields.truncate(columns.len());
+                fields
+            });
+        Ok(Returned {
+            count: rows.len() as u64,
+            rows: Rows {
+                rows: returned.collect(),
+                count: rows.len() as u64,
+                columns,
+            },
+            images: rows
+                .iter()
+                .map(|row| (fields(row, 0), record(row, 1), flag(row, 2)))
+                .collect(),
+        })
+    }
+
+    /// Runs a statement whose rows cannot be captured: the server's counters tell what it did.
+    async fn uncaptured(&self, bound: &Bound) -> Result<Returned, Failure> {
+        let own = bound.statement.text();
+        let params = bind::params(&bound.binds);
+        let wrong = |error| failure::of(&error, own, 0);
+        let count = self
+            .client
+            .execute_typed(own, &bind::borrowed(&params))
+            .await
+            .map_err(wrong)?;
+        Ok(Returned {
+            count,
+            ..Returned::default()
+        })
+    }
+}
+
+/// Returns how a statement's own clauses name its table.
+fn reference(target: &Target) -> String {
+    quote_ident(target.alias.as_deref().unwrap_or(&target.table.name))
+}
+
+fn key_sql(target: &Target, facts: &TableFacts) -> String {
+    let name = reference(target);
+    let columns: Vec<String> = facts
+        .key
+        .iter()
+        .map(|column| format!("{name}.{}", quote_ident(column)))
+        .collect();
+    format!("ROW({})::text AS runbook_key", columns.join(", "))
+}
+
+fn fields(row: &tokio_postgres::Row, index: usize) -> Vec<String> {
+    record(row, index)
+        .into_iter()
+        .map(Option::unwrap_or_default)
+        .collect()
+}
+
+fn record(row: &tokio_postgres::Row, index: usize) -> Vec<Option<String>> {
+    row.get::<_, Option<&str>>(index)
+        .and_then(record_fields)
+        .unwrap_or_default()
+}
+
+fn flag(row: &tokio_postgres::Row, index: usize) -> bool {
+    row.get::<_, Option<&str>>(index) == Some("true")
+}
+
+/// Returns the changes of the statement's own table.
+fn direct(
+    target: &Target,
+    facts: &TableFacts,
+    mut before: Images,
+    returned: &Returned,
+    now: &[String],
+) -> Option<TableChange> {
+    let mut table = TableChange {
+        table: facts.name.clone(),
+        key: facts.key.clone(),
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        rows: Vec::new(),
+        indirect: false,
+    };
+    for (key, image, fresh) in &returned.images {
+        let deed = match target.verb {
+            Dml::Insert if *fresh => Deed::Inserted,
+            Dml::Insert | Dml::Update => Deed::Updated,
+            Dml::Delete => Deed::Deleted,
+        };
+        let old = if deed == Deed::Updated {
+            before.remove(key)
+        } else {
+            None
+        };
+        let columns = match (deed, old) {
+            (Deed::Deleted, _) => differences(facts, Some(image), None, now),
+            (_, old) => differences(facts, old.as_ref(), Some(image), now),
+        };
+        match deed {
+            Deed::Inserted => table.inserted += 1,
+            Deed::Updated => table.updated += 1,
+            Deed::Deleted => table.deleted += 1,
+        }
+        table.rows.push(RowChange {
+            key: key.clone(),
+            deed,
+            columns,
+        });
+    }
+    (table.count() > 0).then_some(table)
+}
+
+/// Returns the columns that differ.
+fn differences(
+    facts: &TableFacts,
+    before: Option<&Vec<Option<String>>>,
+    after: Option<&Vec<Option<String>>>,
+    now: &[String],
+) -> Vec<ColumnChange> {
+    let value = |image: Option<&Vec<Option<String>>>, index: usize| {
+        image.and_then(|image| image.get(index).cloned().flatten())
+    };
+    let mut changes = Vec::new();
+    for (index, column) in facts.columns.iter().enumerate() {
+        let (old, new) = (value(before, index), value(after, index));
+        if before.is_some() && after.is_some() && old == new {
+            continue;
+        }
+        let by_clock = new.as_ref().is_some_and(|new| now.contains(new));
+        changes.push(ColumnChange {
+            column: column.name.clone(),
+            before: old,
+            after: new,
+            volatile: by_clock || (before.is_none() && after.is_some() && column.volatile),
+        });
+    }
+    changes
+}
+
+/// Returns what the server counted beyond the statement's own rows: triggers and cascades.
+fn indirect(
+    direct: &[TableChange],
+    before: &Counters,
+    after: &Counters,
+    own_unknown: bool,
+) -> Vec<TableChange> {
+    let mut tables = Vec::new();
+    for (name, counts) in &after.tables {
+        let earlier = before
+            .tables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or([0; 3], |(_, counts)| *counts);
+        let own = direct
+            .iter()
+            .find(|table| table.table == *name)
+            .map_or([0; 3], |table| {
+                [table.inserted, table.updated, table.deleted]
+            });
+        let beyond = |index: usize| {
+            counts[index]
+                .saturating_sub(earlier[index])
+                .saturating_sub(own[index])
+        };
+        let change = TableChange {
+            table: name.clone(),
+            key: Vec::new(),
+            inserted: beyond(0),
+            updated: beyond(1),
+            deleted: beyond(2),
+            rows: Vec::new(),
+            indirect: !own_unknown,
+        };
+        if change.count() > 0 {
+            tables.push(change);
+        }
+    }
+    tables
+}

@@ -1,0 +1,194 @@
+//! Reading: every value as the server prints it, in a transaction that cannot write.
+
+use futures_util::TryStreamExt;
+
+use super::Session;
+use crate::engine::failure::Failure;
+use crate::engine::port::{Bound, Limits};
+use crate::pg::{bind, failure};
+use crate::runbook::data::{Column, Rows, record_fields};
+
+/// The server prints a row as a composite value by each type's own output function: the same texts as
+/// psql shows, whatever the types are. A name that no author would give keeps columns from hiding it.
+const PREFIX: &str = "SELECT runbook_row::text FROM (";
+const SUFFIX: &str = "\n) AS runbook_row";
+
+impl Session {
+    /// Reads rows; keeps at most `keep` and counts all. Everything goes to the server in one flight.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn read(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        limits: &Limits,
+    ) -> Result<Rows, Failure> {
+        let (begin, end) = self.frame();
+        let known = self.columns.get(&column_key(bound)).cloned();
+        let (begin, described, rows, end) = {
+            let work = async {
+                Ok(tokio::join!(biased;
+                    self.send(&begin),
+                    self.describe(bound, known),
+                    self.rows(bound, keep),
+                    self.send(end)
+                ))
+            };
+            self.guarded(limits, work).await?
+        };
+        begin?;
+        let (mut rows, described) = match (rows, described) {
+            (Ok(rows), Ok(described)) => (rows, described),
+            (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+        };
+        end?;
+        if rows.columns.is_empty() {
+            rows.columns = described.unwrap_or_default();
+            self.columns
+                .entry(column_key(bound))
+                .or_insert_with(|| rows.columns.clone());
+        }
+        if rows.columns.is_empty() {
+            rows.rows.iter_mut().for_each(Vec::clear);
+        }
+        Ok(rows)
+    }
+
+    /// Returns what goes before and after a read. The statement before it makes sure that nothing can make
+    /// the transaction writable again: PostgreSQL allows that only before the first one.
+    fn frame(&mut self) -> (String, &'static str) {
+        let pending = self.take_pending();
+        if self.depth == 0 {
+            (
+                format!("BEGIN READ ONLY{}; SELECT 1", self.local_settings()),
+                "COMMIT",
+            )
+        } else {
+            let begin = "SAVEPOINT runbook_read; SET LOCAL transaction_read_only = on; SELECT 1";
+            let begin = if pending.is_empty() {
+                begin.to_owned()
+            } else {
+                format!("{pending}; {begin}")
+            };
+            (
+                begin,
+                "ROLLBACK TO SAVEPOINT runbook_read; RELEASE SAVEPOINT runbook_read",
+            )
+        }
+    }
+
+    async fn send(&self, text: &str) -> Result<(), Failure> {
+        self.client
+            .batch_execute(text)
+            .await
+            .map_err(|error| failure::of(&error, text, 0))
+    }
+
+    /// Asks for names and types of the columns, where they are not known from before.
+    async fn describe(
+        &self,
+        bound: &Bound,
+        known: Option<Vec<Column>>,
+    ) -> Result<Option<Vec<Column>>, Failure> {
+        if known.is_some() || !is_subquery(bound) {
+            return Ok(known);
+        }
+        self.columns(bound).await.map(Some)
+    }
+
+    /// Returns the columns of a statement without running it.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn columns(&self, bound: &Bound) -> Result<Vec<Column>, Failure> {
+        let text = bound.statement.text();
+        let prepared = self
+            .client
+            .prepare_typed(text, &bind::kinds(&bound.binds))
+            .await
+            .map_err(|error| failure::of(&error, text, 0))?;
+        Ok(prepared.columns().iter().map(column).collect())
+    }
+
+    async fn rows(&self, bound: &Bound, keep: usize) -> Result<Rows, Failure> {
+        let own = bound.statement.text();
+        let wrapped = is_subquery(bound);
+        let text = if wrapped {
+            format!("{PREFIX}{own}{SUFFIX}")
+        } else {
+            own.to_owned()
+        };
+        let prefix = if wrapped { PREFIX.len() } else { 0 };
+        let wrong = |error| failure::of(&error, &text, prefix);
+        let stream = self
+            .client
+            .query_typed_raw(&text, bind::params(&bound.binds))
+            .await
+            .map_err(wrong)?;
+        let mut stream = std::pin::pin!(stream);
+        let mut rows = Rows::default();
+        while let Some(row) = stream.try_next().await.map_err(wrong)? {
+            rows.count += 1;
+            if rows.rows.len() >= keep {
+                continue;
+            }
+            if wrapped {
+                let record: &str = row.try_get(0).map_err(wrong)?;
+                rows.rows.push(record_fields(record).unwrap_or_default());
+            } else {
+                if rows.columns.is_empty() {
+                    rows.columns = row.columns().iter().map(column).collect();
+                }
+                let fields = (0..row.len()).map(|index| {
+                    row.try_get::<_, Option<Plain>>(index)
+                        .map(|text| text.map(|text| text.0))
+                });
+                rows.rows
+                    .push(fields.collect::<Result<_, _>>().map_err(wrong)?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Returns whether a statement can stand in a FROM; SHOW and EXPLAIN cannot, but return only texts.
+fn is_subquery(bound: &Bound) -> bool {
+    !matches!(
+        bound.statement.verb(),
+        "SHOW" | "EXPLAIN" | "EXPLAIN ANALYZE"
+    )
+}
+
+fn column_key(bound: &Bound) -> String {
+    let kinds: Vec<String> = bound
+        .binds
+        .iter()
+        .map(|cell| cell.oid.to_string())
+        .collect();
+    format!("{} {}", kinds.join(","), bound.statement.text())
+}
+
+pub(super) fn column(column: &tokio_postgres::Column) -> Column {
+    Column {
+        name: column.name().to_owned(),
+        kind: column.type_().name().to_owned(),
+        oid: column.type_().oid(),
+    }
+}
+
+/// The text of a type whose binary form is its text: text, json, xml.
+struct Plain(String);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Plain {
+    fn from_sql(
+        _: &tokio_postgres::types::Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(String::from_utf8(raw.to_vec())?))
+    }
+
+    fn accepts(_: &tokio_postgres::types::Type) -> bool {
+        true
+    }
+}

@@ -1,0 +1,214 @@
+//! Transactions inside of one another: BEGIN for the first, savepoints for those in it.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::Session;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::port::{Close, Limits};
+use crate::pg::failure;
+use crate::sql::ident::quote_literal;
+
+/// How long the fate of a COMMIT is asked for after the connection was lost.
+const DOUBT: Duration = Duration::from_secs(15);
+
+impl Session {
+    /// Begins a transaction, or one inside of the open one. It is sent along with its first statement.
+    pub fn open(&mut self) {
+        self.depth += 1;
+        let begin = match self.depth {
+            1 => format!("BEGIN{}", self.local_settings()),
+            depth => format!("SAVEPOINT runbook_{depth}"),
+        };
+        if self.depth == 1 {
+            self.xid = None;
+        }
+        self.pending = join(&self.pending, &begin);
+    }
+
+    /// Returns the statements that apply the run's settings; their values are quoted as literals.
+    pub(super) fn local_settings(&self) -> String {
+        let set = |(name, value): &(String, String)| {
+            format!(
+                "; SELECT set_config({}, {}, true)",
+                quote_literal(name),
+                quote_literal(value)
+            )
+        };
+        self.local.iter().map(set).collect()
+    }
+
+    /// Takes what is still to be sent before the next statement.
+    pub(super) fn take_pending(&mut self) -> String {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Ends the innermost transaction.
+    ///
+    /// # Errors
+    /// The server's word; [`FailureKind::InDoubt`] when nobody can say what became of a COMMIT.
+    pub async fn close(&mut self, how: Close, limits: &Limits) -> Result<(), Failure> {
+        let depth = self.depth;
+        self.depth = depth.saturating_sub(1);
+        let pending = self.take_pending();
+        if depth == 1 && how == Close::Rollback {
+            // Nothing was sent yet, or the whole of it is taken back.
+            return if pending.is_empty() {
+                self.batch("ROLLBACK").await
+            } else {
+                Ok(())
+            };
+        }
+        match how {
+            Close::Rollback => {
+                let back = format!(
+                    "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
+                );
+                self.batch(&join(&pending, &back)).await
+            }
+            // Deferred constraints are looked at here, so that the step is blamed that broke them; later
+            // steps may defer them again.
+            Close::Commit if depth > 1 => {
+                let release = format!(
+                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE SAVEPOINT runbook_{depth}"
+                );
+                let text = join(&pending, &release);
+                let result = self.guarded(limits, self.batch(&text)).await;
+                if result.is_err() {
+                    let back = format!(
+                        "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
+                    );
+                    // The first failure is the one to tell.
+                    let _ = self.batch(&back).await;
+                }
+                result
+            }
+            Close::Commit => self.commit(&pending, limits).await,
+        }
+    }
+
+    async fn batch(&self, text: &str) -> Result<(), Failure> {
+        self.client
+            .batch_execute(text)
+            .await
+            .map_err(|error| failure::of(&error, text, 0))
+    }
+
+    /// Commits, and believes only what the server says of the transaction afterwards: COMMIT of an aborted
+    /// transaction answers without an error.
+    async fn commit(&mut self, pending: &str, limits: &Limits) -> Result<(), Failure> {
+        let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
+        if let Err(failure) = self.guarded(limits, self.batch(&ready)).await {
+            let _ = self.batch("ROLLBACK").await;
+            return Err(failure);
+        }
+        let xid = self.xid.take();
+        let (committed, status) =
+            tokio::join!(biased; self.batch("COMMIT"), self.status(xid.as_deref()));
+        let status = match (committed, status) {
+            (Ok(()), Ok(status)) => status,
+            (Err(failure), _) if failure.kind != FailureKind::Connection => return Err(failure),
+            _ => return self.resolve_doubt(xid).await,
+        };
+        match (xid, status.as_deref()) {
+            // Nothing was changed, so there is nothing that could be lost.
+            (None, _) | (Some(_), Some("committed")) => Ok(()),
+            (Some(_), other) => Err(Failure::new(
+                FailureKind::Statement,
+                format!(
+                    "the server did not commit the transaction: it is {}",
+                    other.unwrap_or("unknown")
+                ),
+            )),
+        }
+    }
+
+    async fn status(&self, xid: Option<&str>) -> Result<Option<String>, Failure> {
+        let Some(xid) = xid else {
+            return Ok(None);
+        };
+        let text = "SELECT pg_xact_status($1::text::xid8)";
+        let rows = self
+            .client
+            .query_typed(text, &[(&xid, Type::TEXT)])
+            .await
+            .map_err(|error| failure::of(&error, text, 0))?;
+        Ok(rows.first().and_then(|row| row.get::<_, Option<String>>(0)))
+    }
+
+    /// The connection was lost while COMMIT was under way. The transaction's id tells what became of it,
+    /// once it is no longer in progress.
+    async fn resolve_doubt(&mut self, xid: Option<String>) -> Result<(), Failure> {
+        let Some(xid) = xid else {
+            return Err(failure::lost());
+        };
+        let until = tokio::time::Instant::now() + DOUBT;
+        while tokio::time::Instant::now() < until {
+            if self.reconnect().await.is_ok() {
+                match self.status(Some(&xid)).await {
+                    Ok(Some(status)) if status == "committed" => return Ok(()),
+                    Ok(Some(status)) if status == "aborted" => return Err(failure::lost()),
+                    _ => {}
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Err(Failure::new(FailureKind::InDoubt, "the connection was lost while COMMIT was under way, and the server cannot be asked what became of it")
+            .note(format!("the transaction is {xid}"))
+            .help(format!("when the server is back, ask it: SELECT pg_xact_status('{xid}'::xid8)"))
+            .help("do not run it again before you know"))
+    }
+
+    /// Rolls back everything, and asks the server whether it is gone.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn abort(&mut self) -> Result<bool, Failure> {
+        let began = self.depth > 0 && !self.pending.starts_with("BEGIN");
+        self.depth = 0;
+        self.pending.clear();
+        if !began {
+            return Ok(true);
+        }
+        let text = "SELECT pg_current_xact_id_if_assigned()::text";
+        let xid = match self.client.query_typed(text, &[]).await {
+            Ok(rows) => rows.first().and_then(|row| row.get::<_, Option<String>>(0)),
+            // An aborted transaction answers nothing but ROLLBACK.
+            Err(_) => self.xid.clone(),
+        };
+        self.batch("ROLLBACK").await?;
+        Ok(match self.status(xid.as_deref()).await? {
+            Some(status) => status == "aborted",
+            None => true,
+        })
+    }
+
+    /// Runs a statement outside of transactions.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn act(
+        &mut self,
+        bound: &crate::engine::port::Bound,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
+        let text = bound.statement.text();
+        let params = crate::pg::bind::params(&bound.binds);
+        let work = async {
+            self.client
+                .execute_typed(text, &crate::pg::bind::borrowed(&params))
+                .await
+                .map(|_| ())
+                .map_err(|error| failure::of(&error, text, 0))
+        };
+        self.guarded(limits, work).await
+    }
+}
+
+fn join(first: &str, second: &str) -> String {
+    match (first, second) {
+        ("", only) | (only, "") => only.to_owned(),
+        (first, second) => format!("{first}; {second}"),
+    }
+}
