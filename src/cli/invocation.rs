@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::CliError;
 use super::look::{Look, Terminal};
@@ -19,8 +19,8 @@ pub struct Invocation {
     pub folder: PathBuf,
     /// What of it is a terminal.
     pub terminal: Terminal,
-    out: Mutex<Box<dyn Write + Send>>,
-    err: Mutex<Box<dyn Write + Send>>,
+    out: Shared,
+    err: Shared,
 }
 
 impl Invocation {
@@ -37,8 +37,8 @@ impl Invocation {
                 stderr: io::stderr().is_terminal(),
                 width: (width > 0).then_some(width.into()),
             },
-            out: Mutex::new(Box::new(io::stdout())),
-            err: Mutex::new(Box::new(io::stderr())),
+            out: Shared::new(io::stdout()),
+            err: Shared::new(io::stderr()),
         }
     }
 
@@ -54,8 +54,8 @@ impl Invocation {
             environment: Environment::empty(),
             folder: folder.into(),
             terminal: Terminal::default(),
-            out: Mutex::new(Box::new(out)),
-            err: Mutex::new(Box::new(err)),
+            out: Shared::new(out),
+            err: Shared::new(err),
         }
     }
 
@@ -64,7 +64,7 @@ impl Invocation {
     /// # Errors
     /// [`CliError::BrokenPipe`] when nobody reads it any more, [`CliError::Io`] otherwise.
     pub fn print(&self, text: &str) -> Result<(), CliError> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.out.clone();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(|error| match error.kind() {
@@ -75,8 +75,18 @@ impl Invocation {
 
     /// Writes anything else to standard error. When that fails there is nobody left to tell.
     pub fn eprint(&self, text: &str) {
-        let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut err = self.err.clone();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
+    /// Returns standard output, for what writes by itself.
+    pub fn writer(&self) -> Box<dyn Write> {
+        Box::new(self.out.clone())
+    }
+
+    /// Returns standard error, for what writes by itself.
+    pub fn error_writer(&self) -> Box<dyn Write> {
+        Box::new(self.err.clone())
     }
 
     /// Returns how output looks before any argument is known.
@@ -87,6 +97,32 @@ impl Invocation {
     /// Returns a path as messages show it: relative where it lies in the current folder.
     pub fn show(&self, path: &Path) -> String {
         show(&self.folder, path)
+    }
+}
+
+/// An output that several can write to.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Shared {
+    fn new(out: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(out))))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .flush()
     }
 }
 

@@ -5,13 +5,16 @@ pub mod answers;
 pub mod args;
 pub mod builtin;
 pub mod catalogue;
+mod choices;
 pub mod command;
+mod connection;
 pub mod error;
 mod findings;
 pub mod invocation;
 pub mod look;
 pub mod params;
 pub mod program;
+mod prompt;
 mod table;
 pub mod world;
 

@@ -226,13 +226,13 @@ pub(super) fn items(
         })?
         .collect();
     let rows = source_rows(plan, state, step, expression.text());
-    if let Some((count, kept)) = rows.map(|rows| (rows.count, rows.rows.len())) {
-        if count > kept as u64 {
-            return Err(super::perform::template(format!(
-                "`{}` has {count} rows, of which {kept} were kept: give the query a greater `limit`",
-                expression.text()
-            )));
-        }
+    if let Some((count, kept)) = rows.map(|rows| (rows.count, rows.rows.len()))
+        && count > kept as u64
+    {
+        return Err(super::perform::template(format!(
+            "`{}` has {count} rows, of which {kept} were kept: give the query a greater `limit`",
+            expression.text()
+        )));
     }
     let of = values.len();
     let make = |(index, value): (usize, minijinja::Value)| {

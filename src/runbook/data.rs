@@ -18,6 +18,8 @@ pub mod oid {
     pub const INT4: u32 = 23;
     /// oid
     pub const OID: u32 = 26;
+    /// text
+    pub const TEXT: u32 = 25;
     /// json
     pub const JSON: u32 = 114;
     /// real

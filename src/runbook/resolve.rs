@@ -31,7 +31,7 @@ pub(super) struct Resolved {
 
 /// Resolves the names of a document.
 pub(super) fn resolve(
-    document: Document,
+    document: &Document,
     library: Library<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Resolved> {
@@ -124,7 +124,7 @@ struct Site {
 
 impl Resolver<'_> {
     /// Lays out one file and returns its first step.
-    fn file(&mut self, document: Document, site: Option<Site>) -> Option<StepId> {
+    fn file(&mut self, document: &Document, site: Option<Site>) -> Option<StepId> {
         let scope = ScopeId(self.scopes.len());
         let (prefix, from, span) = match &site {
             Some(site) => (
@@ -147,7 +147,7 @@ impl Resolver<'_> {
                 .collect(),
         });
         if site.is_none() {
-            name::check(&document, self.diagnostics);
+            name::check(document, self.diagnostics);
         }
         let main = match site {
             Some(site) => List {
@@ -338,7 +338,7 @@ impl Resolver<'_> {
             from: (list.scope, with),
             list: inner,
         };
-        self.file(document, Some(site));
+        self.file(&document, Some(site));
         // Its main path goes on with what comes after the `use`.
         let next = if last {
             list.after.clone()

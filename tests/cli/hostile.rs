@@ -1,5 +1,6 @@
 //! Files that no editor wrote: refused with a place, in bounded time, or read as they are meant.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::test::{READS, Test};
@@ -25,7 +26,7 @@ fn case_36_a_bomb_of_aliases_is_refused() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for number in 1..30 {
         let all = vec![format!("*a{}", number - 1); 9].join(", ");
-        text.push_str(&format!("a{number}: &a{number} [{all}]\n"));
+        let _ = writeln!(text, "a{number}: &a{number} [{all}]");
     }
     refused(text, "x.yaml:", "than any runbook needs");
 }

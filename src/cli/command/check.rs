@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Source;
-use crate::cli::Context;
 use crate::cli::args::{CheckArgs, Format};
 use crate::cli::catalogue::{Catalogue, Entry, Origin, Refused, is_path};
 use crate::cli::error::CliError;
 use crate::cli::findings::{self, Checked};
+use crate::cli::{Context, connection};
 use crate::engine::outcome::exit;
 use crate::runbook::check::{Proved, check};
 
@@ -49,12 +49,18 @@ pub(super) struct Outcome {
     pub(super) proved: Option<Proved>,
 }
 
-/// HOOK: checks valid runbooks against the live catalog of the database that `--target` names. What it finds
-/// is added to `results`; `pg::catalog_check` does the work for one [`Proved`].
-fn live(_: &Context<'_>, _: &mut [Outcome]) -> Result<(), CliError> {
-    Err(CliError::usage(
-        "`runbook check` against a database is not part of this build",
-    ))
+/// Checks valid runbooks against the live catalog of the database that `--target` names.
+fn live(context: &Context<'_>, results: &mut [Outcome]) -> Result<(), CliError> {
+    connection::runtime()?.block_on(async {
+        let session = connection::connect(context, "runbook/check").await?;
+        for result in results {
+            if let Some(proved) = &result.proved {
+                let found = crate::pg::live::check(&session, proved).await;
+                result.checked.diagnostics.extend(found);
+            }
+        }
+        Ok(())
+    })
 }
 
 fn chosen(

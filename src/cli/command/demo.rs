@@ -1,13 +1,177 @@
-//! `runbook demo`.
+//! `runbook demo`: a private PostgreSQL with sample data, and a guided run in it.
 
-use crate::cli::Context;
+use std::process::{Command, Stdio};
+
 use crate::cli::args::DemoArgs;
 use crate::cli::error::CliError;
+use crate::cli::{Context, connection};
+use crate::engine::outcome::exit;
+use crate::pg::scratch::{self, Scratch, ScratchOptions};
 
-/// Does the command.
+const SCHEMA: &str = include_str!("../../../runbooks/crm/sample/schema.sql");
+const DATA: &str = include_str!("../../../runbooks/crm/sample/data.sql");
+
+/// The runbooks that the sample data is made for, with arguments that find something to do, and a question
+/// that shows what became of it.
+const SCENES: [(&str, &[&str], &str); 4] = [
+    (
+        "enable-suspended-customer",
+        &["--company", "42"],
+        "SELECT c.name, c.status, s.status AS subscription, count(*) FILTER (WHERE u.is_active) AS active_users \
+         FROM companies c JOIN subscriptions s ON s.company_id = c.id JOIN users u ON u.company_id = c.id \
+         WHERE c.id = 42 GROUP BY c.id, s.id",
+    ),
+    (
+        "user-cannot-login",
+        &["--email", "grace@globex.example"],
+        "SELECT email, is_active, email_verified FROM users WHERE email = 'grace@globex.example'",
+    ),
+    (
+        "make-user-admin",
+        &["--email", "edsger@globex.example"],
+        "SELECT email, role FROM users WHERE company_id = 7 ORDER BY id",
+    ),
+    (
+        "health-check",
+        &[],
+        "SELECT count(*) AS companies FROM companies",
+    ),
+];
+
+/// Plays the demo.
 ///
 /// # Errors
-/// Always: this build has no connection to a database.
-pub fn run(_: &Context<'_>, _: &DemoArgs) -> Result<u8, CliError> {
-    Err(CliError::usage("`runbook demo` is not part of this build"))
+/// There is no PostgreSQL to start, or a command of the demo cannot be started.
+pub fn run(context: &Context<'_>, args: &DemoArgs) -> Result<u8, CliError> {
+    let name = args.name.as_deref().unwrap_or(SCENES[0].0);
+    let Some(scene) = SCENES.iter().find(|(runbook, ..)| *runbook == name) else {
+        let names = SCENES.map(|(runbook, ..)| runbook);
+        return Err(
+            CliError::invalid(format!("there is no demo of `{name}`")).help(
+                crate::base::words::did_you_mean(name, names)
+                    .unwrap_or_else(|| format!("there are {}", names.join(", "))),
+            ),
+        );
+    };
+    let runtime = connection::runtime()?;
+    runtime.block_on(async {
+        say(
+            context,
+            "Starting a private PostgreSQL with the data of 1,000 companies …",
+        );
+        let server = start(context).await?;
+        let result = play(context, args, &server.url("crm"), *scene).await;
+        let stopped = server.stop();
+        let code = result?;
+        stopped.map_err(|error| CliError::Io {
+            message: error.to_string(),
+        })?;
+        say(
+            context,
+            "\nThe server and its data are gone again. Next: `runbook new my-first-runbook`.",
+        );
+        Ok(code)
+    })
+}
+
+fn say(context: &Context<'_>, text: &str) {
+    context.invocation.eprint(&format!("{text}\n"));
+}
+
+async fn start(context: &Context<'_>) -> Result<Scratch, CliError> {
+    let wrong = |why: String| CliError::Io { message: why };
+    let server = scratch::start(&context.invocation.environment, ScratchOptions::default())
+        .await
+        .map_err(|error| wrong(error.to_string()))?;
+    server
+        .create_database("crm", None)
+        .await
+        .map_err(|error| wrong(error.to_string()))?;
+    let connected = server.settings("crm").connect().await?;
+    for sql in [SCHEMA, DATA] {
+        connected
+            .client
+            .batch_execute(sql)
+            .await
+            .map_err(|error| wrong(format!("the sample data cannot be loaded: {error}")))?;
+    }
+    Ok(server)
+}
+
+/// Plays each command as a person would type it, by this very program.
+async fn play(
+    context: &Context<'_>,
+    args: &DemoArgs,
+    url: &str,
+    scene: (&'static str, &'static [&'static str], &'static str),
+) -> Result<u8, CliError> {
+    let (name, params, question) = scene;
+    let with = |flag: Option<&'static str>| {
+        let words = ["run", name].into_iter().chain(params.iter().copied());
+        words.chain(flag).collect::<Vec<&str>>()
+    };
+    let terminal = &context.invocation.terminal;
+    let person = terminal.stdin && terminal.stdout && terminal.stderr && !args.yes;
+    let real = if person {
+        with(None)
+    } else {
+        with(Some("--yes"))
+    };
+    let scenes: [(&str, Vec<&str>); 6] = [
+        ("What is there for customers?", vec!["list", "--tag", "crm"]),
+        ("What will it do?", vec!["show", name]),
+        (
+            "Is it sound, and does it fit this database?",
+            vec!["check", name, "--target", url],
+        ),
+        (
+            "A rehearsal: everything is done for real and taken back.",
+            with(Some("--dry-run")),
+        ),
+        ("Now for real.", real),
+        ("And the data says:", vec!["query", question]),
+    ];
+    for (why, words) in scenes {
+        say(
+            context,
+            &format!("\n── {why}\n$ runbook {}\n", shown(&words, url)),
+        );
+        let code = one(&words, url).await?;
+        if code != i32::from(exit::DONE) {
+            return Ok(u8::try_from(code).unwrap_or(exit::DEFECT));
+        }
+    }
+    Ok(exit::DONE)
+}
+
+fn shown(words: &[&str], url: &str) -> String {
+    let quoted = |word: &&str| match *word {
+        word if word == url => "demo".to_owned(),
+        word if word.contains(' ') => format!("\"{word}\""),
+        word => word.to_owned(),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+async fn one(words: &[&str], url: &str) -> Result<i32, CliError> {
+    let program = std::env::current_exe()
+        .map_err(|error| CliError::io("cannot find this program", &error))?;
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env("DATABASE_URL", url)
+        .stdin(Stdio::inherit());
+    let child = tokio::process::Command::from(command).spawn();
+    let mut child =
+        child.map_err(|error| CliError::io("cannot start this program again", &error))?;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_err(|error| CliError::io("cannot wait for the command", &error))?;
+                return Ok(status.code().unwrap_or(i32::from(exit::CANCELLED)));
+            }
+            // Ctrl-C is for the command; the demo waits for what it makes of it, and cleans up.
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
 }

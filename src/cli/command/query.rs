@@ -1,13 +1,115 @@
-//! `runbook query`.
+//! `runbook query`: one ad-hoc question, read-only by construction.
 
-use crate::cli::Context;
-use crate::cli::args::QueryArgs;
+use serde_json::{Map, Value};
+
+use crate::cli::args::{ListOutput, QueryArgs};
 use crate::cli::error::CliError;
+use crate::cli::{Context, connection};
+use crate::engine::cancel::Cancel;
+use crate::engine::outcome::exit;
+use crate::engine::port::{Bound, Limits};
+use crate::pg::function::refuse_volatile;
+use crate::report::look::Look;
+use crate::report::{failure, table};
+use crate::runbook::data::Rows;
+use crate::sql::statement::Statement;
+use crate::step::query::Show;
 
-/// Does the command.
+/// Rows that are shown; the count is of all.
+const KEEP: usize = 1000;
+
+/// Asks the question and prints the rows.
 ///
 /// # Errors
-/// Always: this build has no connection to a database.
-pub fn run(_: &Context<'_>, _: &QueryArgs) -> Result<u8, CliError> {
-    Err(CliError::usage("`runbook query` is not part of this build"))
+/// The statement may not run, or there is no connection.
+pub fn run(context: &Context<'_>, args: &QueryArgs) -> Result<u8, CliError> {
+    let statement = Statement::parse(&args.sql)
+        .and_then(|statement| statement.allowed_in_read().map(|()| statement));
+    let statement =
+        statement.map_err(|error| CliError::invalid(error.message).help_opt(error.help))?;
+    if !statement.placeholders().is_empty() {
+        return Err(CliError::invalid(
+            "the question has parameters such as $1, for which there are no values",
+        )
+        .help("write the values into it"));
+    }
+    connection::runtime()?.block_on(ask(context, args, statement))
+}
+
+async fn ask(
+    context: &Context<'_>,
+    args: &QueryArgs,
+    statement: Statement,
+) -> Result<u8, CliError> {
+    let mut session = connection::connect(context, "runbook/query").await?;
+    let look = Look {
+        colors: context.look.color_out,
+        unicode: context.look.unicode,
+        width: context
+            .invocation
+            .terminal
+            .stdout
+            .then_some(context.look.width),
+    };
+    let checked = refuse_volatile(&session, [&statement]).await;
+    let bound = Bound {
+        statement,
+        binds: Vec::new(),
+    };
+    let limits = Limits {
+        deadline: None,
+        cancel: Cancel::never(),
+    };
+    let rows = match checked {
+        Ok(()) => session.read(&bound, KEEP, &limits).await,
+        Err(failure) => Err(failure),
+    };
+    match rows {
+        Ok(rows) => print(context, args, &rows, look),
+        Err(failure) => {
+            let look = Look {
+                colors: context.look.color_err,
+                ..look
+            };
+            for line in failure::draw(&failure, look) {
+                context.invocation.eprint(&format!(
+                    "{line}
+"
+                ));
+            }
+            Ok(exit::FAILED)
+        }
+    }
+}
+
+fn print(context: &Context<'_>, args: &QueryArgs, rows: &Rows, look: Look) -> Result<u8, CliError> {
+    let text = match args.output {
+        ListOutput::Human => {
+            let lines = table::draw(rows, Show::Table, KEEP, look);
+            let count = crate::base::words::count(rows.count, "row");
+            lines
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .chain([format!("({count})\n")])
+                .collect()
+        }
+        ListOutput::Json => format!("{}\n", json(rows)),
+    };
+    context.invocation.print(&text)?;
+    Ok(exit::DONE)
+}
+
+/// Returns the rows as objects of texts, as PostgreSQL prints them.
+fn json(rows: &Rows) -> Value {
+    let object = |row: &Vec<Option<String>>| {
+        let pairs = rows.columns.iter().zip(row);
+        let pairs = pairs.map(|(column, text)| {
+            (
+                column.name.clone(),
+                text.clone().map_or(Value::Null, Value::String),
+            )
+        });
+        Value::Object(pairs.collect::<Map<_, _>>())
+    };
+    rows.rows.iter().map(object).collect()
 }

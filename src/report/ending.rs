@@ -1,0 +1,114 @@
+//! Draws how a run ended: what happened, what remains, and what to do next.
+
+use super::line::{Line, paragraph};
+use super::look::{Look, Tone};
+use super::{amount, changes, failure};
+use crate::base::words;
+use crate::engine::event::RunFinished;
+use crate::engine::outcome::Outcome;
+
+/// Draws the ending.
+pub(super) fn draw(finished: &RunFinished, look: Look) -> Vec<Line> {
+    let mut lines = vec![first(finished, look)];
+    lines.extend(says(finished, look));
+    lines.extend(rehearsed(finished, look));
+    lines.extend(remains(finished, look));
+    if let Some(text) = next(finished) {
+        lines.extend(failure::help(text, look));
+    }
+    lines
+}
+
+/// Draws what the run has to say at its end.
+pub(super) fn says(finished: &RunFinished, look: Look) -> Vec<Line> {
+    if finished.says.trim().is_empty() {
+        return Vec::new();
+    }
+    paragraph(&look.line(), Tone::Plain, &finished.says)
+}
+
+/// Draws "Done in 2.4 s (2.3 s waiting for you)."
+fn first(finished: &RunFinished, look: Look) -> Line {
+    let took = amount::duration(finished.took_ms);
+    // Less is no answer of a person.
+    let waited = if finished.waited_ms < 100.0 {
+        ".".to_owned()
+    } else {
+        format!(
+            " ({} waiting for you).",
+            amount::duration(finished.waited_ms)
+        )
+    };
+    let (tone, word, link) = match finished.outcome {
+        Outcome::Done => (Tone::Good, "Done", "in"),
+        Outcome::Nothing => (Tone::Good, "Nothing to do", "after"),
+        Outcome::Failed => (Tone::Bad, "Failed", "after"),
+        Outcome::RolledBack => (Tone::Warn, "Rolled back", "after"),
+        Outcome::Declined => (Tone::Warn, "Declined", "after"),
+        Outcome::Stopped => (Tone::Bad, "Stopped with changes left in place", "after"),
+        Outcome::Unknown => (Tone::Bad, "Outcome unknown", "after"),
+        Outcome::Cancelled => (Tone::Warn, "Cancelled", "after"),
+    };
+    look.line()
+        .toned(tone, word)
+        .plain(&format!(" {link} {took}{waited}"))
+}
+
+/// Draws what a dry run would have changed, and that it did not.
+fn rehearsed(finished: &RunFinished, look: Look) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Some(changes) = &finished.changes {
+        let words = if changes.tables.is_empty() {
+            "It would change nothing.".to_owned()
+        } else {
+            format!("It would change {}:", changes::summary(changes))
+        };
+        lines.push(look.line().plain(&words));
+        let counts = changes::counts(changes, look.inside(2));
+        lines.extend(counts.into_iter().map(|line| line.indented(2)));
+    }
+    lines.extend(match finished.aborted {
+        Some(true) => Some(look.line().toned(
+            Tone::Good,
+            "Dry run: everything is rolled back. The server says that the transaction is aborted.",
+        )),
+        Some(false) => Some(look.line().toned(
+            Tone::Bad,
+            "Dry run: the server does not say that the transaction is aborted!",
+        )),
+        None => None,
+    });
+    lines
+}
+
+/// Draws what is committed of a run that did not come to its good end.
+fn remains(finished: &RunFinished, look: Look) -> Option<Line> {
+    let committed = &finished.committed;
+    match finished.outcome {
+        Outcome::Done | Outcome::Nothing => None,
+        Outcome::RolledBack => Some(look.line().plain("What it had changed was put back.")),
+        Outcome::Unknown if committed.is_empty() => Some(look.line().plain(
+            "COMMIT was sent, and nobody can say what became of it: the change may be there or not.",
+        )),
+        Outcome::Unknown => Some(look.line().plain(&format!(
+            "COMMIT was sent, and nobody can say what became of it. Committed before: {}.",
+            words::list(committed)
+        ))),
+        _ if committed.is_empty() => Some(look.line().plain("Nothing was changed.")),
+        _ => Some(look.line().plain(&format!("Committed, and still there: {}.", words::list(committed)))),
+    }
+}
+
+/// Returns what to do next.
+fn next(finished: &RunFinished) -> Option<&'static str> {
+    if finished.aborted == Some(false) {
+        return Some("look at the tables above before anything else runs on this database");
+    }
+    match finished.outcome {
+        Outcome::Stopped => Some("look at what is in place before you run it again"),
+        Outcome::Unknown => {
+            Some("look whether the change is there; do not run it again before you know")
+        }
+        _ => None,
+    }
+}

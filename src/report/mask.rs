@@ -1,0 +1,198 @@
+//! Masks every text of an event that can hold data. What the engine itself names stays: steps and their
+//! kinds, the run's id, and the digests that a resumed run compares.
+//!
+//! Everything is taken apart to its fields, so that a new one cannot be forgotten.
+
+use super::secret::Redactor;
+use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
+use crate::engine::event::{
+    Assertion, Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, Shown,
+    StepResult, TargetFacts,
+};
+use crate::engine::failure::Failure;
+use crate::runbook::data::{Column, Rows};
+
+/// What can hold secrets.
+pub(super) trait Mask {
+    /// Masks them.
+    fn mask(&mut self, redactor: &Redactor);
+}
+
+impl Mask for String {
+    fn mask(&mut self, redactor: &Redactor) {
+        *self = redactor.mask(self);
+    }
+}
+
+impl<T: Mask> Mask for Option<T> {
+    fn mask(&mut self, redactor: &Redactor) {
+        if let Some(some) = self {
+            some.mask(redactor);
+        }
+    }
+}
+
+impl<T: Mask> Mask for Vec<T> {
+    fn mask(&mut self, redactor: &Redactor) {
+        for item in self {
+            item.mask(redactor);
+        }
+    }
+}
+
+/// Masks the named fields of what is taken apart.
+macro_rules! mask_fields {
+    ($redactor:expr; $($field:expr),+) => {
+        { $( Mask::mask($field, $redactor); )+ }
+    };
+}
+
+/// Says of a struct which fields can hold secrets, and which cannot.
+macro_rules! mask_struct {
+    ($kind:ident { $($field:ident),* } $(keeps { $($kept:ident),* })?) => {
+        impl Mask for $kind {
+            fn mask(&mut self, redactor: &Redactor) {
+                let Self { $($field,)* $($($kept: _,)*)? } = self;
+                mask_fields!(redactor; $($field),*);
+            }
+        }
+    };
+}
+
+mask_struct!(Event { kind } keeps { seq, at, elapsed_ms });
+mask_struct!(RunStarted { title, actor, target, params, not_rehearsed }
+    keeps { run, runbook, hash, risk, dry_run });
+mask_struct!(Shown { value } keeps { name });
+mask_struct!(TargetFacts {
+    name,
+    database,
+    user,
+    server_version,
+    system_identifier
+});
+mask_struct!(Item { label } keeps { index, of });
+mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
+mask_struct!(Assertion { name, otherwise } keeps { passed });
+mask_struct!(RunFinished { says, changes }
+    keeps { outcome, committed, aborted, took_ms, waited_ms });
+mask_struct!(Failure { message, notes, help } keeps { kind, sqlstate });
+mask_struct!(Rows { columns, rows } keeps { count });
+mask_struct!(Column { name } keeps { kind, oid });
+mask_struct!(Changes { tables } keeps { digest });
+mask_struct!(TableChange { table, key, rows } keeps { inserted, updated, deleted, indirect });
+mask_struct!(RowChange { key, columns } keeps { deed });
+mask_struct!(ColumnChange { column, before, after } keeps { volatile });
+
+impl Mask for EventKind {
+    fn mask(&mut self, by: &Redactor) {
+        match self {
+            Self::RunStarted(started) => started.mask(by),
+            Self::StepStarted {
+                step: _,
+                about,
+                item,
+            } => mask_fields!(by; about, item),
+            Self::LockWaited { step: _, blockers } => blockers.mask(by),
+            Self::Noticed { message } => message.mask(by),
+            Self::StepRetried {
+                step: _,
+                failure,
+                retry: _,
+                of: _,
+                wait_ms: _,
+            }
+            | Self::StepFailed {
+                step: _,
+                failure,
+                took_ms: _,
+            } => failure.mask(by),
+            Self::Rehearsed {
+                step: _,
+                of: _,
+                changes,
+            }
+            | Self::AtomicCommitted {
+                step: _,
+                changes,
+                took_ms: _,
+            } => changes.mask(by),
+            Self::Asked {
+                step: _,
+                question,
+                typed,
+                show,
+            } => {
+                mask_fields!(by; question, typed, show);
+            }
+            Self::StepFinished {
+                step: _,
+                result,
+                decision,
+                took_ms: _,
+            } => {
+                mask_fields!(by; result, decision);
+            }
+            Self::AtomicStarted { step: _, item } => item.mask(by),
+            Self::StepSkipped { step: _ }
+            | Self::AtomicRolledBack { step: _ }
+            | Self::LoopFinished {
+                step: _,
+                items: _,
+                count: _,
+                failed: _,
+            } => {}
+            Self::RunFinished(finished) => finished.mask(by),
+        }
+    }
+}
+
+impl Mask for StepResult {
+    fn mask(&mut self, by: &Redactor) {
+        match self {
+            Self::Query {
+                rows,
+                show: _,
+                guard,
+            } => mask_fields!(by; rows, guard),
+            Self::Check {
+                passed: _,
+                items,
+                switch,
+                severity: _,
+                otherwise,
+            } => {
+                mask_fields!(by; items, switch, otherwise);
+            }
+            Self::Confirm {
+                yes: _,
+                by: who,
+                why,
+                approved: _,
+            } => mask_fields!(by; who, why),
+            Self::Fix {
+                count: _,
+                rows,
+                changes,
+                committed: _,
+            } => mask_fields!(by; rows, changes),
+            Self::Command {
+                code: _,
+                stdout,
+                stderr,
+                passed: _,
+            } => {
+                mask_fields!(by; stdout, stderr);
+            }
+            Self::WouldRun => {}
+        }
+    }
+}
+
+impl Mask for Decision {
+    fn mask(&mut self, by: &Redactor) {
+        match self {
+            Self::Case(value) => value.mask(by),
+            Self::Next | Self::Then | Self::Else => {}
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Tells people and programs what a run does. Every reporter is a [`Sink`](crate::engine::event::Sink): it
+//! consumes events, and knows neither the database nor the command line, so that a recorded run is told by
+//! the same words as a live one.
+//!
+//! - [`terminal`] draws a run for a person: a line a step, tables, row changes, the ending.
+//! - [`json`] writes one event a line; [`quiet`] says only how it ended and what went wrong.
+//! - [`fanout`] tells several sinks; [`secret`] masks secrets before a sink can see them.
+//! - [`table`], [`changes`] and [`failure`] draw rows, row changes and failures, also for commands that run
+//!   nothing.
+//!
+//! Everything drawn is made of [`line::Line`]s, and text becomes harmless when it enters one: whatever a
+//! database holds, it can neither move the cursor nor colour the terminal.
+
+mod amount;
+pub mod changes;
+mod chart;
+mod compact;
+mod ending;
+pub mod failure;
+pub mod fanout;
+mod header;
+pub mod json;
+pub mod line;
+pub mod look;
+mod mask;
+pub mod quiet;
+mod record;
+pub mod secret;
+pub mod status;
+mod step;
+pub mod table;
+pub mod terminal;
+
+#[cfg(test)]
+mod tests;

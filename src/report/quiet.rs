@@ -1,0 +1,39 @@
+//! Says only what went wrong, and what an author says at the end.
+
+use std::io::{self, Write};
+
+use super::line::Line;
+use super::look::Look;
+use super::{ending, failure};
+use crate::engine::event::{Event, EventKind, Sink};
+use crate::engine::outcome::Outcome;
+
+/// Says how a run ended; nothing when it went well and its author has nothing to say.
+pub struct Quiet {
+    look: Look,
+    out: Box<dyn Write>,
+}
+
+impl Quiet {
+    /// Returns a sink that writes to `out`.
+    pub fn new(look: Look, out: Box<dyn Write>) -> Self {
+        Self { look, out }
+    }
+}
+
+impl Sink for Quiet {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        let lines: Vec<Line> = match &event.kind {
+            EventKind::StepFailed { failure, .. } => failure::draw(failure, self.look),
+            EventKind::RunFinished(finished) => match finished.outcome {
+                Outcome::Done | Outcome::Nothing => ending::says(finished, self.look),
+                _ => ending::draw(finished, self.look),
+            },
+            _ => return Ok(()),
+        };
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        self.out.flush()
+    }
+}

@@ -1,0 +1,131 @@
+//! Masks secrets before anything can show or keep them.
+
+use std::io;
+use std::ops::Range;
+
+use super::mask::Mask;
+use crate::engine::event::{Event, Sink};
+
+/// What stands for a secret.
+const MASK: &str = "•••";
+
+/// Masks secret texts.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// None is empty; the longest first.
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    /// Returns a redactor of texts; empty ones hide nothing.
+    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        let mut secrets: Vec<String> = secrets
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self { secrets }
+    }
+
+    /// Returns the text with every secret masked. Where secrets overlap, all of them are one mask, so that
+    /// none leaves a part of another behind.
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = String::with_capacity(text.len());
+        let mut kept = 0;
+        for found in self.found(text) {
+            masked.push_str(&text[kept..found.start]);
+            masked.push_str(MASK);
+            kept = found.end;
+        }
+        masked + &text[kept..]
+    }
+
+    /// Returns an event with every secret masked.
+    pub fn event(&self, event: &Event) -> Event {
+        let mut event = event.clone();
+        event.mask(self);
+        event
+    }
+
+    /// Returns where secrets are, in order and apart from each other.
+    fn found(&self, text: &str) -> Vec<Range<usize>> {
+        let mut places: Vec<Range<usize>> = self
+            .secrets
+            .iter()
+            .flat_map(|secret| occurrences(text, secret))
+            .collect();
+        places.sort_by_key(|place| place.start);
+        places.dedup_by(|next, last| {
+            let joined = next.start < last.end;
+            if joined {
+                last.end = last.end.max(next.end);
+            }
+            joined
+        });
+        places
+    }
+}
+
+/// Returns all places of a secret, those that overlap too.
+fn occurrences<'a>(text: &'a str, secret: &'a str) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text.get(from..)?.find(secret)?;
+        from = start + text[start..].chars().next().map_or(1, char::len_utf8);
+        Some(start..start + secret.len())
+    })
+}
+
+/// Tells a sink of events whose secrets are masked.
+pub struct Redacting<S> {
+    redactor: Redactor,
+    inner: S,
+}
+
+impl<S: Sink> Redacting<S> {
+    /// Returns a sink that masks what `inner` takes.
+    pub fn new(redactor: Redactor, inner: S) -> Self {
+        Self { redactor, inner }
+    }
+}
+
+impl<S: Sink> Sink for Redacting<S> {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        if self.redactor.secrets.is_empty() {
+            return self.inner.take(event);
+        }
+        self.inner.take(&self.redactor.event(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mask(secrets: &[&str], text: &str) -> String {
+        Redactor::new(secrets.iter().map(|secret| (*secret).to_owned())).mask(text)
+    }
+
+    #[test]
+    fn no_secret_uncovers_another() {
+        assert_eq!(mask(&["foo", "foobar", ""], "a foobar, foo"), "a •••, •••");
+        assert_eq!(mask(&["abc", "cde"], "xabcdey"), "x•••y");
+        assert_eq!(mask(&["aa"], "aaa"), "•••");
+        assert_eq!(mask(&["ab"], "abab"), "••••••");
+        assert_eq!(mask(&[], "abc"), "abc");
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_remains(secrets in prop::collection::vec("[ab\\PC&&[^•]]{1,4}", 1..4), text in "[ab\\PC]{0,12}", at in 0..3usize) {
+            let text = format!("{text}{}{text}", secrets[at % secrets.len()]);
+            let masked = Redactor::new(secrets.clone()).mask(&text);
+            for secret in secrets {
+                prop_assert!(!masked.contains(&secret), "{masked} has {secret}");
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Draws what a step came to: the words of each kind.
+
+use super::amount;
+use super::line::{Line, flow, paragraph};
+use super::look::{Look, Mark, Tone};
+use super::table::{self, more_of};
+use super::{changes, failure};
+use crate::base::words;
+use crate::engine::change::Changes;
+use crate::engine::event::{Assertion, StepResult};
+use crate::engine::failure::Failure;
+use crate::runbook::data::Rows;
+use crate::step::check::Severity;
+use crate::step::query::Show;
+
+/// Summaries begin at this column, unless a name is longer.
+pub(super) const SUMMARY: usize = 27;
+
+/// How many lines of a program's output are shown.
+const MOST_OUTPUT: usize = 20;
+
+/// What a step came to, in words.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// How it went.
+    pub(super) mark: Mark,
+    /// What it came to.
+    pub(super) summary: Line,
+    /// The same where there is little room; empty where the mark says it all.
+    pub(super) brief: Line,
+    /// What there is to see.
+    pub(super) body: Vec<Line>,
+}
+
+impl Told {
+    /// Returns words with nothing more to see.
+    pub(super) fn new(mark: Mark, summary: Line) -> Self {
+        Self {
+            mark,
+            brief: summary.clone(),
+            summary,
+            body: Vec::new(),
+        }
+    }
+
+    fn brief(mut self, brief: Line) -> Self {
+        self.brief = brief;
+        self
+    }
+
+    fn body(mut self, body: Vec<Line>) -> Self {
+        self.body = body;
+        self
+    }
+
+    fn remedy(mut self, text: Option<&str>, look: Look) -> Self {
+        self.body.extend(remedy(text, look));
+        self
+    }
+}
+
+/// Draws the line of a step.
+pub(super) fn line(
+    mark: Mark,
+    name: &str,
+    summary: &Line,
+    took_ms: Option<f64>,
+    look: Look,
+) -> Line {
+    let tone = if mark == Mark::Skipped {
+        Tone::Dim
+    } else {
+        Tone::Plain
+    };
+    let line = look.line().gap(2).mark(mark).gap(1).toned(tone, name);
+    let line = if summary.is_empty() {
+        line
+    } else {
+        line.gap(2).to(SUMMARY).then(summary)
+    };
+    let Some(took) = took_ms.map(amount::duration) else {
+        return line;
+    };
+    let took = look.line().dim(&took);
+    match look.width {
+        Some(_) => line.ending(&took, look.edge()),
+        None => line.gap(2).then(&took),
+    }
+}
+
+/// How a result is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    /// Whether everything is rolled back at the end.
+    pub(super) dry_run: bool,
+    /// Whether changes are drawn: not when a person saw them before.
+    pub(super) changes: bool,
+    /// Whether the step said no.
+    pub(super) said_no: bool,
+}
+
+/// Draws what a step came to.
+pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
+    match result {
+        StepResult::Query { rows, show, guard } => {
+            let guard = guard.as_deref().filter(|_| telling.said_no);
+            query(rows, *show, guard, look)
+        }
+        StepResult::Check {
+            passed,
+            items,
+            switch,
+            severity,
+            otherwise,
+        } => {
+            let verdict = Verdict::new(*passed, *severity);
+            let told = match switch {
+                Some(value) => switched(value, &verdict, look),
+                None if items.is_empty() => checked(&verdict, look),
+                None => asserted(items, &verdict, look),
+            };
+            told.remedy(otherwise.as_deref().filter(|_| !passed), look)
+        }
+        StepResult::Confirm { yes, by, why, .. } => answer(*yes, by, why.as_deref(), look),
+        StepResult::Fix {
+            count,
+            rows,
+            changes,
+            committed,
+        } => {
+            let summary = changed(*count, *committed, telling);
+            let shown = telling.changes.then_some(changes);
+            fixed(&summary, rows, shown, look).brief(look.line().plain(&amount::rows(*count)))
+        }
+        StepResult::Command {
+            code,
+            stdout,
+            stderr,
+            passed,
+        } => ran(*code, *passed, look).body([output(stdout, look), output(stderr, look)].concat()),
+        StepResult::WouldRun => Told::new(
+            Mark::Skipped,
+            look.line().dim("would run; a dry run cannot rehearse it"),
+        ),
+    }
+}
+
+/// Draws a failure of a step.
+pub(super) fn failed(what: &Failure, look: Look) -> Told {
+    Told::new(Mark::Failed, look.line().toned(Tone::Bad, "failed"))
+        .brief(look.line())
+        .body(failure::draw(what, look))
+}
+
+fn query(rows: &Rows, show: Show, missed: Option<&str>, look: Look) -> Told {
+    let count = look.line().plain(&amount::rows(rows.count));
+    let body = table::draw(rows, show, table::MOST_ROWS, look);
+    let told = match missed {
+        None => Told::new(Mark::Passed, count),
+        Some(guard) => {
+            let wanted = format!(", where `rows: {guard}` is wanted");
+            Told::new(Mark::Failed, count.toned(Tone::Bad, &wanted))
+        }
+    };
+    told.body(body)
+}
+
+/// How a check went.
+struct Verdict {
+    passed: bool,
+    mark: Mark,
+    tone: Tone,
+    word: &'static str,
+}
+
+impl Verdict {
+    fn new(passed: bool, severity: Severity) -> Self {
+        let (mark, tone, word) = match (passed, severity) {
+            (true, _) => (Mark::Passed, Tone::Plain, "passed"),
+            (false, Severity::Error) => (Mark::Failed, Tone::Bad, "failed"),
+            (false, Severity::Warning) => (Mark::Warning, Tone::Warn, "failed, a warning only"),
+        };
+        Self {
+            passed,
+            mark,
+            tone,
+            word,
+        }
+    }
+
+    /// Returns the words; where there is little room, the mark says that it passed.
+    fn tell(&self, summary: Line, look: Look) -> Told {
+        let told = Told::new(self.mark, summary);
+        if self.passed {
+            told.brief(look.line())
+        } else {
+            told
+        }
+    }
+}
+
+fn checked(verdict: &Verdict, look: Look) -> Told {
+    verdict.tell(look.line().toned(verdict.tone, verdict.word), look)
+}
+
+fn switched(value: &str, verdict: &Verdict, look: Look) -> Told {
+    let line = look.line().toned(Tone::Strong, value);
+    Told::new(
+        verdict.mark,
+        if verdict.passed {
+            line
+        } else {
+            line.plain(", which no case names")
+        },
+    )
+}
+
+fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
+    let (passed, failed): (Vec<&Assertion>, Vec<&Assertion>) =
+        items.iter().partition(|item| item.passed);
+    let draw = |mark: Mark, item: &Assertion| look.line().mark(mark).gap(1).plain(&item.name);
+    let good: Vec<Line> = passed.iter().map(|item| draw(Mark::Passed, item)).collect();
+    let mut body = flow(&good, 3, look);
+    for item in failed {
+        body.push(draw(verdict.mark, item));
+        body.extend(remedy(item.otherwise.as_deref(), look));
+    }
+    let summary = format!("{} of {} passed", good.len(), items.len());
+    verdict
+        .tell(look.line().toned(verdict.tone, &summary), look)
+        .body(body)
+}
+
+fn remedy(text: Option<&str>, look: Look) -> Vec<Line> {
+    text.map_or_else(Vec::new, |text| failure::help(text, look))
+}
+
+fn answer(yes: bool, by: &str, why: Option<&str>, look: Look) -> Told {
+    let (mark, word) = if yes {
+        (Mark::Passed, "yes")
+    } else {
+        (Mark::Failed, "no")
+    };
+    let facts = [Some(by).filter(|by| !by.is_empty()), why];
+    let dot = format!(" {} ", look.glyphs().dot);
+    let line = facts
+        .into_iter()
+        .flatten()
+        .fold(look.line().toned(mark.tone(), word), |line, fact| {
+            line.dim(&dot).plain(fact)
+        });
+    Told::new(mark, line)
+}
+
+fn fixed(summary: &str, rows: &Rows, changes: Option<&Changes>, look: Look) -> Told {
+    let mut body = table::draw(rows, Show::Table, table::MOST_ROWS, look);
+    if let Some(changes) = changes {
+        body.extend(changes::draw(changes, changes::MOST_LINES, look));
+    }
+    Told::new(Mark::Passed, look.line().plain(summary)).body(body)
+}
+
+/// Returns "5 rows changed, committed".
+pub(super) fn changed(count: u64, committed: bool, telling: Telling) -> String {
+    let rows = match count {
+        0 => "no row".to_owned(),
+        count => amount::rows(count),
+    };
+    let fate = match (telling.dry_run, committed) {
+        (true, _) => ", to be rolled back",
+        (false, true) => ", committed",
+        (false, false) => "",
+    };
+    format!("{rows} changed{fate}")
+}
+
+fn ran(code: i32, passed: bool, look: Look) -> Told {
+    let (mark, tone) = if passed {
+        (Mark::Passed, Tone::Plain)
+    } else {
+        (Mark::Failed, Tone::Bad)
+    };
+    Told::new(mark, look.line().toned(tone, &format!("exit code {code}")))
+}
+
+fn output(text: &str, look: Look) -> Vec<Line> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let mut lines = paragraph(&look.line(), Tone::Dim, text);
+    if lines.len() > MOST_OUTPUT {
+        let more = amount::long(lines.len() - MOST_OUTPUT);
+        lines.truncate(MOST_OUTPUT);
+        lines.push(more_of(&words::count(more, "line"), look));
+    }
+    lines
+}

@@ -1,0 +1,57 @@
+//! How a confirm is told: what would change, the question, and the answer.
+
+use std::io;
+
+use super::{INDENT, Terminal};
+use crate::base::words;
+use crate::engine::change::Changes;
+use crate::engine::event::StepRef;
+use crate::report::line::paragraph;
+use crate::report::look::{Mark, Tone};
+use crate::report::step::Told;
+use crate::report::{changes, table};
+use crate::runbook::data::Rows;
+use crate::step::query::Show;
+
+impl Terminal {
+    pub(super) fn ask(&mut self, step: &StepRef) -> io::Result<()> {
+        if !std::mem::replace(&mut self.asking, true) {
+            self.step(&step.name, &Told::new(Mark::Asks, self.look.line()), None)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rehearsed(
+        &mut self,
+        step: &StepRef,
+        of: &[String],
+        found: &Changes,
+    ) -> io::Result<()> {
+        self.ask(step)?;
+        self.rehearsed.extend(of.iter().cloned());
+        let verb = if of.len() == 1 { "changes" } else { "change" };
+        let what = if found.tables.is_empty() {
+            "nothing".to_owned()
+        } else {
+            changes::summary(found)
+        };
+        let text = format!("{} {verb} {what}", words::list(of));
+        self.print(&[self.look.line().plain(&text)], INDENT)?;
+        let lines = changes::draw(found, changes::MOST_LINES, self.look.inside(INDENT + 2));
+        self.print(&lines, INDENT + 2)
+    }
+
+    pub(super) fn asked(
+        &mut self,
+        step: &StepRef,
+        question: &str,
+        show: Option<&Rows>,
+    ) -> io::Result<()> {
+        self.ask(step)?;
+        if let Some(rows) = show {
+            let lines = table::draw(rows, Show::Table, table::MOST_ROWS, self.body());
+            self.print(&lines, INDENT)?;
+        }
+        self.print(&paragraph(&self.look.line(), Tone::Ask, question), INDENT)
+    }
+}
