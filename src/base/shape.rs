@@ -162,10 +162,12 @@ impl de::Error for Mistake {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = plain_expected(expected);
         Self::custom(format!("expected {expected}, found {}", plain(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = plain_expected(expected);
         Self::custom(format!("expected {expected}, found {}", plain(found)))
     }
 
@@ -187,6 +189,18 @@ impl de::Error for Mistake {
 
     fn missing_field(field: &'static str) -> Self {
         Self::new(Kind::Missing(field))
+    }
+}
+
+/// Puts serde's names of Rust's types into a user's words.
+fn plain_expected(expected: &dyn Expected) -> String {
+    match expected.to_string().as_str() {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a string" => "a text".to_owned(),
+        other => other.to_owned(),
     }
 }
 

@@ -120,6 +120,8 @@ fn refuse(source: &Source, error: &serde_yaml::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error("yaml", format!("not valid YAML: {message}")).at(span, "");
     if tab.trim_start_matches(' ').starts_with('\t') {
         diagnostic.help("indent with spaces: YAML does not allow tabs there")
+    } else if tab.contains("{{") && message.contains("flow") {
+        diagnostic.help("put quotes around a text with {{ }} where braces stand around it")
     } else {
         diagnostic
     }

@@ -32,7 +32,6 @@ pub fn schema() -> Value {
     extend(&mut root);
     root["$defs"] = Value::Object(defs);
     root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    root["$id"] = "https://runbook.dev/schemas/runbook.schema.json".into();
     root["title"] = "Runbook".into();
     root["description"] =
         "One runbook: its main path is `steps`, what happens otherwise stands in `branches`."
