@@ -1,11 +1,11 @@
 //! Changing rows: what they were, the statement, what they are, and what else the server counted.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Session;
+use super::image::{Counters, Images, Returned, direct, indirect};
 use super::table::TableFacts;
-use crate::engine::change::{Changes, ColumnChange, Deed, RowChange, TableChange};
+use crate::engine::change::Changes;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Bound, Changed, Limits};
 use crate::pg::{bind, failure};
@@ -40,26 +40,6 @@ const BASELINE: &str = "\
                  pg_stat_get_xact_tuples_deleted(c.oid) AS deleted \
           FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
     WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
-
-/// Rows by key.
-type Images = HashMap<Vec<String>, Vec<Option<String>>>;
-
-/// The server's counters, and what else is known of the transaction.
-#[derive(Default)]
-struct Counters {
-    tables: Vec<(String, [u64; 3])>,
-    xid: Option<String>,
-    /// The texts of the transaction's time.
-    now: Vec<String>,
-}
-
-/// What a statement returned.
-#[derive(Default)]
-struct Returned {
-    count: u64,
-    rows: Rows,
-    images: Vec<(Vec<String>, Vec<Option<String>>, bool)>,
-}
 
 impl Session {
     /// Runs a changing statement in the open transaction, and says which rows it changed.
@@ -328,118 +308,4 @@ fn record(row: &tokio_postgres::Row, index: usize) -> Vec<Option<String>> {
 
 fn flag(row: &tokio_postgres::Row, index: usize) -> bool {
     row.get::<_, Option<&str>>(index) == Some("true")
-}
-
-/// Returns the changes of the statement's own table.
-fn direct(
-    target: &Target,
-    facts: &TableFacts,
-    mut before: Images,
-    returned: &Returned,
-    now: &[String],
-) -> Option<TableChange> {
-    let mut table = TableChange {
-        table: facts.name.clone(),
-        key: facts.key.clone(),
-        inserted: 0,
-        updated: 0,
-        deleted: 0,
-        rows: Vec::new(),
-        indirect: false,
-    };
-    for (key, image, fresh) in &returned.images {
-        let deed = match target.verb {
-            Dml::Insert if *fresh => Deed::Inserted,
-            Dml::Insert | Dml::Update => Deed::Updated,
-            Dml::Delete => Deed::Deleted,
-        };
-        let old = if deed == Deed::Updated {
-            before.remove(key)
-        } else {
-            None
-        };
-        let columns = match (deed, old) {
-            (Deed::Deleted, _) => differences(facts, Some(image), None, now),
-            (_, old) => differences(facts, old.as_ref(), Some(image), now),
-        };
-        match deed {
-            Deed::Inserted => table.inserted += 1,
-            Deed::Updated => table.updated += 1,
-            Deed::Deleted => table.deleted += 1,
-        }
-        table.rows.push(RowChange {
-            key: key.clone(),
-            deed,
-            columns,
-        });
-    }
-    (table.count() > 0).then_some(table)
-}
-
-/// Returns the columns that differ.
-fn differences(
-    facts: &TableFacts,
-    before: Option<&Vec<Option<String>>>,
-    after: Option<&Vec<Option<String>>>,
-    now: &[String],
-) -> Vec<ColumnChange> {
-    let value = |image: Option<&Vec<Option<String>>>, index: usize| {
-        image.and_then(|image| image.get(index).cloned().flatten())
-    };
-    let mut changes = Vec::new();
-    for (index, column) in facts.columns.iter().enumerate() {
-        let (old, new) = (value(before, index), value(after, index));
-        if before.is_some() && after.is_some() && old == new {
-            continue;
-        }
-        let by_clock = new.as_ref().is_some_and(|new| now.contains(new));
-        changes.push(ColumnChange {
-            column: column.name.clone(),
-            before: old,
-            after: new,
-            volatile: by_clock || (before.is_none() && after.is_some() && column.volatile),
-        });
-    }
-    changes
-}
-
-/// Returns what the server counted beyond the statement's own rows: triggers and cascades.
-fn indirect(
-    direct: &[TableChange],
-    before: &Counters,
-    after: &Counters,
-    own_unknown: bool,
-) -> Vec<TableChange> {
-    let mut tables = Vec::new();
-    for (name, counts) in &after.tables {
-        let earlier = before
-            .tables
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or([0; 3], |(_, counts)| *counts);
-        let own = direct
-            .iter()
-            .find(|table| table.table == *name)
-            .map_or([0; 3], |table| {
-                [table.inserted, table.updated, table.deleted]
-            });
-        let beyond = |index: usize| {
-            counts[index]
-                .saturating_sub(earlier[index])
-                .saturating_sub(own[index])
-        };
-        let change = TableChange {
-            table: name.clone(),
-            key: Vec::new(),
-            inserted: beyond(0),
-            updated: beyond(1),
-            deleted: beyond(2),
-            rows: Vec::new(),
-            indirect: !own_unknown,
-        };
-        if change.count() > 0 {
-            tables.push(change);
-        }
-    }
-    tables
 }

@@ -1,0 +1,142 @@
+//! Row images before and after a statement, and what of them is a change.
+
+use std::collections::HashMap;
+
+use super::table::TableFacts;
+use crate::engine::change::{ColumnChange, Deed, RowChange, TableChange};
+use crate::runbook::data::Rows;
+use crate::sql::target::{Dml, Target};
+
+/// Rows by key.
+pub(super) type Images = HashMap<Vec<String>, Vec<Option<String>>>;
+
+/// What a statement returned.
+#[derive(Default)]
+pub(super) struct Returned {
+    pub(super) count: u64,
+    pub(super) rows: Rows,
+    pub(super) images: Vec<(Vec<String>, Vec<Option<String>>, bool)>,
+}
+
+/// The server's counters, and what else is known of the transaction.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) tables: Vec<(String, [u64; 3])>,
+    pub(super) xid: Option<String>,
+    /// The texts of the transaction's time.
+    pub(super) now: Vec<String>,
+}
+
+/// Returns the changes of the statement's own table.
+pub(super) fn direct(
+    target: &Target,
+    facts: &TableFacts,
+    mut before: Images,
+    returned: &Returned,
+    now: &[String],
+) -> Option<TableChange> {
+    let mut table = TableChange {
+        table: facts.name.clone(),
+        key: facts.key.clone(),
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        rows: Vec::new(),
+        indirect: false,
+    };
+    for (key, image, fresh) in &returned.images {
+        let deed = match target.verb {
+            Dml::Insert if *fresh => Deed::Inserted,
+            Dml::Insert | Dml::Update => Deed::Updated,
+            Dml::Delete => Deed::Deleted,
+        };
+        let old = if deed == Deed::Updated {
+            before.remove(key)
+        } else {
+            None
+        };
+        let columns = match (deed, old) {
+            (Deed::Deleted, _) => differences(facts, Some(image), None, now),
+            (_, old) => differences(facts, old.as_ref(), Some(image), now),
+        };
+        match deed {
+            Deed::Inserted => table.inserted += 1,
+            Deed::Updated => table.updated += 1,
+            Deed::Deleted => table.deleted += 1,
+        }
+        table.rows.push(RowChange {
+            key: key.clone(),
+            deed,
+            columns,
+        });
+    }
+    (table.count() > 0).then_some(table)
+}
+
+/// Returns the columns that differ.
+fn differences(
+    facts: &TableFacts,
+    before: Option<&Vec<Option<String>>>,
+    after: Option<&Vec<Option<String>>>,
+    now: &[String],
+) -> Vec<ColumnChange> {
+    let value = |image: Option<&Vec<Option<String>>>, index: usize| {
+        image.and_then(|image| image.get(index).cloned().flatten())
+    };
+    let mut changes = Vec::new();
+    for (index, column) in facts.columns.iter().enumerate() {
+        let (old, new) = (value(before, index), value(after, index));
+        if before.is_some() && after.is_some() && old == new {
+            continue;
+        }
+        let by_clock = new.as_ref().is_some_and(|new| now.contains(new));
+        changes.push(ColumnChange {
+            column: column.name.clone(),
+            before: old,
+            after: new,
+            volatile: by_clock || (before.is_none() && after.is_some() && column.volatile),
+        });
+    }
+    changes
+}
+
+/// Returns what the server counted beyond the statement's own rows: triggers and cascades.
+pub(super) fn indirect(
+    direct: &[TableChange],
+    before: &Counters,
+    after: &Counters,
+    own_unknown: bool,
+) -> Vec<TableChange> {
+    let mut tables = Vec::new();
+    for (name, counts) in &after.tables {
+        let earlier = before
+            .tables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or([0; 3], |(_, counts)| *counts);
+        let own = direct
+            .iter()
+            .find(|table| table.table == *name)
+            .map_or([0; 3], |table| {
+                [table.inserted, table.updated, table.deleted]
+            });
+        let beyond = |index: usize| {
+            counts[index]
+                .saturating_sub(earlier[index])
+                .saturating_sub(own[index])
+        };
+        let change = TableChange {
+            table: name.clone(),
+            key: Vec::new(),
+            inserted: beyond(0),
+            updated: beyond(1),
+            deleted: beyond(2),
+            rows: Vec::new(),
+            indirect: !own_unknown,
+        };
+        if change.count() > 0 {
+            tables.push(change);
+        }
+    }
+    tables
+}
