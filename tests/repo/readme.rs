@@ -50,7 +50,7 @@ steps:
   sql: SELECT id, email_verified FROM users WHERE id = 4
   rows: 1
 - check: verified
-  that: account.is_verified
+  that: account.email_verifed
 ";
 
 fn run(line: &str, folder: &Path, url: &str) -> String {
