@@ -188,6 +188,18 @@ impl Session {
         .help("wait until that run is done"))
     }
 
+    /// Connects again when the connection was lost while no transaction was open: while a person thought,
+    /// for example.
+    ///
+    /// # Errors
+    /// As [`Self::reconnect`].
+    pub async fn revive(&mut self) -> Result<(), Failure> {
+        if self.depth == 0 && self.client.is_closed() {
+            self.reconnect().await?;
+        }
+        Ok(())
+    }
+
     /// Connects again after the connection was lost.
     ///
     /// # Errors

@@ -176,6 +176,8 @@ pub enum Ending {
 /// What happens after an error or a Ctrl-C.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OnFailure {
+    /// The runbook does not say.
+    Default,
     /// Everything that the run fixed is put back.
     Rollback,
     /// Everything stays as it is.

@@ -47,7 +47,7 @@ impl Session {
     /// # Errors
     /// The server's word.
     pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
-        let pending = self.take_pending();
+        let pending = self.take_pending_within(limits);
         let target = bound
             .statement
             .target()

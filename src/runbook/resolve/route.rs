@@ -143,7 +143,7 @@ impl Resolver<'_> {
 
     pub(super) fn on_failure(&mut self, goto: Option<&Goto>, scope: ScopeId) -> OnFailure {
         match goto {
-            None => OnFailure::Rollback,
+            None => OnFailure::Default,
             Some(Goto::To(name)) if name.text() == "rollback" => OnFailure::Rollback,
             Some(Goto::To(name)) if name.text() == "stop" => OnFailure::Stop,
             Some(goto) => {
