@@ -64,8 +64,8 @@ pub(super) fn resolve(
     } = resolver;
     let risk = steps
         .iter()
-        .flat_map(|step| &step.sql)
-        .map(|sql| sql.statement.risk().risk)
+        .filter_map(Step::risk)
+        .map(|(risk, _)| risk)
         .max()
         .unwrap_or(Risk::Low);
     Some(Resolved {

@@ -140,18 +140,7 @@ pub(super) fn failure(runbook: &Runbook, way: &OnFailure) -> String {
 
 /// Returns the risk of a step that changes something.
 pub(super) fn risk(step: &Step) -> Option<Risk> {
-    let risks = step.sql.iter().map(|sql| {
-        let found = sql.statement.risk();
-        if step.undo.is_empty() {
-            found.risk
-        } else {
-            found.with_undo
-        }
-    });
-    match step.kind {
-        crate::step::Kind::Fix(_) => risks.max().or(Some(Risk::Medium)),
-        _ => None,
-    }
+    step.risk().map(|(risk, _)| risk)
 }
 
 /// Returns where a run goes after a step, where that is not simply on.
