@@ -1,4 +1,40 @@
-//! A declarative runbook engine for PostgreSQL.
+//! A declarative runbook engine for PostgreSQL: a YAML file says what to look at, what to check, whom to
+//! ask and what to change; the engine proves it, rehearses it, runs it and tells what happened.
+//!
+//! # The way of a runbook
+//!
+//! ```text
+//! text ─ base::yaml ─▶ tree ─ runbook::document ─▶ Document ─ runbook::resolve ─▶ Runbook
+//!      ─ runbook::check ─▶ Proved ─ cli::params ─▶ engine::plan::Plan ─ engine::driver ─▶ events ─▶ report
+//! ```
+//!
+//! Each arrow is the only way to the next type, so a later phase cannot meet what an earlier one refuses.
+//!
+//! # Layers
+//!
+//! A module may name itself and those below it, never one beside or above it; `tests/repo` checks that.
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`base`] | texts with places in them, YAML, shapes, diagnostics, words; no input or output |
+//! | [`sql`] | one SQL statement: its grammar, what it may do, what it risks, which rows it is about |
+//! | [`step`] | the kinds of steps as an author writes them, **one kind a file**; [`step::Kind`] is the list of kinds |
+//! | [`runbook`] | a document, its names resolved, its templates, its graph, and what is proved of it |
+//! | [`engine`] | decides what is next, drives the world through one port, and tells events; state is a fold over them |
+//! | [`pg`], [`report`] | a session on a server that implements the port's reads and changes; events as text and JSON |
+//! | [`cli`] | the command line: what the process was given, finding runbooks, one command a file |
+//!
+//! # Where is …
+//!
+//! - a kind of step? Its keys in `step/KIND.rs`, its contract in `runbook/rule.rs`, what it reads in
+//!   `runbook/reading.rs`, its work in `engine/perform/KIND.rs`. Add a variant to [`step::Kind`], and the
+//!   compiler points at each of these places.
+//! - the security boundary? [`sql::statement::Statement`] allows statements by their parse tree;
+//!   [`runbook::statement`] makes every `{{ }}` a bind parameter; `pg/session/read.rs` makes reads read-only
+//!   on the server.
+//! - what a person approves? `engine/rehearse.rs` makes the changes and takes them back, [`engine::change`]
+//!   digests them, `engine/perform/fix.rs` compares before it commits.
+//! - an exit code? [`engine::outcome::exit`].
 
 pub mod base;
 pub mod cli;

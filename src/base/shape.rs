@@ -1,9 +1,11 @@
 //! YAML trees to typed values by serde: every mistake is collected with its place, not only the first.
 
+mod mistake;
+
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected,
-    IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer,
+    MapAccess, SeqAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -11,6 +13,7 @@ use super::diagnostic::Diagnostic;
 use super::source::{Span, Spanned};
 use super::words;
 use super::yaml::{Entry, Node, Value};
+use mistake::{Kind, Mistake};
 
 /// The name by which [`Spanned`] asks [`NodeDeserializer`] for its place.
 const SPANNED: &str = "$runbook::base::Spanned";
@@ -80,127 +83,6 @@ fn prune(node: &mut Node, path: &[usize]) -> bool {
             items.get_mut(*index).is_some_and(|item| prune(item, rest))
         }
         _ => false,
-    }
-}
-
-#[derive(Debug)]
-enum Kind {
-    Message(String),
-    Unknown {
-        found: String,
-        what: &'static str,
-        expected: &'static [&'static str],
-    },
-    Missing(&'static str),
-}
-
-/// What serde found wrong, and where in the tree.
-#[derive(Debug)]
-struct Mistake {
-    kind: Kind,
-    span: Option<Span>,
-    /// Indexes of map entries and list items from the root to the place.
-    path: Vec<usize>,
-}
-
-impl Mistake {
-    fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            span: None,
-            path: Vec::new(),
-        }
-    }
-
-    fn at(mut self, span: Span) -> Self {
-        self.span.get_or_insert(span);
-        self
-    }
-
-    fn inside(mut self, index: usize) -> Self {
-        self.path.insert(0, index);
-        self
-    }
-
-    fn diagnostic(&self, root: Span, beside: &[&'static str]) -> Diagnostic {
-        let span = self.span.unwrap_or(root);
-        match &self.kind {
-            Kind::Message(text) => Diagnostic::error("shape", text.clone()).at(span, ""),
-            Kind::Missing(field) => {
-                Diagnostic::error("missing-key", format!("`{field}` is missing"))
-                    .at(span, format!("`{field}` is needed here"))
-            }
-            Kind::Unknown {
-                found,
-                what,
-                expected,
-            } => Diagnostic::error("unknown-key", format!("unknown {what} `{found}`"))
-                .at(span, "")
-                .help(
-                    words::did_you_mean(found, expected.iter().chain(beside).copied())
-                        .unwrap_or_else(|| format!("one of {}", words::quoted(expected))),
-                ),
-        }
-    }
-}
-
-impl std::fmt::Display for Mistake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.kind {
-            Kind::Message(text) => f.write_str(text),
-            Kind::Missing(field) => write!(f, "`{field}` is missing"),
-            Kind::Unknown { found, what, .. } => write!(f, "unknown {what} `{found}`"),
-        }
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-impl de::Error for Mistake {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::new(Kind::Message(message.to_string()))
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format!("expected {expected}, found {}", plain(found)))
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format!("expected {expected}, found {}", plain(found)))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(Kind::Unknown {
-            found: field.to_owned(),
-            what: "key",
-            expected,
-        })
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(Kind::Unknown {
-            found: variant.to_owned(),
-            what: "value",
-            expected,
-        })
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(Kind::Missing(field))
-    }
-}
-
-fn plain(found: Unexpected<'_>) -> String {
-    match found {
-        Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
-        Unexpected::Bool(value) => format!("`{value}`"),
-        Unexpected::Signed(value) => format!("the number {value}"),
-        Unexpected::Str(text) => {
-            format!("the text \"{}\"", text.chars().take(40).collect::<String>())
-        }
-        Unexpected::Seq => "a list".to_owned(),
-        Unexpected::Map => "a map".to_owned(),
-        other => other.to_string(),
     }
 }
 

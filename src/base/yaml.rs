@@ -104,12 +104,12 @@ pub fn parse(source: &Source) -> Result<Node, Box<Diagnostic>> {
         strict_booleans: true,
         budget: serde_yaml::budget! { max_depth: 64, max_documents: 1, max_aliases: 100 },
     };
-    let raw: serde_yaml::Spanned<Raw> =
-        serde_yaml::from_str_with_options(text, options).map_err(|error| refuse(source, &error))?;
+    let raw: serde_yaml::Spanned<Raw> = serde_yaml::from_str_with_options(text, options)
+        .map_err(|error| Box::new(refuse(source, &error)))?;
     Ok(raw.into_node(source))
 }
 
-fn refuse(source: &Source, error: &serde_yaml::Error) -> Box<Diagnostic> {
+fn refuse(source: &Source, error: &serde_yaml::Error) -> Diagnostic {
     let span = error
         .location()
         .map(|location| locate(source, location))
@@ -120,11 +120,13 @@ fn refuse(source: &Source, error: &serde_yaml::Error) -> Box<Diagnostic> {
         span.end.max(span.start + 1),
     ));
     let diagnostic = Diagnostic::error("yaml", format!("not valid YAML: {message}")).at(span, "");
-    Box::new(if tab.trim_start_matches(' ').starts_with('\t') {
+    if tab.trim_start_matches(' ').starts_with('\t') {
         diagnostic.help("indent with spaces: YAML does not allow tabs there")
+    } else if tab.contains("{{") && message.contains("flow") {
+        diagnostic.help("put quotes around a text with {{ }} where braces stand around it")
     } else {
         diagnostic
-    })
+    }
 }
 
 /// Puts the parser's message into a user's words: its hints speak to programmers who call it, and it
@@ -303,18 +305,20 @@ mod tests {
 
     #[test]
     fn hostile_documents_are_refused_at_once() {
-        let bomb: String = (0..30)
-            .map(|n| {
-                format!(
-                    "a{n}: &a{n} [*a{p}, *a{p}, *a{p}, *a{p}]\n",
-                    p = n.max(1) - 1
-                )
-            })
-            .collect();
+        let mut bomb = String::new();
+        for n in 0..30 {
+            let p = i32::max(n, 1) - 1;
+            bomb.push_str(&["a", "b", "c", "d"].map(|_| format!("*a{p}, ")).concat());
+            bomb.insert_str(
+                bomb.rfind('\n').map_or(0, |at| at + 1),
+                &format!("a{n}: &a{n} ["),
+            );
+            bomb.push_str("]\n");
+        }
         let cases = [
             ("[".repeat(10_000), "deeper"),
             ("x".repeat(10_000_000), "may have"),
-            (bomb.replacen("[*a0, *a0, *a0, *a0]", "1", 1), "aliases"),
+            (bomb.replacen("[*a0, *a0, *a0, *a0, ]", "1", 1), "aliases"),
             ("a: 1\na: 2".to_owned(), "duplicate mapping key: a"),
             ("a:\n\tb: 1".to_owned(), "tabs"),
         ];

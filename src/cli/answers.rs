@@ -36,7 +36,7 @@ impl Answers {
     /// Answers a question. Whatever is not a clear yes is a no.
     pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
         if let Some(given) = self.given.get(&question.name) {
-            return self.judge(question, given, &format!("{} by --answer", self.actor));
+            return judge(question, given, &format!("{} by --answer", self.actor));
         }
         match self.otherwise {
             Otherwise::Yes => Answer::Yes(format!("{} by --yes", self.actor)),
@@ -46,19 +46,6 @@ impl Answers {
                 question.name, question.name
             )),
             Otherwise::Person => self.person(question, cancel).await,
-        }
-    }
-
-    fn judge(&self, question: &Question, answer: &str, by: &str) -> Answer {
-        let answer = answer.trim();
-        let yes = match &question.typed {
-            Some(typed) => answer == typed.trim(),
-            None => matches!(answer.to_lowercase().as_str(), "y" | "yes"),
-        };
-        if yes {
-            Answer::Yes(by.to_owned())
-        } else {
-            Answer::No(by.to_owned())
         }
     }
 
@@ -85,7 +72,7 @@ impl Answers {
         };
         let answer = tokio::select! {
             line = line() => match line {
-                Some(line) => return self.judge(question, &line, &self.actor),
+                Some(line) => return judge(question, &line, &self.actor),
                 None => Answer::Nobody("the input ended without an answer".to_owned()),
             },
             () = timeout => Answer::Nobody("nobody answered in time".to_owned()),
@@ -94,6 +81,20 @@ impl Answers {
         // The cursor still stands behind the question.
         let _ = terminal.write_all(b"\n");
         answer
+    }
+}
+
+/// Returns what an answer comes to.
+fn judge(question: &Question, answer: &str, by: &str) -> Answer {
+    let answer = answer.trim();
+    let yes = match &question.typed {
+        Some(typed) => answer == typed.trim(),
+        None => matches!(answer.to_lowercase().as_str(), "y" | "yes"),
+    };
+    if yes {
+        Answer::Yes(by.to_owned())
+    } else {
+        Answer::No(by.to_owned())
     }
 }
 

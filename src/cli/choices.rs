@@ -91,9 +91,8 @@ pub(super) async fn check(
     }
     let error = CliError::invalid("the parameters are not among what the database offers");
     let error = wrong.into_iter().fold(error, CliError::note);
-    Err(error
-        .help("the choices are:")
-        .help(offers(session, runbook, arguments).await))
+    let offers = offers(session, runbook, arguments).await;
+    Err(error.help(format!("the choices are {offers}")))
 }
 
 async fn is_offered(

@@ -86,6 +86,8 @@ fn unicode(environment: &Environment) -> bool {
 mod tests {
     use super::*;
 
+    type Vars = [(&'static str, &'static str)];
+
     const TERMINAL: Terminal = Terminal {
         stdin: true,
         stdout: true,
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn colours_follow_flags_then_variables_then_terminals() {
-        let cases: [(&[(&str, &str)], When, bool, bool); 8] = [
+        let cases: [(&Vars, When, bool, bool); 8] = [
             (&[], When::Auto, true, true),
             (&[], When::Auto, false, false),
             (&[("NO_COLOR", "1")], When::Auto, true, false),
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_first_locale_that_is_set_decides_about_unicode() {
-        let cases: [(&[(&str, &str)], bool); 5] = [
+        let cases: [(&Vars, bool); 5] = [
             (&[], true),
             (&[("LANG", "C")], false),
             (&[("LANG", "en_US.UTF-8")], true),

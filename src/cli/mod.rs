@@ -54,7 +54,8 @@ pub fn main(invocation: &Invocation) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let (text, code) = (error.render(color(invocation)), error.code());
+            let text = crate::pg::secret::mask_passwords(&error.render(color(invocation)));
+            let code = error.code();
             // Help and the version are results.
             match &error {
                 CliError::Clap(clap) if !clap.use_stderr() => {

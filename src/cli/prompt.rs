@@ -7,6 +7,7 @@ use dialoguer::{Input, Password, Select};
 use super::choices::label;
 use crate::runbook::data::Rows;
 use crate::runbook::param::{Param, Scalar};
+use crate::step::text::Template;
 
 /// Asks for the value of one parameter; nothing when the person gives none.
 pub(super) fn ask(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -> Option<String> {
@@ -29,21 +30,18 @@ pub(super) fn ask(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -
         let chosen = Select::new()
             .with_prompt(prompt)
             .items(&labels)
+            .default(0)
             .max_length(12)
             .interact_opt()
             .ok()??;
         return rows.rows.get(chosen)?.first().cloned().flatten();
     }
     if param.kind.scalar == Scalar::Enum && !param.kind.list {
-        let values: Vec<&str> = param
-            .values
-            .iter()
-            .flatten()
-            .map(|value| value.text())
-            .collect();
+        let values: Vec<&str> = param.values.iter().flatten().map(Template::text).collect();
         let chosen = Select::new()
             .with_prompt(prompt)
             .items(&values)
+            .default(0)
             .interact_opt()
             .ok()??;
         return values.get(chosen).map(|value| (*value).to_owned());

@@ -36,7 +36,7 @@ fn shrink(widths: &mut [usize], width: usize) {
     let gaps = 2 * widths.len().saturating_sub(1);
     let total: usize = widths.iter().sum::<usize>() + gaps;
     let over = total.saturating_sub(width);
-    if let Some(widest) = widths.iter_mut().max() {
+    if let Some(widest) = widths.iter_mut().max().filter(|_| over > 0) {
         *widest = widest.saturating_sub(over).max(10);
     }
 }

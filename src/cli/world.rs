@@ -27,6 +27,7 @@ impl World for RealWorld {
     }
 
     async fn open(&mut self, _: &Limits) -> Result<(), Failure> {
+        self.session.revive().await?;
         self.session.open();
         Ok(())
     }
@@ -36,6 +37,7 @@ impl World for RealWorld {
     }
 
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
+        self.session.revive().await?;
         self.session.read(bound, keep, limits).await
     }
 

@@ -103,11 +103,12 @@ fn off_end(runbook: &Runbook, state: &State, from: &Step) -> Outcome {
             continue;
         }
         match (way, state.results.get(id)) {
-            (Way::Failed, _) => return remaining(state, Outcome::Failed),
             (Way::Decided(Decision::Else), Some(StepResult::Confirm { .. })) => {
                 return remaining(state, Outcome::Declined);
             }
-            (Way::Decided(Decision::Else), _) => return remaining(state, Outcome::Failed),
+            (Way::Failed | Way::Decided(Decision::Else), _) => {
+                return remaining(state, Outcome::Failed);
+            }
             // It was entered well: what matters is how the list before it was entered.
             _ => inside = place(step),
         }

@@ -332,6 +332,9 @@ pub struct Approved {
     /// The fix or atomic.
     #[schemars(with = "usize")]
     pub step: StepId,
+    /// Which item of its `for_each`, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
     /// The digest.
     pub digest: String,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
-use crate::runbook::model::{Runbook, Step};
+use crate::runbook::model::{OnFailure, Runbook, Step};
 use crate::step::Kind;
 use crate::step::fix::TransactionMode;
 
@@ -35,7 +35,22 @@ impl Plan {
     /// Returns what a run of this version could reach but not do, each with its reason. A run that has
     /// any is refused before it starts.
     pub fn unsupported(runbook: &Runbook) -> Vec<String> {
-        runbook.steps.iter().filter_map(unsupported).collect()
+        let put_back = [
+            ("on_failure", &runbook.on_failure),
+            ("on_cancel", &runbook.on_cancel),
+        ];
+        let put_back = put_back
+            .into_iter()
+            .filter(|(_, way)| **way == OnFailure::Rollback);
+        let put_back = put_back.map(|(key, _)| {
+            format!("`{key}: rollback`: putting rows back is not part of this version")
+        });
+        runbook
+            .steps
+            .iter()
+            .filter_map(unsupported)
+            .chain(put_back)
+            .collect()
     }
 
     /// Returns what a dry run cannot rehearse.

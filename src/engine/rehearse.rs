@@ -66,31 +66,36 @@ struct Rehearser<'a, W> {
 impl<W: World> Rehearser<'_, W> {
     async fn all(&mut self, confirm: &Step) -> Result<(), Failure> {
         for id in &confirm.of {
-            let unit = self.plan.runbook().step(*id);
-            let changes = self.unit(unit).await?;
-            self.rehearsal.approved.push(Approved {
-                step: *id,
-                digest: changes.digest.clone(),
-            });
-            self.rehearsal.changes.append(changes);
+            self.unit(self.plan.runbook().step(*id)).await?;
         }
         Ok(())
     }
 
-    async fn unit(&mut self, unit: &Step) -> Result<Changes, Failure> {
-        let mut changes = Changes::default();
+    async fn unit(&mut self, unit: &Step) -> Result<(), Failure> {
         if self.skipped(unit, &[])? {
-            return Ok(changes);
+            self.approve(unit, None, Changes::default());
+            return Ok(());
         }
         for item in items(self.plan, &self.state, self.surroundings, unit)? {
+            let index = item.as_ref().map(|(_, item)| item.index);
             let current: Vec<Current> = item.into_iter().map(|(current, _)| current).collect();
-            if decide::is_atomic(unit) {
-                changes.append(self.atomic(unit, &current).await?);
+            let changes = if decide::is_atomic(unit) {
+                self.atomic(unit, &current).await?
             } else {
-                changes.append(self.step(unit, &current).await?);
-            }
+                self.step(unit, &current).await?
+            };
+            self.approve(unit, index, changes);
         }
-        Ok(changes)
+        Ok(())
+    }
+
+    fn approve(&mut self, unit: &Step, item: Option<usize>, changes: Changes) {
+        self.rehearsal.approved.push(Approved {
+            step: unit.id,
+            item,
+            digest: changes.digest.clone(),
+        });
+        self.rehearsal.changes.append(changes);
     }
 
     /// Follows the steps of an atomic as the run would.
@@ -226,13 +231,13 @@ pub(super) fn items(
         })?
         .collect();
     let rows = source_rows(plan, state, step, expression.text());
-    if let Some((count, kept)) = rows.map(|rows| (rows.count, rows.rows.len())) {
-        if count > kept as u64 {
-            return Err(super::perform::template(format!(
-                "`{}` has {count} rows, of which {kept} were kept: give the query a greater `limit`",
-                expression.text()
-            )));
-        }
+    if let Some((count, kept)) = rows.map(|rows| (rows.count, rows.rows.len()))
+        && count > kept as u64
+    {
+        return Err(super::perform::template(format!(
+            "`{}` has {count} rows, of which {kept} were kept: give the query a greater `limit`",
+            expression.text()
+        )));
     }
     let of = values.len();
     let make = |(index, value): (usize, minijinja::Value)| {
@@ -240,6 +245,7 @@ pub(super) fn items(
         let cells = rows.and_then(|rows| Some(scope::row_cells(rows, rows.rows.get(index)?)));
         let current = Current {
             name: name.text().to_owned(),
+            index,
             value,
             cells: cells.unwrap_or_default(),
         };

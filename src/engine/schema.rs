@@ -11,7 +11,6 @@ pub fn schema() -> Value {
         .for_serialize()
         .into_generator();
     let mut root = generator.into_root_schema_for::<Event>().to_value();
-    root["$id"] = "https://runbook.dev/schemas/event.schema.json".into();
     root["title"] = "Event".into();
     root
 }

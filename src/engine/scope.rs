@@ -25,6 +25,8 @@ pub struct Surroundings {
 pub struct Current {
     /// The name under which the step reads it.
     pub name: String,
+    /// Which it is, from 0.
+    pub index: usize,
     /// The item.
     pub value: Value,
     /// Its exact texts, where it is a row.

@@ -128,12 +128,20 @@ impl State {
         }
     }
 
-    /// Returns the digest that a person approved for a fix or atomic.
-    pub fn approval(&self, id: StepId) -> Option<&str> {
-        self.approved
+    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`.
+    /// Where others of its items were approved but not this one, nothing equals what is returned.
+    pub fn approval(&self, id: StepId, item: Option<usize>) -> Option<String> {
+        let mut of_step = self
+            .approved
             .iter()
             .rev()
-            .find(|approved| approved.step == id)
-            .map(|approved| approved.digest.as_str())
+            .filter(|approved| approved.step == id)
+            .peekable();
+        of_step.peek()?;
+        let found = of_step.find(|approved| approved.item == item);
+        Some(found.map_or_else(
+            || "not shown".to_owned(),
+            |approved| approved.digest.clone(),
+        ))
     }
 }

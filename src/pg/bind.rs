@@ -79,7 +79,8 @@ pub(super) fn renumber(text: &str, binds: &[Cell]) -> (String, Vec<Cell>) {
                 used.len() - 1
             });
         out.push_str(text.get(copied..range.start).unwrap_or_default());
-        out.push_str(&format!("${}", position + 1));
+        out.push('$');
+        out.push_str(&(position + 1).to_string());
         copied = range.end;
     }
     out.push_str(text.get(copied..).unwrap_or_default());

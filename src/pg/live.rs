@@ -143,11 +143,8 @@ fn wrong(
     let diagnostic = server
         .detail()
         .into_iter()
-        .fold(diagnostic, |diagnostic, detail| diagnostic.note(detail));
-    server
-        .hint()
-        .into_iter()
-        .fold(diagnostic, |diagnostic, hint| diagnostic.help(hint))
+        .fold(diagnostic, Diagnostic::note);
+    server.hint().into_iter().fold(diagnostic, Diagnostic::help)
 }
 
 async fn volatile(session: &Session, step: &Step) -> Option<Diagnostic> {

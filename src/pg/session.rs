@@ -2,6 +2,7 @@
 //! inside of one another by savepoints.
 
 mod change;
+mod image;
 mod read;
 mod table;
 mod transaction;
@@ -68,6 +69,11 @@ pub struct Session {
     blockers: Arc<Mutex<Vec<Blocker>>>,
 }
 
+/// Returns the address of a place without the database, which is told apart.
+fn server(place: &str) -> &str {
+    place.rsplit_once('/').map_or(place, |(server, _)| server)
+}
+
 impl Session {
     /// Connects and sets the session up. `name` is what the output calls the target; without it the
     /// address does.
@@ -94,7 +100,7 @@ impl Session {
                 .and_then(|row| row.get::<_, Option<String>>(index))
         };
         let target = TargetFacts {
-            name: name.map_or_else(|| connected.place.clone(), str::to_owned),
+            name: name.unwrap_or_else(|| server(&connected.place)).to_owned(),
             database: fact(0).unwrap_or_default(),
             user: fact(1).unwrap_or_default(),
             server_version: fact(2)
@@ -180,6 +186,18 @@ impl Session {
         )
         .note(format!("it is held by {holder}"))
         .help("wait until that run is done"))
+    }
+
+    /// Connects again when the connection was lost while no transaction was open: while a person thought,
+    /// for example.
+    ///
+    /// # Errors
+    /// As [`Self::reconnect`].
+    pub async fn revive(&mut self) -> Result<(), Failure> {
+        if self.depth == 0 && self.client.is_closed() {
+            self.reconnect().await?;
+        }
+        Ok(())
     }
 
     /// Connects again after the connection was lost.

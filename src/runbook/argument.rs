@@ -4,6 +4,7 @@ use minijinja::Value;
 
 use super::data::{Cell, array_literal, oid};
 use super::param::{Param, Scalar};
+use crate::step::text::Template;
 
 /// A checked value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,12 +158,7 @@ fn normal(param: &Param, text: &str) -> Result<String, String> {
             "JSON",
         ),
         Scalar::Enum => {
-            let values: Vec<&str> = param
-                .values
-                .iter()
-                .flatten()
-                .map(|value| value.text())
-                .collect();
+            let values: Vec<&str> = param.values.iter().flatten().map(Template::text).collect();
             if values.contains(&trimmed) {
                 Ok(trimmed.to_owned())
             } else {
@@ -186,9 +182,7 @@ fn excerpt(text: &str) -> String {
 }
 
 fn bounds(param: &Param, text: &str) -> Result<(), String> {
-    let outside = |bound: &Option<crate::step::text::Template>,
-                   wrong: std::cmp::Ordering,
-                   word: &str| match bound {
+    let outside = |bound: &Option<Template>, wrong: std::cmp::Ordering, word: &str| match bound {
         Some(bound) if compare(param.kind.scalar, text, bound.text()) == Some(wrong) => {
             Err(format!("{text} is {word} {}", bound.text()))
         }

@@ -36,7 +36,7 @@ pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagno
     for (name, param) in &document.head.params.0 {
         check_param(name, param, source, &mut diagnostics);
     }
-    let Some(resolved) = resolve::resolve(document, library, &mut diagnostics) else {
+    let Some(resolved) = resolve::resolve(&document, library, &mut diagnostics) else {
         return Err(sorted(diagnostics));
     };
     let runbook = resolved.runbook;
@@ -60,7 +60,7 @@ pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagno
 }
 
 fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span());
+    diagnostics.sort_by_key(Diagnostic::span);
     diagnostics.dedup();
     diagnostics
 }
@@ -92,17 +92,17 @@ fn check_param(
             "make it `type: enum`",
         );
     }
-    if let Some(pattern) = &param.pattern {
-        if let Err(error) = regex_lite::Regex::new(pattern.text()) {
-            wrong(
-                format!(
-                    "the pattern of `{}` is not a regular expression: {error}",
-                    name.value
-                ),
-                "",
-            );
-            return;
-        }
+    if let Some(pattern) = &param.pattern
+        && let Err(error) = regex_lite::Regex::new(pattern.text())
+    {
+        wrong(
+            format!(
+                "the pattern of `{}` is not a regular expression: {error}",
+                name.value
+            ),
+            "",
+        );
+        return;
     }
     for bound in param.min.iter().chain(&param.max) {
         let ordered =

@@ -92,7 +92,7 @@ impl Graph {
             Moment::Done(step.id),
         );
         let routes = &step.routes;
-        let next = self.moment(runbook, step, &routes.next, true);
+        let next = moment(runbook, step, &routes.next, true);
         // What is in an atomic runs between its beginning and its end.
         match step.inner.first() {
             Some(first) => self.way(enter, Moment::Enter(*first), Way::Next),
@@ -102,19 +102,19 @@ impl Graph {
             self.way(enter, next, Way::Skipped);
         }
         if let Some(target) = &routes.on_error {
-            let to = self.moment(runbook, step, target, false);
+            let to = moment(runbook, step, target, false);
             self.way(enter, to, Way::Error);
         } else if let (None, OnFailure::Go(target)) = (step.atomic, &runbook.on_failure)
             // What fails within the branch that handles failures is not handled by it again.
             && !matches!(target, Target::Step(id) if runbook.step(*id).branch == step.branch)
         {
-            let to = self.moment(runbook, step, target, false);
+            let to = moment(runbook, step, target, false);
             self.way(enter, to, Way::Error);
         }
         self.add_decision(runbook, step);
         match (&routes.then, routes.cases.is_empty()) {
             (Some(then), _) => {
-                let to = self.moment(runbook, step, then, true);
+                let to = moment(runbook, step, then, true);
                 self.way(ran, done, Way::Next);
                 self.way(done, to, Way::Then);
             }
@@ -125,7 +125,7 @@ impl Graph {
             (None, false) => {
                 self.way(ran, done, Way::Next);
                 for (value, target) in &routes.cases {
-                    let to = self.moment(runbook, step, target, true);
+                    let to = moment(runbook, step, target, true);
                     self.way(done, to, Way::Case(value.clone()));
                 }
             }
@@ -138,30 +138,14 @@ impl Graph {
         let otherwise = step.routes.otherwise.as_ref();
         match (&step.kind, otherwise) {
             (_, Some(target)) => {
-                let to = self.moment(runbook, step, target, false);
+                let to = moment(runbook, step, target, false);
                 self.way(ran, to, Way::Else);
             }
             (Kind::Check(_) | Kind::Confirm(_), None) => self.way(ran, Moment::Failure, Way::Else),
             (Kind::Query(query), None) if query.rows.is_some() => {
-                self.way(ran, Moment::Failure, Way::Else)
+                self.way(ran, Moment::Failure, Way::Else);
             }
             _ => {}
-        }
-    }
-
-    fn moment(&mut self, runbook: &Runbook, step: &Step, target: &Target, well: bool) -> Moment {
-        match target {
-            Target::Step(id) => Moment::Enter(*id),
-            Target::Commit(id) => Moment::Ran(*id),
-            Target::End(Ending::Done(_) | Ending::Stop(_)) => Moment::Success,
-            Target::End(Ending::Fail(_)) => Moment::Failure,
-            Target::End(Ending::OffEnd) => {
-                if well && (step.branch.is_none() || entered_well(runbook, step)) {
-                    Moment::Success
-                } else {
-                    Moment::Failure
-                }
-            }
         }
     }
 
@@ -207,6 +191,23 @@ impl Graph {
                 steps.sort();
                 steps
             })
+    }
+}
+
+/// Returns the moment that a way leads to; `well` tells whether it is taken after success.
+fn moment(runbook: &Runbook, step: &Step, target: &Target, well: bool) -> Moment {
+    match target {
+        Target::Step(id) => Moment::Enter(*id),
+        Target::Commit(id) => Moment::Ran(*id),
+        Target::End(Ending::Done(_) | Ending::Stop(_)) => Moment::Success,
+        Target::End(Ending::Fail(_)) => Moment::Failure,
+        Target::End(Ending::OffEnd) => {
+            if well && (step.branch.is_none() || entered_well(runbook, step)) {
+                Moment::Success
+            } else {
+                Moment::Failure
+            }
+        }
     }
 }
 

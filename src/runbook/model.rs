@@ -124,6 +124,27 @@ pub struct Step {
 }
 
 impl Step {
+    /// Returns the risk of what a fix does, and its reason; nothing for a step that changes nothing.
+    pub fn risk(&self) -> Option<(Risk, String)> {
+        let Kind::Fix(fix) = &self.kind else {
+            return None;
+        };
+        let statements = self.sql.iter().map(|sql| {
+            let found = sql.statement.risk();
+            let risk = if self.undo.is_empty() {
+                found.risk
+            } else {
+                found.with_undo
+            };
+            (risk, found.reason.clone())
+        });
+        let command = fix
+            .command
+            .is_some()
+            .then(|| (Risk::Medium, "a command's effects are its own".to_owned()));
+        statements.chain(command).max_by_key(|(risk, _)| *risk)
+    }
+
     /// Returns the steps of an `atomic`, or the step alone.
     pub fn unit(&self) -> Vec<StepId> {
         if self.inner.is_empty() {
@@ -176,6 +197,8 @@ pub enum Ending {
 /// What happens after an error or a Ctrl-C.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OnFailure {
+    /// The runbook does not say.
+    Default,
     /// Everything that the run fixed is put back.
     Rollback,
     /// Everything stays as it is.

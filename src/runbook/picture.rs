@@ -155,23 +155,29 @@ impl Painter<'_> {
 
     fn arrow(&mut self, step: &Step, target: &Target, label: &str, well: bool) {
         // What leaves an atomic leaves its last step.
-        let from = self.places[self.last(step).0];
+        let from = self.places[last(step).0];
         let to = self.place(step, target, well);
-        if let (Some(from), Some(to)) = (from, to) {
-            let arrow = Arrow {
+        let (Some(from), Some(to)) = (from, to) else {
+            return;
+        };
+        let error = label.contains("error");
+        let known = self
+            .picture
+            .arrows
+            .iter_mut()
+            .find(|known| (known.from, known.to, known.error) == (from, to, error));
+        match known {
+            Some(known) if known.label != label => {
+                known.label = format!("{}, {label}", known.label);
+            }
+            Some(_) => {}
+            None => self.picture.arrows.push(Arrow {
                 from,
                 to,
                 label: label.to_owned(),
-                error: label.contains("error"),
-            };
-            if !self.picture.arrows.contains(&arrow) {
-                self.picture.arrows.push(arrow);
-            }
+                error,
+            }),
         }
-    }
-
-    fn last(&self, step: &Step) -> StepId {
-        step.inner.last().copied().unwrap_or(step.id)
     }
 
     fn place(&mut self, step: &Step, target: &Target, well: bool) -> Option<usize> {
@@ -225,6 +231,10 @@ impl Painter<'_> {
             boxes.len() - 1
         })
     }
+}
+
+fn last(step: &Step) -> StepId {
+    step.inner.last().copied().unwrap_or(step.id)
 }
 
 fn next_label(step: &Step) -> &'static str {

@@ -107,7 +107,7 @@ impl Prover<'_> {
 
     /// A fix above low risk needs a person's yes on every way to it.
     fn confirmed(&self, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
-        let (Kind::Fix(_), Some((risk, reason))) = (&step.kind, risk(step)) else {
+        let (Kind::Fix(_), Some((risk, reason))) = (&step.kind, step.risk()) else {
             return;
         };
         let approves = |confirm: &Step| {
@@ -141,7 +141,7 @@ impl Prover<'_> {
 
     /// A fix above low risk needs a check after it on every way that ends well.
     fn checked(&self, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
-        let (Kind::Fix(_), Some((risk, _))) = (&step.kind, risk(step)) else {
+        let (Kind::Fix(_), Some((risk, _))) = (&step.kind, step.risk()) else {
             return;
         };
         let is_check = |id: StepId| matches!(&self.runbook.step(id).kind, Kind::Check(check) if check.severity == Severity::Error);
@@ -171,7 +171,7 @@ impl Prover<'_> {
             fix.command.is_some() || step.sql.iter().any(|sql| sql.statement.target().is_none());
         if !lasting
             || !step.undo.is_empty()
-            || risk(step).is_some_and(|(risk, _)| risk < Risk::High)
+            || step.risk().is_some_and(|(risk, _)| risk < Risk::High)
         {
             return;
         }
@@ -245,19 +245,4 @@ impl Prover<'_> {
             );
         }
     }
-}
-
-/// Returns the risk of a step's statements, and its reason.
-pub(super) fn risk(step: &Step) -> Option<(Risk, String)> {
-    let statements = step.sql.iter().map(|sql| {
-        let assessment = sql.statement.risk();
-        (assessment.risk, assessment.reason.clone())
-    });
-    let command = match &step.kind {
-        Kind::Fix(fix) if fix.command.is_some() => {
-            Some((Risk::Medium, "a command's effects are its own".to_owned()))
-        }
-        _ => None,
-    };
-    statements.chain(command).max_by_key(|(risk, _)| *risk)
 }

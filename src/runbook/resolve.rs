@@ -1,17 +1,18 @@
 //! A document to a runbook: names to steps, `use` to the steps of other runbooks, SQL to statements.
 
+mod inline;
+mod route;
+
 use super::document::{Document, StepNode};
-use super::model::{Ending, OnFailure, Routes, Runbook, Scope, ScopeId, Step, StepId, Target};
+use super::model::{Ending, Routes, Runbook, Scope, ScopeId, Step, StepId, Target};
+use super::name;
 use super::reference::Reference;
 use super::statement::SqlTemplate;
-use super::{document, name};
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::{Source, Span, Spanned};
-use crate::base::words;
+use crate::base::source::{Source, Span};
 use crate::sql::risk::Risk;
 use crate::step::Kind;
-use crate::step::flow::{End, Goto};
-use crate::step::text::{Name, Sql};
+use crate::step::text::Sql;
 
 /// More than this many runbooks inside of one another is a mistake, most likely a circle.
 const MAX_USES: usize = 8;
@@ -31,7 +32,7 @@ pub(super) struct Resolved {
 
 /// Resolves the names of a document.
 pub(super) fn resolve(
-    document: Document,
+    document: &Document,
     library: Library<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Resolved> {
@@ -63,8 +64,8 @@ pub(super) fn resolve(
     } = resolver;
     let risk = steps
         .iter()
-        .flat_map(|step| &step.sql)
-        .map(|sql| sql.statement.risk().risk)
+        .filter_map(Step::risk)
+        .map(|(risk, _)| risk)
         .max()
         .unwrap_or(Risk::Low);
     Some(Resolved {
@@ -124,7 +125,7 @@ struct Site {
 
 impl Resolver<'_> {
     /// Lays out one file and returns its first step.
-    fn file(&mut self, document: Document, site: Option<Site>) -> Option<StepId> {
+    fn file(&mut self, document: &Document, site: Option<Site>) -> Option<StepId> {
         let scope = ScopeId(self.scopes.len());
         let (prefix, from, span) = match &site {
             Some(site) => (
@@ -147,7 +148,7 @@ impl Resolver<'_> {
                 .collect(),
         });
         if site.is_none() {
-            name::check(&document, self.diagnostics);
+            name::check(document, self.diagnostics);
         }
         let main = match site {
             Some(site) => List {
@@ -277,261 +278,6 @@ impl Resolver<'_> {
             diagnostic = diagnostic.at(span, "in the runbook that is used here");
         }
         self.diagnostics.push(diagnostic);
-    }
-
-    fn inline(
-        &mut self,
-        step: &crate::step::structure::Use,
-        node: &StepNode,
-        list: &List,
-        last: bool,
-    ) {
-        let span = list.site.unwrap_or(step.runbook.span());
-        let name = step.runbook.text();
-        let fail = |title: String| Diagnostic::error("use", title).at(span, "");
-        if list.atomic.is_some() {
-            let diagnostic = fail("`use` cannot stand inside of an `atomic`".to_owned());
-            return self
-                .diagnostics
-                .push(diagnostic.help("write the steps here, or make the other runbook atomic"));
-        }
-        if self.scopes.len() > MAX_USES {
-            let diagnostic = fail(format!(
-                "`use: {name}` goes in a circle, or deeper than {MAX_USES} runbooks"
-            ));
-            return self.diagnostics.push(diagnostic);
-        }
-        let Some(source) = (self.library)(name) else {
-            return self
-                .diagnostics
-                .push(fail(format!("there is no runbook `{name}`")));
-        };
-        let document = match document::parse(&source) {
-            Ok(document) => document,
-            Err(errors) => {
-                let first = errors
-                    .first()
-                    .map(|error| error.title.clone())
-                    .unwrap_or_default();
-                let diagnostic = fail(format!("the runbook `{name}` has errors: {first}"));
-                return self
-                    .diagnostics
-                    .push(diagnostic.help(format!("runbook check {name}")));
-            }
-        };
-        self.check_with(step, &document, span);
-        let with = step
-            .with
-            .0
-            .iter()
-            .map(|(key, value)| (key.value.clone(), value.clone()))
-            .collect();
-        let mut inner = List {
-            after: Target::End(Ending::OffEnd),
-            ..list.clone()
-        };
-        inner.site = Some(span);
-        let first = self.steps.len();
-        let site = Site {
-            span,
-            prefix: node.kind.name().to_string(),
-            from: (list.scope, with),
-            list: inner,
-        };
-        self.file(document, Some(site));
-        // Its main path goes on with what comes after the `use`.
-        let next = if last {
-            list.after.clone()
-        } else {
-            Target::Step(StepId(self.steps.len()))
-        };
-        for step in &mut self.steps[first..] {
-            if step.branch == list.branch && step.routes.next == Target::End(Ending::OffEnd) {
-                step.routes.next = next.clone();
-            }
-        }
-    }
-
-    fn check_with(&mut self, step: &crate::step::structure::Use, document: &Document, span: Span) {
-        let params = &document.head.params.0;
-        for (key, _) in &step.with.0 {
-            if !params.iter().any(|(name, _)| name.value == key.value) {
-                let title = format!(
-                    "the runbook `{}` has no parameter `{}`",
-                    step.runbook.text(),
-                    key.value
-                );
-                let names = params.iter().map(|(name, _)| name.as_str());
-                let help = words::did_you_mean(key, names);
-                self.diagnostics.push(
-                    Diagnostic::error("use", title)
-                        .at(key.span, "")
-                        .help_opt(help),
-                );
-            }
-        }
-        for (name, param) in params {
-            let given = step.with.0.iter().any(|(key, _)| key.value == name.value);
-            if !given && param.default.is_none() {
-                let title = format!(
-                    "`with` lacks the parameter `{}` of `{}`",
-                    name.value,
-                    step.runbook.text()
-                );
-                self.diagnostics
-                    .push(Diagnostic::error("use", title).at(span, ""));
-            }
-        }
-    }
-
-    fn route(&mut self, id: StepId, node: &StepNode, branches: &[(Spanned<String>, StepId)]) {
-        let mut go = |goto: &Option<Goto>| {
-            goto.as_ref()
-                .and_then(|goto| self.target(goto, id, branches))
-        };
-        let next = go(&node.common.next);
-        let on_error = go(&node.common.on_error);
-        let (then, otherwise, cases) = match &node.kind {
-            Kind::Query(step) => (None, go(&step.otherwise), Vec::new()),
-            Kind::Confirm(step) => (None, go(&step.otherwise), Vec::new()),
-            Kind::Check(step) => {
-                let cases = step.cases.iter().flat_map(|cases| &cases.0);
-                let cases = cases
-                    .filter_map(|(value, goto)| {
-                        Some((value.value.clone(), go(&Some(goto.clone()))?))
-                    })
-                    .collect();
-                (go(&step.then), go(&step.or_else), cases)
-            }
-            _ => (None, None, Vec::new()),
-        };
-        let of = match &node.kind {
-            Kind::Confirm(step) => step.of.as_ref().map(|of| self.names(&of.0, id)),
-            Kind::Rollback(step) => step.of.as_ref().map(|of| self.names(&of.0, id)),
-            _ => None,
-        };
-        let step = &mut self.steps[id.0];
-        step.of = of.unwrap_or_default();
-        let routes = &mut step.routes;
-        routes.next = next.unwrap_or_else(|| routes.next.clone());
-        routes.then = then;
-        routes.otherwise = otherwise;
-        routes.cases = cases;
-        routes.on_error = on_error;
-    }
-
-    fn target(
-        &mut self,
-        goto: &Goto,
-        from: StepId,
-        branches: &[(Spanned<String>, StepId)],
-    ) -> Option<Target> {
-        let name = match goto {
-            Goto::End(End::Done(text)) => return Some(Target::End(Ending::Done(text.clone()))),
-            Goto::End(End::Stop(text)) => return Some(Target::End(Ending::Stop(text.clone()))),
-            Goto::End(End::Fail(text)) => return Some(Target::End(Ending::Fail(text.clone()))),
-            Goto::To(name) => name,
-        };
-        let scope = self.steps[from.0].scope;
-        if let Some((_, id)) = branches
-            .iter()
-            .find(|(branch, _)| branch.value == name.text())
-        {
-            return Some(Target::Step(*id));
-        }
-        let found = self
-            .steps
-            .iter()
-            .find(|step| step.scope == scope && step.name == name.text());
-        if let Some(step) = found {
-            return Some(Target::Step(step.id));
-        }
-        let names: Vec<&str> = branches
-            .iter()
-            .map(|(branch, _)| branch.as_str())
-            .chain(
-                self.steps
-                    .iter()
-                    .filter(|step| step.scope == scope)
-                    .map(|step| step.name.as_str()),
-            )
-            .collect();
-        let help = words::did_you_mean(name.text(), names).unwrap_or_else(|| {
-            "write `{ done: TEXT }`, `{ stop: TEXT }` or `{ fail: TEXT }` to end the run".to_owned()
-        });
-        let diagnostic = Diagnostic::error(
-            "unknown-name",
-            format!("there is no branch or step `{name}`"),
-        )
-        .at(name.span(), "")
-        .help(help);
-        let site = (scope != ScopeId(0)).then(|| self.steps[from.0].span);
-        self.say(diagnostic, site);
-        None
-    }
-
-    /// Finds the fixes and atomics that a list of names means.
-    fn names(&mut self, names: &[Name], from: StepId) -> Vec<StepId> {
-        let scope = self.steps[from.0].scope;
-        let is_fix = |step: &&Step| {
-            step.scope == scope && matches!(step.kind, Kind::Fix(_) | Kind::Atomic(_))
-        };
-        let mut found = Vec::new();
-        let mut wrong = Vec::new();
-        for name in names {
-            match self
-                .steps
-                .iter()
-                .filter(is_fix)
-                .find(|step| step.name == name.text())
-            {
-                Some(step) => found.push(step.id),
-                None => {
-                    let names = self
-                        .steps
-                        .iter()
-                        .filter(is_fix)
-                        .map(|step| step.name.as_str());
-                    let title = format!("there is no fix or atomic `{name}`");
-                    let help = words::did_you_mean(name.text(), names);
-                    wrong.push(
-                        Diagnostic::error("unknown-name", title)
-                            .at(name.span(), "")
-                            .help_opt(help),
-                    );
-                }
-            }
-        }
-        let site = (scope != ScopeId(0)).then(|| self.steps[from.0].span);
-        for diagnostic in wrong {
-            self.say(diagnostic, site);
-        }
-        found
-    }
-
-    fn on_failure(&mut self, goto: Option<&Goto>, scope: ScopeId) -> OnFailure {
-        match goto {
-            None => OnFailure::Rollback,
-            Some(Goto::To(name)) if name.text() == "rollback" => OnFailure::Rollback,
-            Some(Goto::To(name)) if name.text() == "stop" => OnFailure::Stop,
-            Some(goto) => {
-                let first = |branch: &str| {
-                    self.steps
-                        .iter()
-                        .find(|step| step.scope == scope && step.branch.as_deref() == Some(branch))
-                        .map(|step| step.id)
-                };
-                let branches: Vec<_> = match goto {
-                    Goto::To(name) => first(name.text())
-                        .map(|id| (name.0.clone(), id))
-                        .into_iter()
-                        .collect(),
-                    Goto::End(_) => Vec::new(),
-                };
-                self.target(goto, StepId(0), &branches)
-                    .map_or(OnFailure::Rollback, OnFailure::Go)
-            }
-        }
     }
 }
 

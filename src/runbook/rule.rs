@@ -346,8 +346,7 @@ impl Rules<'_> {
     }
 
     fn risk(&mut self, declared: Option<crate::sql::risk::Risk>) {
-        let (Some(declared), Some((risk, reason))) = (declared, super::proof::risk(self.step))
-        else {
+        let (Some(declared), Some((risk, reason))) = (declared, self.step.risk()) else {
             return;
         };
         if risk > declared {

@@ -32,7 +32,6 @@ pub fn schema() -> Value {
     extend(&mut root);
     root["$defs"] = Value::Object(defs);
     root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    root["$id"] = "https://runbook.dev/schemas/runbook.schema.json".into();
     root["title"] = "Runbook".into();
     root["description"] =
         "One runbook: its main path is `steps`, what happens otherwise stands in `branches`."
@@ -75,7 +74,7 @@ fn merged(word: &str, mut kind: Value, common: &Value) -> Value {
     kind["title"] = word.into();
     match word {
         "query" | "fix" => {
-            kind["oneOf"] = json!([{ "required": ["sql"] }, { "required": ["command"] }])
+            kind["oneOf"] = json!([{ "required": ["sql"] }, { "required": ["command"] }]);
         }
         "atomic" => {
             kind["properties"]["steps"] = json!({

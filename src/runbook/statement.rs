@@ -224,7 +224,8 @@ impl<'a> Builder<'a> {
         match self.binds.iter().position(|known| known == expression) {
             Some(index) => {
                 let start = self.text.len();
-                self.text.push_str(&format!("${}", index + 1));
+                self.text.push('$');
+                self.text.push_str(&(index + 1).to_string());
                 self.parts.push(Part {
                     kind: PartKind::Bind,
                     template: whole,

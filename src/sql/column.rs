@@ -1,8 +1,8 @@
 //! The names of the columns that a read returns, as far as its text tells.
 
-use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode as _};
 use squawk_syntax::column_name::ColumnName;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 /// Returns the names of a read's columns; nothing where only the catalog knows them, as for `*`.
 pub(super) fn columns(node: &SyntaxNode) -> Option<Vec<String>> {
@@ -21,6 +21,11 @@ pub(super) fn columns(node: &SyntaxNode) -> Option<Vec<String>> {
 }
 
 fn column(target: ast::Target) -> Option<String> {
+    // `t.*` is as many columns as the table has.
+    let last = super::tree::words(target.syntax()).last()?;
+    if last.kind() == SyntaxKind::STAR {
+        return None;
+    }
     match ColumnName::from_target(target)?.0 {
         ColumnName::Star => None,
         ColumnName::UnknownColumn(None) => Some("?column?".to_owned()),

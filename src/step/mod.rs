@@ -25,7 +25,7 @@ pub enum Kind {
     /// Reads.
     Query(query::Query),
     /// Decides.
-    Check(check::Check),
+    Check(Box<check::Check>),
     /// Asks a person.
     Confirm(confirm::Confirm),
     /// Saves.
@@ -56,7 +56,7 @@ impl Kind {
         }
         match word {
             "query" => read(node, diagnostics).map(Self::Query),
-            "check" => read(node, diagnostics).map(Self::Check),
+            "check" => read(node, diagnostics).map(Box::new).map(Self::Check),
             "confirm" => read(node, diagnostics).map(Self::Confirm),
             "backup" => read(node, diagnostics).map(Self::Backup),
             "fix" => read(node, diagnostics).map(Self::Fix),

@@ -1,6 +1,7 @@
 //! A scratch server starts quickly, keeps to itself and leaves nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -176,55 +177,47 @@ async fn a_wrong_setting_fails_with_the_servers_own_words_and_leaves_nothing() {
     assert_eq!(left, 0);
 }
 
-/// Starts this very program as a process that starts a server and waits to be killed; returns its folder.
-fn start_and_kill(signal: nix::sys::signal::Signal) -> (PathBuf, u32) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let report = folder.path().join("report");
-    let mut process = Command::new(std::env::current_exe().expect("this program"))
-        .args([
-            "--exact",
-            "pg_scratch::started_by_another_test",
-            "--ignored",
-        ])
-        .env("RUNBOOK_TEST_REPORT", &report)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a child");
-    eventually("the child's server starts", || report.exists());
-    let text = fs::read_to_string(&report).expect("a report");
-    let (pid, path) = text.split_once(' ').expect("two words");
-    let pid = pid.parse().expect("a process id");
-    assert!(is_running(pid));
-    let child = Pid::from_raw(i32::try_from(process.id()).expect("a process id"));
-    kill(child, signal).expect("a kill");
-    process.wait().expect("its end");
-    (Path::new(path).to_owned(), pid)
+/// Returns the first file of a name below a folder, as long as it is there.
+fn find_below(folder: &Path, name: &str) -> Option<PathBuf> {
+    fs::read_dir(folder).ok()?.flatten().find_map(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            find_below(&path, name)
+        } else {
+            (path.file_name()? == name).then_some(path)
+        }
+    })
+}
+
+/// Returns the process of the server whose data lies below a folder, once it accepts connections.
+fn server_below(folder: &Path) -> Option<u32> {
+    let text = fs::read_to_string(find_below(folder, "postmaster.pid")?).ok()?;
+    let pid = text.lines().next()?.parse().ok()?;
+    text.contains("ready").then_some(pid)
 }
 
 #[test]
 fn a_killed_parent_leaves_nothing() {
-    let (path, pid) = start_and_kill(nix::sys::signal::Signal::SIGKILL);
-    eventually("the server is gone", || !is_running(pid));
-    eventually("its folder is gone", || !path.exists());
-}
-
-#[tokio::test]
-#[ignore = "another test runs it in a process of its own, and kills it"]
-async fn started_by_another_test() {
-    let Some(report) = std::env::var_os("RUNBOOK_TEST_REPORT").map(PathBuf::from) else {
-        return;
-    };
-    let server = start(ScratchOptions::default()).await;
-    let words = format!(
-        "{} {}",
-        server.pid().expect("a process"),
-        server.path().display()
-    );
-    let partial = report.with_extension("partial");
-    fs::write(&partial, words).expect("a report");
-    fs::rename(&partial, &report).expect("a report");
-    tokio::time::sleep(Duration::from_mins(5)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("rights");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_runbook"))
+        .args(["demo", "--yes"])
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the demo");
+    eventually("the demo's server starts", || {
+        server_below(folder.path()).is_some()
+    });
+    let server = server_below(folder.path()).expect("a server");
+    let parent = Pid::from_raw(i32::try_from(demo.id()).expect("a process id"));
+    kill(parent, nix::sys::signal::Signal::SIGKILL).expect("a kill");
+    demo.wait().expect("its end");
+    eventually("the server is gone", || !is_running(server));
+    eventually("its data is gone", || {
+        find_below(folder.path(), "PG_VERSION").is_none()
+    });
 }
 
 #[test]

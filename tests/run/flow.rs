@@ -120,7 +120,7 @@ fn a_branch_ends_as_it_was_entered() {
             "Failed after",
         ),
         (
-            "- check: c\n                that: a.balance == 10\n                then: aside",
+            "- check: c\n                that: a.balance == 10\n                then: aside\n                else: last",
             "",
             0,
             "Done in",
@@ -383,8 +383,12 @@ fn a_failure_after_a_commit_names_what_remains() {
 #[test]
 fn a_failure_can_go_to_a_branch() {
     let test = Test::sql(ACCOUNTS).runbook("t", &TWO.replace("{ON}", "explain"));
-    let ran = test.run("run t --yes").code(13).says("✓ what");
-    assert!(ran.stdout.contains("still there: one, two"), "{ran}");
+    let ran = test
+        .run("run t --yes")
+        .code(13)
+        .says("✓ what")
+        .says("`wrong` says no");
+    assert!(ran.stdout.contains("still there: one and two"), "{ran}");
 }
 
 #[test]

@@ -153,13 +153,13 @@ fn case_23_every_type_is_printed_and_bound_exactly() {
 #[test]
 fn case_23_a_changed_row_shows_the_exact_texts() {
     let test = Test::sql(&format!(
-        "{MADE}; CREATE TABLE kept (id int PRIMARY KEY, doc json, tags text[], span int4range, feel mood, both pair, raw bytea, fixed char(4), big numeric); \
+        "{MADE}; CREATE TABLE kept (id int PRIMARY KEY, doc json, tags text[], span int4range, feel mood, two pair, raw bytea, fixed char(4), big numeric); \
          INSERT INTO kept VALUES (1, '{{\"a\": 1, \"a\": 2}}', '{{a,\"b c\"}}', '[1,5)', 'sad', '(1,x)', '\\x00', 'ab', 0.10)"
     ))
     .fix(
         r#"
         sql: |
-          UPDATE kept SET doc = '{"z":1,  "z": null}', tags = '{"x,y",NULL}', span = 'empty', feel = 'so so', both = '(2,"y, z")',
+          UPDATE kept SET doc = '{"z":1,  "z": null}', tags = '{"x,y",NULL}', span = 'empty', feel = 'so so', two = '(2,"y, z")',
                  raw = '\xdeadbeef', fixed = 'abc', big = 12345678901234567890123456789012345678.90 WHERE id = 1
         rows: 1
         "#,

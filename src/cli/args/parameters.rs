@@ -178,6 +178,7 @@ pub fn facts(param: &Param) -> Vec<String> {
 fn literal(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),
         serde_json::Value::Array(items) => {
             let items: Vec<String> = items.iter().map(literal).collect();
             items.join(",")

@@ -61,8 +61,11 @@ pub fn run(context: &Context<'_>, args: &DemoArgs) -> Result<u8, CliError> {
         );
         let server = start(context).await?;
         let result = play(context, args, &server.url("crm"), *scene).await;
-        server.stop();
+        let stopped = server.stop();
         let code = result?;
+        stopped.map_err(|error| CliError::Io {
+            message: error.to_string(),
+        })?;
         say(
             context,
             "\nThe server and its data are gone again. Next: `runbook new my-first-runbook`.",

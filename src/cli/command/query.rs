@@ -71,11 +71,12 @@ async fn ask(
                 colors: context.look.color_err,
                 ..look
             };
-            let lines: String = failure::draw(&failure, look)
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect();
-            context.invocation.eprint(&lines);
+            for line in failure::draw(&failure, look) {
+                context.invocation.eprint(&format!(
+                    "{line}
+"
+                ));
+            }
             Ok(exit::FAILED)
         }
     }

@@ -109,7 +109,7 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         answers: answers(context, args, actor, &plan)?,
         sink,
     };
-    execute(context, &plan, world).await
+    Box::pin(execute(context, &plan, world)).await
 }
 
 async fn offers(

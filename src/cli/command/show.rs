@@ -53,7 +53,7 @@ fn page(proved: &Proved, path: &str, look: Look) -> String {
             indent(&parameters(runbook, look), 2)
         );
     }
-    let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook, look), 2));
+    let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook), 2));
     page.push_str(&touches(runbook));
     let cannot = Plan::unsupported(runbook);
     if !cannot.is_empty() {
@@ -98,29 +98,25 @@ fn parameters(runbook: &Runbook, look: Look) -> String {
     table(&[""; 4], &rows, look.width.saturating_sub(2), look.unicode)
 }
 
-/// The steps as a tree: those of an `atomic` inside of it, those of a branch under its name.
-fn steps(runbook: &Runbook, look: Look) -> String {
-    let mut rows = Vec::new();
+/// The steps as a tree: those of an `atomic` inside of it, those of a branch under its name; below each where
+/// it goes.
+fn steps(runbook: &Runbook) -> String {
+    let mut text = String::new();
     let mut branch = None;
     for step in &runbook.steps {
         if branch != step.branch {
             let name = step.branch.as_deref().unwrap_or_default();
-            rows.push(vec![format!("branch {name}"), String::new(), String::new()]);
+            let _ = writeln!(text, "branch {name}");
             branch.clone_from(&step.branch);
         }
         let depth = usize::from(step.branch.is_some()) + usize::from(step.atomic.is_some());
-        rows.push(vec![
-            format!("{}{} {}", "  ".repeat(depth), step.kind.word(), step.title),
-            risk(step).map_or(String::new(), |risk| risk.to_string()),
-            ways(runbook, step).join("; "),
-        ]);
+        let risk = risk(step).map_or(String::new(), |risk| format!(" · {risk} risk"));
+        let mut lines = format!("{} {}{risk}\n", step.kind.word(), step.title);
+        for way in ways(runbook, step) {
+            let _ = writeln!(lines, "    {way}");
+        }
+        text.push_str(&indent(&lines, depth * 2));
     }
-    let mut text = table(
-        &["", "", ""],
-        &rows,
-        look.width.saturating_sub(2),
-        look.unicode,
-    );
     let after = [
         ("after an error", &runbook.on_failure),
         ("after Ctrl-C", &runbook.on_cancel),
@@ -133,6 +129,9 @@ fn steps(runbook: &Runbook, look: Look) -> String {
 
 pub(super) fn failure(runbook: &Runbook, way: &OnFailure) -> String {
     match way {
+        OnFailure::Default => {
+            "what is not committed yet is rolled back; the rest stays and is named".to_owned()
+        }
         OnFailure::Rollback => "what was fixed is put back".to_owned(),
         OnFailure::Stop => "it stops, and what was fixed stays".to_owned(),
         OnFailure::Go(target) => format!("→ {}", place(runbook, target)),
@@ -141,18 +140,7 @@ pub(super) fn failure(runbook: &Runbook, way: &OnFailure) -> String {
 
 /// Returns the risk of a step that changes something.
 pub(super) fn risk(step: &Step) -> Option<Risk> {
-    let risks = step.sql.iter().map(|sql| {
-        let found = sql.statement.risk();
-        if step.undo.is_empty() {
-            found.risk
-        } else {
-            found.with_undo
-        }
-    });
-    match step.kind {
-        crate::step::Kind::Fix(_) => risks.max().or(Some(Risk::Medium)),
-        _ => None,
-    }
+    step.risk().map(|(risk, _)| risk)
 }
 
 /// Returns where a run goes after a step, where that is not simply on.

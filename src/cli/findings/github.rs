@@ -17,9 +17,9 @@ pub(in crate::cli) fn github(all: &[Checked]) -> String {
                     start.line, end.line, start.column, end.column
                 );
             }
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "::{} {properties},title={}::{}\n",
+                "::{} {properties},title={}::{}",
                 level(diagnostic),
                 property(diagnostic.code),
                 data(&message(diagnostic))

@@ -128,11 +128,15 @@ impl<W: World> Driver<'_, W> {
         };
         let step = self.plan.runbook().step(open.id);
         let limits = limits(step, &self.cancel);
-        let approved = self
-            .state
-            .approval(open.id)
-            .filter(|_| step.common.for_each.is_none());
-        let same = approved.map_or(Ok(()), |approved| same_as_approved(approved, &open.changes));
+        let item = open
+            .items
+            .get(open.index)
+            .and_then(Option::as_ref)
+            .map(|(_, item)| item.index);
+        let approved = self.state.approval(open.id, item);
+        let same = approved.map_or(Ok(()), |approved| {
+            same_as_approved(&approved, &open.changes)
+        });
         let closed = match same {
             Ok(()) => self.world.close(Close::Commit, &limits).await,
             Err(failure) => {

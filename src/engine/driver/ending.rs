@@ -1,7 +1,7 @@
 //! How a run ends, and what is to say about it.
 
 use super::super::decide::End;
-use super::super::event::{EventKind, RunFinished, StepResult};
+use super::super::event::{Decision, EventKind, RunFinished, StepResult};
 use super::super::failure::Failure;
 use super::super::outcome::Outcome;
 use super::super::port::World;
@@ -37,27 +37,23 @@ impl<W: World> Driver<'_, W> {
 
     /// Says why a run ended for which the runbook has no words.
     pub(super) fn reason(&self, outcome: Outcome) -> String {
-        let last = self
-            .state
-            .trail
-            .last()
-            .map(|(id, _)| self.plan.runbook().step(*id));
+        // A branch may have run since the step that said no.
+        let trail = &self.state.trail;
+        let no = |way: &Way| matches!(way, Way::Failed | Way::Decided(Decision::Else));
+        let last = trail.iter().rev().find(|(_, way)| no(way)).or(trail.last());
+        let last = last.map(|(id, _)| self.plan.runbook().step(*id));
         let name = last.map_or("", |step| step.title.as_str());
         match (outcome, &self.state.failure) {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
             (Outcome::Declined, _) => {
                 match last.and_then(|step| self.state.results.get(&step.id)) {
-                    Some(StepResult::Confirm { why: Some(why), .. }) => why.clone(),
+                    Some(StepResult::Confirm { why: Some(_), .. }) => {
+                        format!("`{name}` was not answered")
+                    }
                     _ => format!("`{name}` was answered with no"),
                 }
             }
-            (_, Some(failure)) => {
-                // A branch may have run since.
-                let mut trail = self.state.trail.iter().rev();
-                let failed = trail.find(|(_, way)| *way == Way::Failed);
-                let name = failed.map_or(name, |(id, _)| &self.plan.runbook().step(*id).title);
-                format!("`{name}`: {}", failure.message)
-            }
+            (_, Some(failure)) => format!("`{name}`: {}", failure.message),
             (_, None) => format!("`{name}` says no"),
         }
     }

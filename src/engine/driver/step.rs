@@ -108,20 +108,7 @@ impl<W: World> Driver<'_, W> {
             return self.confirm(step, confirm).await;
         }
         let mut stage = self.stage(step, current);
-        let deadline = stage.limits.deadline;
-        let work = perform(&mut stage, step);
-        Ok(match deadline {
-            // The statement is cancelled on the server by its own limit; this is for all else.
-            Some(at) => tokio::time::timeout_at(at + Duration::from_secs(10), work)
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Failure::new(
-                        FailureKind::Timeout,
-                        "the step took longer than its time-out",
-                    ))
-                }),
-            None => work.await,
-        })
+        Ok(perform(&mut stage, step).await)
     }
 
     pub(super) fn stage<'s>(&'s mut self, step: &Step, current: &'s [Current]) -> Stage<'s, W> {
@@ -134,9 +121,7 @@ impl<W: World> Driver<'_, W> {
             // An atomic's approval is for all of it, and is looked at before its commit.
             approved: self
                 .state
-                .approval(step.id)
-                .map(str::to_owned)
-                .filter(|_| step.common.for_each.is_none()),
+                .approval(step.id, current.first().map(|item| item.index)),
             world: self.world,
         }
     }

@@ -4,7 +4,7 @@ use super::super::event::{Assertion, Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::port::World;
 use super::super::scope::add_own_row;
-use super::{Performed, Stage, command, template};
+use super::{Performed, Stage, bind, command, template};
 use crate::runbook::context::{Context, plain};
 use crate::runbook::model::Step;
 use crate::step::check::Check;
@@ -42,7 +42,7 @@ pub(super) async fn perform<W: World>(
         }
     }
     if let Some(sql) = step.sql.first() {
-        let bound = stage.bind(&outer, sql)?;
+        let bound = bind(&outer, sql)?;
         let rows = stage.world.read(&bound, 2, &stage.limits).await?;
         if rows.count != 1 {
             let message = format!(

@@ -5,7 +5,7 @@ use super::super::event::{Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::port::{Close, World};
 use super::query::expected;
-use super::{Performed, Stage, command};
+use super::{Performed, Stage, bind, command};
 use crate::base::words;
 use crate::runbook::context::Context;
 use crate::runbook::data::Rows;
@@ -50,7 +50,7 @@ async fn change<W: World>(
 ) -> Result<Performed, Failure> {
     let (mut count, mut rows, mut changes) = (0, Rows::default(), Changes::default());
     for sql in &step.sql {
-        let bound = stage.bind(context, sql)?;
+        let bound = bind(context, sql)?;
         let changed = stage.world.change(&bound, &stage.limits).await?;
         count += changed.count;
         changes.append(changed.changes);
@@ -121,7 +121,7 @@ async fn act<W: World>(
         });
     }
     for sql in &step.sql {
-        let bound = stage.bind(context, sql)?;
+        let bound = bind(context, sql)?;
         stage.world.act(&bound, &stage.limits).await?;
     }
     Ok(Performed {

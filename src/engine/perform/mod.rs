@@ -68,11 +68,6 @@ impl<W: World> Stage<'_, W> {
     fn context(&self, step: &Step) -> Result<Context, Failure> {
         scope::context(self.plan, self.state, self.surroundings, step, self.items).map_err(template)
     }
-
-    /// Fills a statement with its values.
-    fn bind(&self, context: &Context, template: &SqlTemplate) -> Result<Bound, Failure> {
-        bind(context, template)
-    }
 }
 
 /// Fills a statement with its values.

@@ -3,7 +3,7 @@
 use super::super::event::{Decision, StepResult};
 use super::super::failure::Failure;
 use super::super::port::World;
-use super::{Performed, Stage, command};
+use super::{Performed, Stage, bind, command};
 use crate::runbook::model::Step;
 use crate::step::query::Query;
 use crate::step::shape::RowsGuard;
@@ -23,7 +23,7 @@ pub(super) async fn perform<W: World>(
     let Some(sql) = step.sql.first() else {
         return Err(super::template("the step has no statement"));
     };
-    let bound = stage.bind(&context, sql)?;
+    let bound = bind(&context, sql)?;
     let keep = query.limit.map_or(KEEP, |limit| limit as usize);
     let rows = stage.world.read(&bound, keep, &stage.limits).await?;
     let decision = match &query.rows {

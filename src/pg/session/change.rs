@@ -1,11 +1,11 @@
 //! Changing rows: what they were, the statement, what they are, and what else the server counted.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Session;
+use super::image::{Counters, Images, Returned, direct, indirect, same_rows};
 use super::table::TableFacts;
-use crate::engine::change::{Changes, ColumnChange, Deed, RowChange, TableChange};
+use crate::engine::change::Changes;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Bound, Changed, Limits};
 use crate::pg::{bind, failure};
@@ -41,33 +41,13 @@ const BASELINE: &str = "\
           FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
     WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
 
-/// Rows by key.
-type Images = HashMap<Vec<String>, Vec<Option<String>>>;
-
-/// The server's counters, and what else is known of the transaction.
-#[derive(Default)]
-struct Counters {
-    tables: Vec<(String, [u64; 3])>,
-    xid: Option<String>,
-    /// The texts of the transaction's time.
-    now: Vec<String>,
-}
-
-/// What a statement returned.
-#[derive(Default)]
-struct Returned {
-    count: u64,
-    rows: Rows,
-    images: Vec<(Vec<String>, Vec<Option<String>>, bool)>,
-}
-
 impl Session {
     /// Runs a changing statement in the open transaction, and says which rows it changed.
     ///
     /// # Errors
     /// The server's word.
     pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
-        let mut pending = self.take_pending();
+        let mut pending = self.take_pending_within(limits);
         if !self.local.is_empty() {
             // What a table's name means may depend on the run's settings.
             self.guarded(limits, self.begin(&pending)).await?;
@@ -332,146 +312,4 @@ fn record(row: &tokio_postgres::Row, index: usize) -> Vec<Option<String>> {
 
 fn flag(row: &tokio_postgres::Row, index: usize) -> bool {
     row.get::<_, Option<&str>>(index) == Some("true")
-}
-
-/// An UPDATE changes only rows that its predicate found before, or what they were is not known. Fewer rows
-/// are a trigger's doing, and do no harm.
-fn same_rows(
-    target: &Target,
-    facts: &TableFacts,
-    before: &Images,
-    returned: &Returned,
-) -> Result<(), Failure> {
-    let moves = facts
-        .key
-        .iter()
-        .any(|column| target.set_columns.contains(column));
-    let found = |(key, _, _): &(Vec<String>, _, _)| before.contains_key(key);
-    if target.verb != Dml::Update || moves || returned.images.iter().all(found) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        FailureKind::Changed,
-        format!(
-            "the statement changed other rows of {} than its predicate found just before",
-            facts.name
-        ),
-    )
-    .note("the predicate gives other rows each time, or someone changed the data meanwhile; nothing was changed")
-    .help("take random(), nextval() and other volatile functions out of the predicate, or run it again"))
-}
-
-/// Returns the changes of the statement's own table.
-fn direct(
-    target: &Target,
-    facts: &TableFacts,
-    mut before: Images,
-    returned: &Returned,
-    now: &[String],
-) -> Option<TableChange> {
-    let mut table = TableChange {
-        table: facts.name.clone(),
-        key: facts.key.clone(),
-        inserted: 0,
-        updated: 0,
-        deleted: 0,
-        rows: Vec::new(),
-        indirect: false,
-    };
-    for (key, image, fresh) in &returned.images {
-        let deed = match target.verb {
-            Dml::Insert if *fresh => Deed::Inserted,
-            Dml::Insert | Dml::Update => Deed::Updated,
-            Dml::Delete => Deed::Deleted,
-        };
-        let old = if deed == Deed::Updated {
-            before.remove(key)
-        } else {
-            None
-        };
-        let columns = match (deed, old) {
-            (Deed::Deleted, _) => differences(facts, Some(image), None, now),
-            (_, old) => differences(facts, old.as_ref(), Some(image), now),
-        };
-        match deed {
-            Deed::Inserted => table.inserted += 1,
-            Deed::Updated => table.updated += 1,
-            Deed::Deleted => table.deleted += 1,
-        }
-        table.rows.push(RowChange {
-            key: key.clone(),
-            deed,
-            columns,
-        });
-    }
-    (table.count() > 0).then_some(table)
-}
-
-/// Returns the columns that differ.
-fn differences(
-    facts: &TableFacts,
-    before: Option<&Vec<Option<String>>>,
-    after: Option<&Vec<Option<String>>>,
-    now: &[String],
-) -> Vec<ColumnChange> {
-    let value = |image: Option<&Vec<Option<String>>>, index: usize| {
-        image.and_then(|image| image.get(index).cloned().flatten())
-    };
-    let mut changes = Vec::new();
-    for (index, column) in facts.columns.iter().enumerate() {
-        let (old, new) = (value(before, index), value(after, index));
-        if before.is_some() && after.is_some() && old == new {
-            continue;
-        }
-        let by_clock = new.as_ref().is_some_and(|new| now.contains(new));
-        changes.push(ColumnChange {
-            column: column.name.clone(),
-            before: old,
-            after: new,
-            volatile: by_clock || (before.is_none() && after.is_some() && column.volatile),
-        });
-    }
-    changes
-}
-
-/// Returns what the server counted beyond the statement's own rows: triggers and cascades. The statement's
-/// table comes with the name under which it is counted.
-fn indirect(
-    own: Option<(&str, &TableChange)>,
-    before: &Counters,
-    after: &Counters,
-    own_unknown: bool,
-) -> Vec<TableChange> {
-    let mut tables = Vec::new();
-    for (name, counts) in &after.tables {
-        let earlier = before
-            .tables
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or([0; 3], |(_, counts)| *counts);
-        let mut own = own
-            .filter(|(counted, _)| counted == name)
-            .map_or([0; 3], |(_, table)| {
-                [table.inserted, table.updated, table.deleted]
-            });
-        let counted = |index: usize| counts[index].saturating_sub(earlier[index]);
-        // A row that an UPDATE moves to another partition is counted as deleted there and inserted here.
-        let moved = own[1].saturating_sub(counted(1));
-        own[0] += moved;
-        own[2] += moved;
-        let beyond = |index: usize| counted(index).saturating_sub(own[index]);
-        let change = TableChange {
-            table: name.clone(),
-            key: Vec::new(),
-            inserted: beyond(0),
-            updated: beyond(1),
-            deleted: beyond(2),
-            rows: Vec::new(),
-            indirect: !own_unknown,
-        };
-        if change.count() > 0 {
-            tables.push(change);
-        }
-    }
-    tables
 }

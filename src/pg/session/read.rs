@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt;
 
 use super::Session;
+use super::transaction::time_limit;
 use crate::engine::failure::Failure;
 use crate::engine::port::{Bound, Limits};
 use crate::pg::{bind, failure};
@@ -24,7 +25,7 @@ impl Session {
         keep: usize,
         limits: &Limits,
     ) -> Result<Rows, Failure> {
-        let (begin, end) = self.frame();
+        let (begin, end) = self.frame(limits);
         let known = self.columns.get(&column_key(bound)).cloned();
         let (described, mut rows) = {
             // The answers are looked at within the limits: a statement that was cut short is an answer too.
@@ -58,17 +59,23 @@ impl Session {
 
     /// Returns what goes before and after a read. The statement before it makes sure that nothing can make
     /// the transaction writable again: PostgreSQL allows that only before the first one.
-    fn frame(&mut self) -> (String, &'static str) {
+    fn frame(&mut self, limits: &Limits) -> (String, &'static str) {
         let pending = self.take_pending();
+        let limit = time_limit(limits);
         if self.depth == 0 {
             (
-                format!("BEGIN READ ONLY{}; SELECT 1", self.local_settings()),
+                format!(
+                    "BEGIN READ ONLY{}; {limit}; SELECT 1",
+                    self.local_settings()
+                ),
                 "COMMIT",
             )
         } else {
-            let begin = "SAVEPOINT runbook_read; SET LOCAL transaction_read_only = on; SELECT 1";
+            let begin = format!(
+                "SAVEPOINT runbook_read; SET LOCAL transaction_read_only = on; {limit}; SELECT 1"
+            );
             let begin = if pending.is_empty() {
-                begin.to_owned()
+                begin
             } else {
                 format!("{pending}; {begin}")
             };

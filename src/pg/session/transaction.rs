@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
 use super::Session;
@@ -9,6 +10,12 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Close, Limits};
 use crate::pg::failure;
 use crate::sql::ident::quote_literal;
+
+/// How long a statement may take when its step has no time-out.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// How much longer the server waits than the client.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How long the fate of a COMMIT is asked for after the connection was lost.
 const DOUBT: Duration = Duration::from_secs(15);
@@ -42,6 +49,12 @@ impl Session {
     /// Takes what is still to be sent before the next statement.
     pub(super) fn take_pending(&mut self) -> String {
         std::mem::take(&mut self.pending)
+    }
+
+    /// Takes what is still to be sent, with how long the next statement may take on the server.
+    pub(super) fn take_pending_within(&mut self, limits: &Limits) -> String {
+        let pending = self.take_pending();
+        join(&pending, &time_limit(limits))
     }
 
     /// Ends the innermost transaction.
@@ -143,8 +156,8 @@ impl Session {
         let Some(xid) = xid else {
             return Err(failure::lost());
         };
-        let until = tokio::time::Instant::now() + DOUBT;
-        while tokio::time::Instant::now() < until {
+        let until = Instant::now() + DOUBT;
+        while Instant::now() < until {
             if self.reconnect().await.is_ok() {
                 match self.status(Some(&xid)).await {
                     Ok(Some(status)) if status == "committed" => return Ok(()),
@@ -202,8 +215,30 @@ impl Session {
                 .map(|_| ())
                 .map_err(|error| failure::of(&error, text, 0))
         };
-        self.guarded(limits, work).await
+        // What PostgreSQL allows only outside of transactions is slow by nature: an index that is built
+        // concurrently, a VACUUM. Only the step's own time-out ends it.
+        self.batch("SET statement_timeout = 0").await?;
+        let result = self.guarded(limits, work).await;
+        let restored = self
+            .batch(&format!(
+                "SET statement_timeout = '{}ms'",
+                LONGEST.as_millis()
+            ))
+            .await;
+        result.and(restored)
     }
+}
+
+/// Returns the setting by which the server itself ends what takes too long, should the client be gone. The
+/// client is a second faster, so that it can say which step it was.
+pub(super) fn time_limit(limits: &Limits) -> String {
+    let left = limits
+        .deadline
+        .map(|deadline| deadline.saturating_duration_since(Instant::now()) + GRACE);
+    format!(
+        "SET LOCAL statement_timeout = '{}ms'",
+        left.unwrap_or(LONGEST).as_millis()
+    )
 }
 
 fn join(first: &str, second: &str) -> String {

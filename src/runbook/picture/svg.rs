@@ -98,18 +98,18 @@ fn lay(picture: &Picture) -> Vec<Cell> {
             }
         }
     }
-    place(picture, &rows, &order)
+    place(picture, &rows)
 }
 
 fn is_step(picture: &Picture, index: usize) -> bool {
     matches!(picture.boxes[index].kind, BoxKind::Step(_))
 }
 
-fn place(picture: &Picture, rows: &[usize], order: &[usize]) -> Vec<Cell> {
+fn place(picture: &Picture, rows: &[usize]) -> Vec<Cell> {
     let mut cells = vec![Cell { row: 0, column: 0 }; rows.len()];
     let mut taken = BTreeSet::new();
     let main = |index: usize| is_step(picture, index) && picture.boxes[index].branch.is_none();
-    let (first, rest): (Vec<usize>, Vec<usize>) = order.iter().partition(|index| main(**index));
+    let (first, rest): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|index| main(*index));
     for index in first.into_iter().chain(rest) {
         let least = usize::from(!main(index));
         let free = (least..).map(|column| Cell {
@@ -235,11 +235,11 @@ fn route(from: Cell, to: Cell) -> (String, (usize, usize)) {
             format!("M{right} {}H{}V{below}H{tx}V{bottom}", fy + 16, right + 14)
         };
         let label = if to.column == from.column + 1 {
-            fy - 6
+            (right + 18, fy - 6)
         } else {
-            bottom + 8
+            (tx + 8, bottom + 24)
         };
-        return (path, (right + 18, label));
+        return (path, label);
     }
     if from.column == to.column {
         // Past the steps in between, on their left.
@@ -248,7 +248,7 @@ fn route(from: Cell, to: Cell) -> (String, (usize, usize)) {
             signed(from.x()) - 14 - 9 * signed(to.row.abs_diff(from.row)).min(6),
         );
         let path = format!("M{left} {fy}C{bend} {fy} {bend} {ty} {} {ty}", to.x());
-        return (path, (left.saturating_sub(0), fy.min(ty) + HEIGHT / 2 + 14));
+        return (path, (left, fy.min(ty) + HEIGHT / 2 + 14));
     }
     if to.column > from.column {
         let path = format!(

@@ -1,0 +1,110 @@
+//! `use`: the steps of another runbook, in a scope of their own.
+
+use super::{List, MAX_USES, Resolver, Site};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::base::words;
+use crate::runbook::document::{self, Document, StepNode};
+use crate::runbook::model::{Ending, StepId, Target};
+use crate::step::structure::Use;
+
+impl Resolver<'_> {
+    pub(super) fn inline(&mut self, step: &Use, node: &StepNode, list: &List, last: bool) {
+        let span = list.site.unwrap_or(step.runbook.span());
+        let name = step.runbook.text();
+        let fail = |title: String| Diagnostic::error("use", title).at(span, "");
+        if list.atomic.is_some() {
+            let diagnostic = fail("`use` cannot stand inside of an `atomic`".to_owned());
+            return self
+                .diagnostics
+                .push(diagnostic.help("write the steps here, or make the other runbook atomic"));
+        }
+        if self.scopes.len() > MAX_USES {
+            let diagnostic = fail(format!(
+                "`use: {name}` goes in a circle, or deeper than {MAX_USES} runbooks"
+            ));
+            return self.diagnostics.push(diagnostic);
+        }
+        let Some(source) = (self.library)(name) else {
+            return self
+                .diagnostics
+                .push(fail(format!("there is no runbook `{name}`")));
+        };
+        let document = match document::parse(&source) {
+            Ok(document) => document,
+            Err(errors) => {
+                let first = errors
+                    .first()
+                    .map(|error| error.title.clone())
+                    .unwrap_or_default();
+                let diagnostic = fail(format!("the runbook `{name}` has errors: {first}"));
+                return self
+                    .diagnostics
+                    .push(diagnostic.help(format!("runbook check {name}")));
+            }
+        };
+        self.check_with(step, &document, span);
+        let with = step
+            .with
+            .0
+            .iter()
+            .map(|(key, value)| (key.value.clone(), value.clone()))
+            .collect();
+        let mut inner = List {
+            after: Target::End(Ending::OffEnd),
+            ..list.clone()
+        };
+        inner.site = Some(span);
+        let first = self.steps.len();
+        let site = Site {
+            span,
+            prefix: node.kind.name().to_string(),
+            from: (list.scope, with),
+            list: inner,
+        };
+        self.file(&document, Some(site));
+        // Its main path goes on with what comes after the `use`.
+        let next = if last {
+            list.after.clone()
+        } else {
+            Target::Step(StepId(self.steps.len()))
+        };
+        for step in &mut self.steps[first..] {
+            if step.branch == list.branch && step.routes.next == Target::End(Ending::OffEnd) {
+                step.routes.next = next.clone();
+            }
+        }
+    }
+
+    pub(super) fn check_with(&mut self, step: &Use, document: &Document, span: Span) {
+        let params = &document.head.params.0;
+        for (key, _) in &step.with.0 {
+            if !params.iter().any(|(name, _)| name.value == key.value) {
+                let title = format!(
+                    "the runbook `{}` has no parameter `{}`",
+                    step.runbook.text(),
+                    key.value
+                );
+                let names = params.iter().map(|(name, _)| name.as_str());
+                let help = words::did_you_mean(key, names);
+                self.diagnostics.push(
+                    Diagnostic::error("use", title)
+                        .at(key.span, "")
+                        .help_opt(help),
+                );
+            }
+        }
+        for (name, param) in params {
+            let given = step.with.0.iter().any(|(key, _)| key.value == name.value);
+            if !given && param.default.is_none() {
+                let title = format!(
+                    "`with` lacks the parameter `{}` of `{}`",
+                    name.value,
+                    step.runbook.text()
+                );
+                self.diagnostics
+                    .push(Diagnostic::error("use", title).at(span, ""));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Where steps go: the names of branches, steps, fixes and ends to what they mean.
+
+use super::Resolver;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Spanned;
+use crate::base::words;
+use crate::runbook::document::StepNode;
+use crate::runbook::model::{Ending, OnFailure, ScopeId, Step, StepId, Target};
+use crate::step::Kind;
+use crate::step::flow::{End, Goto};
+use crate::step::text::Name;
+
+impl Resolver<'_> {
+    pub(super) fn route(
+        &mut self,
+        id: StepId,
+        node: &StepNode,
+        branches: &[(Spanned<String>, StepId)],
+    ) {
+        let mut go = |goto: &Option<Goto>| {
+            goto.as_ref()
+                .and_then(|goto| self.target(goto, id, branches))
+        };
+        let next = go(&node.common.next);
+        let on_error = go(&node.common.on_error);
+        let (then, otherwise, cases) = match &node.kind {
+            Kind::Query(step) => (None, go(&step.otherwise), Vec::new()),
+            Kind::Confirm(step) => (None, go(&step.otherwise), Vec::new()),
+            Kind::Check(step) => {
+                let cases = step.cases.iter().flat_map(|cases| &cases.0);
+                let cases = cases
+                    .filter_map(|(value, goto)| {
+                        Some((value.value.clone(), go(&Some(goto.clone()))?))
+                    })
+                    .collect();
+                (go(&step.then), go(&step.or_else), cases)
+            }
+            _ => (None, None, Vec::new()),
+        };
+        let of = match &node.kind {
+            Kind::Confirm(step) => step.of.as_ref().map(|of| self.names(&of.0, id)),
+            Kind::Rollback(step) => step.of.as_ref().map(|of| self.names(&of.0, id)),
+            _ => None,
+        };
+        let step = &mut self.steps[id.0];
+        step.of = of.unwrap_or_default();
+        let routes = &mut step.routes;
+        routes.next = next.unwrap_or_else(|| routes.next.clone());
+        routes.then = then;
+        routes.otherwise = otherwise;
+        routes.cases = cases;
+        routes.on_error = on_error;
+    }
+
+    pub(super) fn target(
+        &mut self,
+        goto: &Goto,
+        from: StepId,
+        branches: &[(Spanned<String>, StepId)],
+    ) -> Option<Target> {
+        let name = match goto {
+            Goto::End(End::Done(text)) => return Some(Target::End(Ending::Done(text.clone()))),
+            Goto::End(End::Stop(text)) => return Some(Target::End(Ending::Stop(text.clone()))),
+            Goto::End(End::Fail(text)) => return Some(Target::End(Ending::Fail(text.clone()))),
+            Goto::To(name) => name,
+        };
+        let scope = self.steps[from.0].scope;
+        if let Some((_, id)) = branches
+            .iter()
+            .find(|(branch, _)| branch.value == name.text())
+        {
+            return Some(Target::Step(*id));
+        }
+        let found = self
+            .steps
+            .iter()
+            .find(|step| step.scope == scope && step.name == name.text());
+        if let Some(step) = found {
+            return Some(Target::Step(step.id));
+        }
+        let names: Vec<&str> = branches
+            .iter()
+            .map(|(branch, _)| branch.as_str())
+            .chain(
+                self.steps
+                    .iter()
+                    .filter(|step| step.scope == scope)
+                    .map(|step| step.name.as_str()),
+            )
+            .collect();
+        let help = words::did_you_mean(name.text(), names).unwrap_or_else(|| {
+            "write `{ done: TEXT }`, `{ stop: TEXT }` or `{ fail: TEXT }` to end the run".to_owned()
+        });
+        let diagnostic = Diagnostic::error(
+            "unknown-name",
+            format!("there is no branch or step `{name}`"),
+        )
+        .at(name.span(), "")
+        .help(help);
+        let site = (scope != ScopeId(0)).then(|| self.steps[from.0].span);
+        self.say(diagnostic, site);
+        None
+    }
+
+    /// Finds the fixes and atomics that a list of names means.
+    pub(super) fn names(&mut self, names: &[Name], from: StepId) -> Vec<StepId> {
+        let scope = self.steps[from.0].scope;
+        let is_fix = |step: &&Step| {
+            step.scope == scope && matches!(step.kind, Kind::Fix(_) | Kind::Atomic(_))
+        };
+        let mut found = Vec::new();
+        let mut wrong = Vec::new();
+        for name in names {
+            match self
+                .steps
+                .iter()
+                .filter(is_fix)
+                .find(|step| step.name == name.text())
+            {
+                Some(step) => found.push(step.id),
+                None => {
+                    let names = self
+                        .steps
+                        .iter()
+                        .filter(is_fix)
+                        .map(|step| step.name.as_str());
+                    let title = format!("there is no fix or atomic `{name}`");
+                    let help = words::did_you_mean(name.text(), names);
+                    wrong.push(
+                        Diagnostic::error("unknown-name", title)
+                            .at(name.span(), "")
+                            .help_opt(help),
+                    );
+                }
+            }
+        }
+        let site = (scope != ScopeId(0)).then(|| self.steps[from.0].span);
+        for diagnostic in wrong {
+            self.say(diagnostic, site);
+        }
+        found
+    }
+
+    pub(super) fn on_failure(&mut self, goto: Option<&Goto>, scope: ScopeId) -> OnFailure {
+        match goto {
+            None => OnFailure::Default,
+            Some(Goto::To(name)) if name.text() == "rollback" => OnFailure::Rollback,
+            Some(Goto::To(name)) if name.text() == "stop" => OnFailure::Stop,
+            Some(goto) => {
+                let first = |branch: &str| {
+                    self.steps
+                        .iter()
+                        .find(|step| step.scope == scope && step.branch.as_deref() == Some(branch))
+                        .map(|step| step.id)
+                };
+                let branches: Vec<_> = match goto {
+                    Goto::To(name) => first(name.text())
+                        .map(|id| (name.0.clone(), id))
+                        .into_iter()
+                        .collect(),
+                    Goto::End(_) => Vec::new(),
+                };
+                self.target(goto, StepId(0), &branches)
+                    .map_or(OnFailure::Rollback, OnFailure::Go)
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `check`: each mistake in its own words, in every format.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::test::{READS, Test};
+
+#[test]
+fn every_invalid_fixture_is_refused_in_words() {
+    insta::glob!("../fixtures/invalid", "*.yaml", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let test = Test::new().file(&format!("work/{name}"), std::fs::read(path).unwrap());
+        assert_snapshot!(test.args(["check", &name]).stdout(3));
+    });
+}
+
+#[test]
+fn there_are_fixtures_for_every_kind_of_mistake() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/invalid");
+    assert!(std::fs::read_dir(folder).unwrap().count() >= 50);
+}
+
+#[test]
+fn shipped_runbooks_are_valid_without_a_warning() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let folder = folder.display().to_string();
+    let stdout = Test::new()
+        .args(["check", "--deny-warnings", &folder])
+        .stdout(0);
+    assert_eq!(stdout, "4 runbooks: 4 valid\n");
+}
+
+const BROKEN: &str = "runbook: broken\ntitle: 'Ünï, 100%: x'\nsteps:\n  - query: q\n    sql: SELECT {{ nmae }}\n    shwo: table\n";
+
+fn broken(format: &str) -> Test {
+    Test::new()
+        .runbook("a b", BROKEN)
+        .args(["check", "--format", format])
+}
+
+#[test]
+fn findings_are_json_with_places() {
+    let found: Value = serde_json::from_str(&broken("json").stdout(3)).unwrap();
+    let first = &found[0];
+    assert_eq!(first["file"], "runbooks/a b.yaml");
+    assert_eq!((&first["line"], &first["column"]), (&6.into(), &5.into()));
+    assert_eq!(first["end"]["column"], 9);
+    assert_eq!(
+        (&first["code"], &first["severity"]),
+        (&"unknown-key".into(), &"error".into())
+    );
+    assert_eq!(first["help"][0], "did you mean `show`?");
+}
+
+#[test]
+fn findings_are_sarif() {
+    assert_snapshot!(broken("sarif").stdout(3));
+}
+
+#[test]
+fn findings_are_commands_of_github() {
+    assert_snapshot!(broken("github").stdout(3));
+}
+
+#[test]
+fn what_is_right_is_silent_in_the_formats_of_programs() {
+    let test = |format: &str| {
+        Test::new()
+            .runbook("reads", READS)
+            .args(["check", "--format", format])
+    };
+    assert_eq!(test("json").stdout(0), "[]\n");
+    assert_eq!(test("github").stdout(0), "");
+    let sarif: Value = serde_json::from_str(&test("sarif").stdout(0)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], Value::Array(Vec::new()));
+}
+
+const WARNS: &str = "runbook: warns
+title: Adds a column
+steps:
+  - confirm: go_ahead
+    of: add
+    ask: Add it?
+  - fix: add
+    sql: ALTER TABLE accounts ADD COLUMN note varchar(10)
+  - check: added
+    sql: SELECT count(note) AS notes FROM accounts
+    that: notes == 0
+";
+
+#[test]
+fn warnings_fail_only_when_they_are_denied() {
+    let test = Test::new().runbook("warns", WARNS);
+    let test = test.args(["check", "warns"]);
+    let stdout = test.stdout(0);
+    assert!(stdout.starts_with("warning: "), "{stdout}");
+    assert!(stdout.contains("1 runbook: 1 valid, "), "{stdout}");
+    test.args(["check", "--deny-warnings", "warns"]).stdout(3);
+}
+
+#[test]
+fn a_thousand_runbooks_are_checked_in_bounded_time() {
+    let mut test = Test::new();
+    for number in 0..1000 {
+        let name = format!("r-{number}");
+        let text = READS.replacen("reads", &name, 1);
+        test = test.runbook(&name, text);
+    }
+    let start = std::time::Instant::now();
+    assert_eq!(
+        test.args(["check"]).stdout(0),
+        "1000 runbooks: 1000 valid\n"
+    );
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
+fn nothing_to_check_is_said() {
+    let ran = Test::new().args(["check"]).run();
+    assert_eq!(ran.stdout, "0 runbooks: 0 valid\n");
+    assert_eq!(ran.code, Some(0));
+}

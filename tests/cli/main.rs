@@ -1,0 +1,10 @@
+//! The command line, as a person or a program sees it: output, errors and exit codes.
+
+mod arguments;
+mod catalogue;
+mod check;
+mod hostile;
+mod parameters;
+mod pictures;
+mod schema;
+mod test;

@@ -1,0 +1,161 @@
+//! Every example of the README is run, on a real server, and must come to what the README says.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use runbook::base::source::Source;
+use runbook::engine::outcome::exit;
+use runbook::pg::environment::Environment;
+use runbook::pg::scratch::{self, Scratch, ScratchOptions};
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// Returns the fenced blocks of a language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let fence = format!("```{language}\n");
+    text.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+async fn server() -> Scratch {
+    let server = scratch::start(&Environment::from_process(), ScratchOptions::default())
+        .await
+        .unwrap();
+    server.create_database("crm", None).await.unwrap();
+    let connected = server.settings("crm").connect().await.unwrap();
+    for file in ["schema", "data"] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("runbooks/crm/sample/{file}.sql"));
+        connected
+            .client
+            .batch_execute(&fs::read_to_string(path).unwrap())
+            .await
+            .unwrap();
+    }
+    server
+}
+
+/// The runbook that the README shows a mistake of.
+const BROKEN: &str = "runbook: broken
+title: A runbook with a mistake
+risk: low
+steps:
+- query: account
+  sql: SELECT id, email_verified FROM users WHERE id = 4
+  rows: 1
+- check: verified
+  that: account.email_verifed
+";
+
+fn run(line: &str, folder: &Path, url: &str) -> String {
+    let output = Command::new("/bin/sh")
+        .args(["-c", &format!("{line} 2>&1")])
+        .current_dir(folder)
+        .env("DATABASE_URL", url)
+        .env(
+            "PATH",
+            format!(
+                "{}:/usr/bin:/bin",
+                Path::new(env!("CARGO_BIN_EXE_runbook"))
+                    .parent()
+                    .unwrap()
+                    .display()
+            ),
+        )
+        .env("HOME", folder)
+        .env("LANG", "C.UTF-8")
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Replaces what differs from run to run: ids, times, addresses and people.
+fn normal(text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            for at in 0..words.len() {
+                let before = at.checked_sub(1).map(|at| words[at].clone());
+                let after = words.get(at + 1).cloned().unwrap_or_default();
+                let is_time = words[at].parse::<f64>().is_ok()
+                    && matches!(after.trim_end_matches(['.', ',']), "s" | "ms");
+                if is_time
+                    || before.as_deref() == Some("run")
+                    || words[at].contains("postgres@")
+                    || words[at].starts_with('(') && words[at].contains('@')
+                {
+                    words[at] = String::from("…");
+                }
+            }
+            let line = words.join(" ");
+            // The header is as wide as its address is long.
+            match line.split_once(" run …") {
+                Some((title, rest)) => format!("{} run …{rest}", title.trim_end()),
+                None => line.trim_end().to_owned(),
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_command_comes_to_what_the_readme_says() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("broken.yaml"), BROKEN).unwrap();
+    let mut commands = 0;
+    for block in blocks("console") {
+        let (line, expected) = block.split_once('\n').unwrap();
+        let line = line.strip_prefix("$ ").unwrap();
+        let output = run(line, folder.path(), &server.url("crm"));
+        commands += 1;
+        if expected.trim().is_empty() {
+            assert!(output.contains("Done in"), "{line}\n{output}");
+        } else {
+            assert_eq!(
+                normal(output.trim_end()),
+                normal(expected.trim_end()),
+                "{line}"
+            );
+        }
+    }
+    assert!(commands >= 4, "the README shows {commands} commands");
+    server.stop().unwrap();
+}
+
+#[test]
+fn every_runbook_of_the_readme_is_valid() {
+    let blocks = blocks("yaml");
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let name = block
+            .lines()
+            .find_map(|line| line.strip_prefix("runbook: "))
+            .unwrap();
+        let source = Source::new(format!("{name}.yaml"), block.as_str());
+        if let Err(errors) = runbook::runbook::check::check(&source, &|_| None) {
+            let errors: Vec<String> = errors
+                .iter()
+                .map(|error| error.render(&source, false))
+                .collect();
+            panic!("{}", errors.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_exit_code() {
+    let text = readme();
+    for (code, meaning) in exit::MEANINGS {
+        assert!(
+            text.contains(&format!("| {code} | {meaning}")),
+            "{code} {meaning}"
+        );
+    }
+}
