@@ -3,7 +3,6 @@
 use futures_util::TryStreamExt;
 
 use super::Session;
-use super::transaction::time_limit;
 use crate::engine::failure::Failure;
 use crate::engine::port::{Bound, Limits};
 use crate::pg::{bind, failure};
@@ -61,7 +60,7 @@ impl Session {
     /// the transaction writable again: PostgreSQL allows that only before the first one.
     fn frame(&mut self, limits: &Limits) -> (String, &'static str) {
         let pending = self.take_pending();
-        let limit = time_limit(limits);
+        let limit = self.time_limit(limits);
         if self.depth == 0 {
             (
                 format!(

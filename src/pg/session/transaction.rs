@@ -54,7 +54,25 @@ impl Session {
     /// Takes what is still to be sent, with how long the next statement may take on the server.
     pub(super) fn take_pending_within(&mut self, limits: &Limits) -> String {
         let pending = self.take_pending();
-        join(&pending, &time_limit(limits))
+        join(&pending, &self.time_limit(limits))
+    }
+
+    /// Returns the setting by which the server itself ends what takes too long, should the client be gone. The
+    /// client is a second faster, so that it can say which step it was. Without a time-out of the step, what
+    /// the run's settings say holds.
+    pub(super) fn time_limit(&self, limits: &Limits) -> String {
+        let left = limits
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()) + GRACE);
+        let own = self
+            .local
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"));
+        let value = match (left, own) {
+            (None, Some((_, own))) => own.clone(),
+            (left, _) => format!("{}ms", left.unwrap_or(LONGEST).as_millis()),
+        };
+        format!("SET LOCAL statement_timeout = {}", quote_literal(&value))
     }
 
     /// Ends the innermost transaction.
@@ -227,18 +245,6 @@ impl Session {
             .await;
         result.and(restored)
     }
-}
-
-/// Returns the setting by which the server itself ends what takes too long, should the client be gone. The
-/// client is a second faster, so that it can say which step it was.
-pub(super) fn time_limit(limits: &Limits) -> String {
-    let left = limits
-        .deadline
-        .map(|deadline| deadline.saturating_duration_since(Instant::now()) + GRACE);
-    format!(
-        "SET LOCAL statement_timeout = '{}ms'",
-        left.unwrap_or(LONGEST).as_millis()
-    )
 }
 
 fn join(first: &str, second: &str) -> String {
