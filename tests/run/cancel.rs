@@ -49,7 +49,7 @@ fn case_09_a_lock_that_is_not_to_be_had_names_who_holds_it() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -83,7 +83,7 @@ fn case_10_ctrl_c_cancels_the_query_on_the_server() {
     assert_snapshot!(run.end(), @"
     exit 130
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✗ long                   failed  TIME
           error: cancelled by Ctrl-C
@@ -134,7 +134,7 @@ fn case_10_ctrl_c_within_an_atomic_leaves_nothing_of_it() {
     assert_snapshot!(run.end(), @"
     exit 130
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -202,7 +202,7 @@ fn case_10_ctrl_c_after_a_committed_fix_says_what_remains() {
     assert_snapshot!(run.end(), @"
     exit 13
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -235,7 +235,7 @@ fn a_step_that_takes_too_long_is_cancelled_on_the_server() {
     assert_snapshot!(test.run("run t"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✗ long                   failed  TIME
           error: the step took longer than its `timeout`
@@ -304,7 +304,7 @@ fn another_run_with_the_same_lock_says_who_has_it() {
     assert_snapshot!(test.run("run t --id 1"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
       id  1
 
 

@@ -20,7 +20,7 @@ fn triggers_and_cascades_are_shown() {
     assert_snapshot!(test.run("run t --dry-run"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
     Dry run: everything is rolled back at its end.
 
@@ -50,7 +50,7 @@ fn triggers_and_cascades_are_shown() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 7 rows of 4 tables
@@ -79,7 +79,7 @@ fn a_table_without_a_key_is_counted() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of log
@@ -122,7 +122,7 @@ fn partitions_are_shown_as_their_table() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           all changes 5 rows of 2 tables
@@ -168,7 +168,7 @@ fn generated_columns_and_defaults_are_shown() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           both changes 2 rows of items
@@ -204,7 +204,7 @@ fn upserts_tell_new_rows_from_changed_ones() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of items
@@ -229,7 +229,7 @@ fn a_changed_key_is_shown() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 1 row of items
@@ -268,7 +268,7 @@ fn statements_with_from_using_with_and_aliases_are_captured() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           all changes 3 rows of items
@@ -339,7 +339,7 @@ fn case_42_names_of_every_kind_work() {
     assert_snapshot!(test.run("run t --yes --col Wert"), @r#"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
       col  Wert
       tab  Mixed
 

@@ -59,7 +59,7 @@ fn its_output_and_code_are_a_result() {
     assert_snapshot!(test.run("run t"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✓ said                   exit code 3  TIME
           out
@@ -88,7 +88,7 @@ fn a_fix_by_a_program_that_fails_is_a_failure() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -104,7 +104,7 @@ fn a_fix_by_a_program_that_fails_is_a_failure() {
     assert_snapshot!(test.run("run t --dry-run"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
     Dry run: everything is rolled back at its end.
     What it cannot rehearse:

@@ -31,7 +31,7 @@ fn case_40_without_a_terminal_it_is_declined() {
     assert_snapshot!(test.run("run t"), @"
     exit 12
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of accounts
@@ -41,7 +41,7 @@ fn case_40_without_a_terminal_it_is_declined() {
           ✗ no · nobody · there is no terminal to ask `go` at: answer it with --answer go=…, or run it in a terminal
 
     Declined after TIME.
-    there is no terminal to ask `go` at: answer it with --answer go=…, or run it in a terminal
+    `go` was not answered
     Nothing was changed.
     ");
     assert_eq!(test.contents(), before);
@@ -74,7 +74,7 @@ fn a_person_says_yes_at_the_terminal() {
         .end();
     assert_eq!(code, Some(0));
     assert_snapshot!(screen, @"
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of accounts
@@ -83,8 +83,8 @@ fn a_person_says_yes_at_the_terminal() {
           Go?
           Go on? [y/N] Yes
           ✓ yes · postgres (USER@HOST)
-      ✓ f                      2 rows changed, committed                                         TIME
-      ✓ after                  passed                                                             TIME
+      ✓ f                      2 rows changed, committed  TIME
+      ✓ after                  passed  TIME
 
     Done in TIME.
     ");
@@ -132,7 +132,7 @@ fn case_10_ctrl_c_at_the_question_cancels() {
         .end();
     assert_eq!(code, Some(130), "{screen}");
     assert_snapshot!(screen, @"
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of accounts
@@ -142,7 +142,7 @@ fn case_10_ctrl_c_at_the_question_cancels() {
           Go on? [y/N] 
     cancelling; once more ends it at once
 
-      ✗ go                     failed                                                             TIME
+      ✗ go                     failed  TIME
           error: cancelled at the question
 
     Cancelled after TIME.
@@ -211,7 +211,7 @@ fn case_17_a_yes_to_an_atomic_holds_for_its_rows_only() {
     let (code, screen) = terminal.types("y\n").end();
     assert_eq!(code, Some(10), "{screen}");
     assert_snapshot!(screen, @"
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           both changes 2 rows of accounts
@@ -222,7 +222,7 @@ fn case_17_a_yes_to_an_atomic_holds_for_its_rows_only() {
           ✓ yes · postgres (USER@HOST)
       ✗ both                   rolled back, nothing of it remains
           ✓ one  1 row   ✓ two  2 rows
-      ✗ both                   failed                                                            TIME
+      ✗ both                   failed  TIME
           error: the changes are not those that were shown and approved
             = note: now it would change 3 rows of accounts
             = note: someone changed the data since, or the statement gives other values each time; nothing was changed
@@ -248,7 +248,7 @@ fn case_17_a_volatile_predicate_is_found() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?

@@ -70,7 +70,7 @@ fn a_missing_table_is_said_with_the_line() {
     assert_snapshot!(test.run("run t"), @r#"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✗ q                      failed  TIME
           error: relation "acounts" does not exist (SQLSTATE 42P01)
@@ -103,7 +103,7 @@ fn missing_rights_are_said() {
     assert_snapshot!(run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · onlooker@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · onlooker@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -146,7 +146,7 @@ fn case_05_a_terminated_session_rolls_back() {
     assert_snapshot!(run.end(), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?

@@ -21,7 +21,7 @@ fn case_16_a_guard_of_one_row_stops_a_fix_of_seventeen() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -46,7 +46,7 @@ fn a_guard_that_says_no_in_the_rehearsal_is_found_before_anybody_is_asked() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ✗ go                     failed  TIME
           error: `f`: it would change 17 rows, but its row guard says 1
@@ -103,7 +103,7 @@ fn a_query_guard_without_else_is_an_error() {
     assert_snapshot!(test.run("run t"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✗ q                      2 rows, where `rows: 1` is wanted  TIME
           id
@@ -127,7 +127,7 @@ fn case_27_a_deferred_constraint_is_found_before_commit() {
     assert_snapshot!(test.run("run t --yes"), @r#"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -143,7 +143,7 @@ fn case_27_a_deferred_constraint_is_found_before_commit() {
     assert_snapshot!(test.run("run t --dry-run"), @r#"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
     Dry run: everything is rolled back at its end.
 
@@ -171,7 +171,7 @@ fn case_27_a_deferred_constraint_is_found_before_the_commit_of_an_atomic() {
     assert_snapshot!(test.run("run t --yes"), @r#"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -257,7 +257,7 @@ fn case_07_a_trigger_that_fails_at_commit_is_no_success() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -297,7 +297,7 @@ fn case_29_no_rows_and_null_have_a_defined_outcome() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ✓ empty                  0 rows  TIME
       ✓ nulls                  1 row  TIME
@@ -345,7 +345,7 @@ fn returned_rows_are_a_result() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           f changes 2 rows of accounts

@@ -30,7 +30,7 @@ fn an_error_goes_where_on_error_says() {
     assert_snapshot!(test.run("run t --yes"), @r#"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -74,7 +74,7 @@ fn an_error_in_an_atomic_takes_it_back_and_goes_on() {
     assert_snapshot!(test.run("run t --yes"), @r#"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -220,7 +220,7 @@ fn a_switch_without_a_case_and_else_is_an_error() {
     assert_snapshot!(test.run("run t"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✓ q                      1 row  TIME
           state
@@ -265,7 +265,7 @@ fn when_skips_and_a_warning_goes_on() {
     assert_snapshot!(test.run("run t"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✓ a                      1 row  TIME
           balance
@@ -300,7 +300,7 @@ fn a_failed_check_says_what_to_do() {
     assert_snapshot!(test.run("run t"), @"
     exit 10
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ✗ rich                   1 of 2 passed  TIME
           ✓ somebody is there
@@ -344,40 +344,46 @@ const TWO: &str = "
 
 #[test]
 fn a_failure_after_a_commit_names_what_remains() {
-    for on in ["rollback", "stop"] {
-        let book = TWO.replace("{ON}", on);
-        let test = Test::sql(ACCOUNTS).runbook("t", book.split("    branches").next().unwrap());
-        let ran = test.run("run t --yes").code(13);
-        if on == "stop" {
-            assert_snapshot!(ran, @"
-            exit 13
-            --- stdout
-            Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    let book = TWO.replace("{ON}", "stop");
+    let test = Test::sql(ACCOUNTS).runbook("t", book.split("    branches").next().unwrap());
+    test.run("run t --dry-run").code(10);
+    assert_snapshot!(test.run("run t --yes"), @"
+    exit 13
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
-              ? go
-                  one and two change 2 rows of accounts
-                    accounts  1  balance  10 → 11
-                              2  balance  20 → 21
-                  Go?
-                  ✓ yes · postgres (USER@HOST) by --yes
-              ✓ one                    1 row changed, committed  TIME
-              ✓ two                    1 row changed, committed  TIME
-              ✗ wrong                  failed  TIME
+      ? go
+          one and two change 2 rows of accounts
+            accounts  1  balance  10 → 11
+                      2  balance  20 → 21
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ one                    1 row changed, committed  TIME
+      ✓ two                    1 row changed, committed  TIME
+      ✗ wrong                  failed  TIME
 
-            Stopped with changes left in place after TIME.
-            `wrong` says no
-            Committed, and still there: one and two.
-              = help: look at what is in place before you run it again
-            ");
-        }
-        assert_eq!(
-            test.rows("SELECT balance FROM accounts ORDER BY id"),
-            "11\n21"
-        );
-        test.connect()
-            .run("UPDATE accounts SET balance = balance - 1");
-        test.run("run t --dry-run").code(10);
-    }
+    Stopped with changes left in place after TIME.
+    `wrong` says no
+    Committed, and still there: one and two.
+      = help: look at what is in place before you run it again
+    ");
+    assert_eq!(
+        test.rows("SELECT balance FROM accounts ORDER BY id"),
+        "11\n21"
+    );
+}
+
+#[test]
+fn putting_back_is_refused_before_anything_runs() {
+    let book = TWO.replace("{ON}", "rollback");
+    let test = Test::sql(ACCOUNTS).runbook("t", book.split("    branches").next().unwrap());
+    assert_snapshot!(test.run("run t --yes"), @"
+    exit 3
+    --- stderr
+    error: `t` could come to steps that this version cannot run
+      `on_failure: rollback`: putting rows back is not part of this version
+      = help: nothing was run; take these steps out, or wait for the version that has them
+    ");
 }
 
 #[test]
@@ -436,7 +442,7 @@ fn a_used_runbook_runs_as_steps_of_its_own() {
     assert_snapshot!(test.run("run t --id 1 --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
       id  1
 
       ✓ first.before           1 row  TIME
@@ -502,7 +508,7 @@ fn settings_of_the_session_hold_for_every_statement() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
       zone  Europe/Vienna
 
       ✓ shown                  1 row  TIME

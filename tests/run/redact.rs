@@ -21,6 +21,8 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
     let patterns = [
         (r"\brun(book/| )[2-9a-hjkmnp-z]{6}\b", "run${1}RUN"),
         (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
+        // On a terminal, durations stand at its right side.
+        (r"(?m) {2,}TIME$", "  TIME"),
         (r"\([^()\s]+@[^()\s]+\)", "(USER@HOST)"),
         // The header's right side is as wide as the target's name is long.
         (r" {2,}run RUN", "  run RUN"),

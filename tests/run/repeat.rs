@@ -29,7 +29,7 @@ fn case_08_a_serialization_failure_runs_the_fix_again() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -78,7 +78,7 @@ fn case_08_an_atomic_runs_again_from_its_first_step() {
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -199,7 +199,7 @@ fn a_lost_connection_is_made_again_by_a_retry() {
     assert_snapshot!(run.end(), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · low risk
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
 
       ⟲ long                   retry 1 of 3 in TIME: terminating connection due to administrator command
       ✓ long                   1 row  TIME

@@ -127,7 +127,17 @@ fn case_33_ten_megabytes_are_refused_with_the_limit() {
     let test = Test::sql("CREATE TABLE kept (id int PRIMARY KEY, body text)")
         .runbook("t", ECHO)
         .file("values.json", json!({ "value": long }).to_string());
-    insta::assert_snapshot!(test.run("run t --yes --params values.json"), @"");
+    insta::assert_snapshot!(test.run("run t --yes --params values.json"), @r#"
+    exit 3
+    --- stderr
+    error: the file has 10485772 bytes; a runbook may have 4194304 at most
+     --> values.json:1:1
+      |
+    1 | {"value":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+      | ^
+      |
+      = help: split it: a runbook can `use` others
+    "#);
 }
 
 #[test]
@@ -272,7 +282,7 @@ fn case_35_a_dry_run_leaves_nothing_of_anything() {
     insta::assert_snapshot!(test.run("run t --dry-run"), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
     Dry run: everything is rolled back at its end.
 
@@ -391,5 +401,7 @@ fn case_37_a_secret_parameter_is_never_shown() {
         ))
         .code(13)
         .keeps("sesame");
+        test.connect()
+            .run("UPDATE tokens SET token = 'old' WHERE id = 1");
     }
 }

@@ -15,7 +15,7 @@ fn a_suspended_customer_is_enabled() {
     assert_snapshot!(ran, @"
     exit 0
     --- stdout
-    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB · medium risk
       company  42
 
       ✓ customer               1 row  TIME
@@ -78,7 +78,7 @@ fn case_35_a_dry_run_shows_everything_and_leaves_every_table_as_it_was() {
     assert_snapshot!(ran, @"
     exit 0
     --- stdout
-    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB · medium risk
       company  42
 
     Dry run: everything is rolled back at its end.
@@ -136,7 +136,7 @@ fn a_customer_that_is_not_suspended_needs_nothing() {
     assert_snapshot!(ran, @"
     exit 0
     --- stdout
-    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    Enable a suspended customer  run RUN · postgres@SERVER:5432/DB · medium risk
       company  7
 
       ✓ customer               1 row  TIME
@@ -170,8 +170,7 @@ fn a_company_that_is_none_of_the_choices_is_refused_before_anything_runs() {
     --- stderr
     error: the parameters are not among what the database offers
       `company`: 7 is not among its choices
-      = help: the choices are:
-      = help: company: 42 Acme GmbH, 53 Eastdale Brewing Group, 68 Glenwood Controls AG, 66 Initech LLC, 25 Ironholm Pharma ApS, 91 Oakmouth Ceramics Oy
+      = help: the choices are company: 42 Acme GmbH, 53 Eastdale Brewing Group, 68 Glenwood Controls AG, 66 Initech LLC, 25 Ironholm Pharma ApS, 91 Oakmouth Ceramics Oy
     ");
     test.run("run enable-suspended-customer --company 99999")
         .code(3)
@@ -233,7 +232,7 @@ fn a_locked_out_user_is_let_in() {
     assert_snapshot!(ran, @"
     exit 0
     --- stdout
-    A user cannot log in  run RUN · postgres@SERVER:5432/DB/DB · medium risk
+    A user cannot log in  run RUN · postgres@SERVER:5432/DB · medium risk
       email  EVE@example.com
 
       ✓ account                1 row  TIME

@@ -164,7 +164,28 @@ fn case_23_a_changed_row_shows_the_exact_texts() {
         rows: 1
         "#,
     );
-    assert_snapshot!(test.run("run t --yes"), @"");
+    assert_snapshot!(test.run("run t --yes"), @r#"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          f changes 1 row of kept
+            kept  1  doc    {"a": 1, "a": 2} → {"z":1,  "z": null}
+                     tags   {a,"b c"} → {"x,y",NULL}
+                     span   [1,5) → empty
+                     feel   sad → so so
+                     two    (1,x) → (2,"y, z")
+                     raw    \x00 → \xdeadbeef
+                     fixed  ab   → abc 
+                     big    0.10 → 12345678901234567890123456789012345678.…
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ f                      1 row changed, committed  TIME
+      ✓ after                  passed  TIME
+
+    Done in TIME.
+    "#);
 }
 
 #[test]
