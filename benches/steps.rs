@@ -101,7 +101,7 @@ async fn main() {
         return;
     };
     for case in &CASES {
-        measure(&server, case).await;
+        Box::pin(measure(&server, case)).await;
     }
 }
 
@@ -115,7 +115,7 @@ async fn measure(server: &Scratch, case: &Case) {
     for _ in 0..REPEATS {
         times[0].push(one_by_one(&client, case.begin, &statements).await);
         times[1].push(at_once(&client, case.begin, &statements).await);
-        times[2].push(library(server, &text).await);
+        times[2].push(Box::pin(library(server, &text)).await);
         let ended = binary(&server.url("postgres"), &text);
         times[3].push(ended.took);
         memory = ended.memory();
@@ -165,12 +165,12 @@ async fn one_by_one(client: &Client, begin: &str, statements: &[String]) -> Dura
 async fn at_once(client: &Client, begin: &str, statements: &[String]) -> Duration {
     let started = Instant::now();
     for statement in statements {
-        let (begun, (), ended) = tokio::join!(biased;
+        let (first, (), last) = tokio::join!(biased;
             client.batch_execute(begin),
             rows(client, statement),
             client.batch_execute("COMMIT")
         );
-        begun.and(ended).expect("a transaction");
+        first.and(last).expect("a transaction");
     }
     started.elapsed()
 }
@@ -208,7 +208,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         sink: Box::new(Silent),
     };
     let started = Instant::now();
-    let finished = driver::run(&plan, &mut world, Cancel::never())
+    let finished = Box::pin(driver::run(&plan, &mut world, Cancel::never()))
         .await
         .expect("a run");
     let took = started.elapsed();

@@ -69,7 +69,7 @@ fn accept(listener: &UnixListener, server: &PathBuf, trips: &Arc<AtomicU64>) {
 
 /// Copies what one side says to the other until it ends; `seen` hears of each piece before it goes on.
 fn forward(mut from: UnixStream, mut to: UnixStream, seen: impl Fn()) {
-    let mut buffer = [0; 1 << 16];
+    let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         seen();
         if to.write_all(&buffer[..count]).is_err() {

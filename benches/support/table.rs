@@ -29,15 +29,14 @@ impl Table {
         };
         let widths: Vec<usize> = (0..cells).map(width).collect();
         for row in &self.rows {
-            let mut line = String::from(" ");
-            for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                line += &if index == 0 {
-                    format!(" {cell:<width$}")
-                } else {
-                    format!("  {cell:>width$}")
-                };
-            }
-            println!("{}", line.trim_end());
+            let cells = row.iter().zip(&widths).enumerate();
+            let line: Vec<String> = cells
+                .map(|(index, (cell, width))| match index {
+                    0 => format!("  {cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
+                })
+                .collect();
+            println!("{}", line.join("  ").trim_end());
         }
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn check_all<T: Send>(
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(entries.len()) {
-            scope.spawn(&work);
+            scope.spawn(work);
         }
         work();
     });

@@ -147,3 +147,43 @@ impl Object for Rounds {
         Enumerator::Seq(self.results.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::context::Context;
+    use crate::runbook::data::{Column, oid};
+    use crate::step::query::Show;
+
+    #[test]
+    fn rows_are_a_list_of_maps() {
+        let id = Column {
+            name: "id".to_owned(),
+            kind: "int8".to_owned(),
+            oid: oid::INT8,
+        };
+        let row = |text: &str| vec![Some(text.to_owned())];
+        let rows = Rows {
+            columns: vec![id],
+            rows: vec![row("7"), row("8")],
+            count: 2,
+        };
+        let result = StepResult::Query {
+            rows,
+            show: Show::default(),
+            guard: None,
+        };
+        let mut context = Context::default();
+        context.insert("q", one(&Arc::new(vec![result]), 0, false));
+        let cases = [
+            ("{{ q.rows[1].id + 1 }}", "9"),
+            ("{{ q.rows | length }}", "2"),
+            ("{{ q.rows | map(attribute='id') | join(',') }}", "7,8"),
+            ("{% for row in q.rows %}{{ row.id }};{% endfor %}", "7;8;"),
+            ("{{ q.rows[2] is defined }}", "false"),
+        ];
+        for (template, text) in cases {
+            assert_eq!(context.render(template).as_deref(), Ok(text), "{template}");
+        }
+    }
+}
