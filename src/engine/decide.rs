@@ -68,7 +68,7 @@ fn after(runbook: &Runbook, state: &State, step: &Step, decision: &Decision) -> 
 
 /// A no for which the step has no `else`.
 fn declined_or_failed(runbook: &Runbook, state: &State, step: &Step) -> Act {
-    match state.results.get(&step.id) {
+    match state.result(step.id) {
         Some(StepResult::Confirm { .. }) => end(remaining(state, Outcome::Declined), None),
         Some(StepResult::Check {
             severity: Severity::Warning,
@@ -102,7 +102,7 @@ fn off_end(runbook: &Runbook, state: &State, from: &Step) -> Outcome {
         if place(step) == inside {
             continue;
         }
-        match (way, state.results.get(id)) {
+        match (way, state.result(*id)) {
             (Way::Decided(Decision::Else), Some(StepResult::Confirm { .. })) => {
                 return remaining(state, Outcome::Declined);
             }

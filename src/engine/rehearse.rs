@@ -131,7 +131,7 @@ impl<W: World> Rehearser<'_, W> {
         );
         if let Some(StepResult::Check {
             items, otherwise, ..
-        }) = at.and_then(|step| self.state.results.get(&step.id))
+        }) = at.and_then(|step| self.state.result(step.id))
         {
             for item in items.iter().filter(|item| !item.passed) {
                 failure = failure.note(format!("not so: {}", item.name));
@@ -263,7 +263,7 @@ fn source_rows<'a>(
 ) -> Option<&'a crate::runbook::data::Rows> {
     let query = expression.trim().strip_suffix(".rows")?;
     let id: StepId = plan.runbook().find(step.scope, query)?.id;
-    match state.results.get(&id) {
+    match state.result(id) {
         Some(StepResult::Query { rows, .. }) => Some(rows),
         _ => None,
     }

@@ -1,5 +1,7 @@
 //! What the templates of a step see: its parameters, the results of earlier steps, the run, the target.
 
+mod seen;
+
 use minijinja::Value;
 
 use super::event::{StepResult, TargetFacts};
@@ -9,7 +11,6 @@ use crate::runbook::argument::Argument;
 use crate::runbook::context::Context;
 use crate::runbook::data::{Cell, Rows};
 use crate::runbook::model::{ScopeId, Step};
-use crate::step::Kind;
 
 /// What is the same for all steps of a run.
 #[derive(Clone, Debug)]
@@ -130,15 +131,10 @@ fn arguments(
 }
 
 fn add_result(context: &mut Context, state: &State, step: &Step) {
+    let results = state.results.get(&step.id);
     if step.common.for_each.is_some() {
-        if let Some(results) = state.loops.get(&step.id) {
-            let items: Vec<Value> = results.iter().map(|result| value(step, result)).collect();
-            let count: u64 = results.iter().map(count).sum();
-            let entries = [
-                ("results", Value::from(items)),
-                ("count", Value::from(count)),
-            ];
-            context.insert(&step.name, Value::from_pairs(entries));
+        if let Some(results) = results {
+            context.insert(&step.name, seen::rounds(step, results));
         }
         return;
     }
@@ -148,17 +144,14 @@ fn add_result(context: &mut Context, state: &State, step: &Step) {
             Value::from_pairs([("count", Value::from(changes.count()))]),
         );
     }
-    let Some(result) = state.results.get(&step.id) else {
+    let Some((results, last)) = results.and_then(|all| Some((all, all.len().checked_sub(1)?)))
+    else {
         return;
     };
-    context.insert(&step.name, value(step, result));
-    if let (Some(rows), true) = (rows(result), has_columns(step)) {
-        for (attribute, cell) in rows
-            .rows
-            .first()
-            .into_iter()
-            .flat_map(|row| row_cells(rows, row))
-        {
+    context.insert(&step.name, seen::result(step, results, last));
+    if let (StepResult::Query { rows, .. }, true) = (&results[last], seen::has_columns(step)) {
+        let first = rows.rows.first().into_iter();
+        for (attribute, cell) in first.flat_map(|row| row_cells(rows, row)) {
             context.insert_cell(&step.name, attribute, cell);
         }
     }
@@ -186,23 +179,6 @@ pub fn count(result: &StepResult) -> u64 {
     }
 }
 
-fn rows(result: &StepResult) -> Option<&Rows> {
-    match result {
-        StepResult::Query { rows, .. } => Some(rows),
-        _ => None,
-    }
-}
-
-fn has_columns(step: &Step) -> bool {
-    match &step.kind {
-        Kind::Query(query) => query
-            .rows
-            .as_ref()
-            .is_some_and(crate::step::shape::RowsGuard::is_one),
-        _ => false,
-    }
-}
-
 /// A value of a type whose OID is the server's own is bound as that type; of others, as of texts, the type
 /// is left to be inferred as for a quoted literal.
 pub fn bind_oid(oid: u32) -> u32 {
@@ -222,61 +198,6 @@ pub fn bind_oid(oid: u32) -> u32 {
         | types::INTERVAL => oid,
         _ => types::UNKNOWN,
     }
-}
-
-fn value(step: &Step, result: &StepResult) -> Value {
-    let mut entries: Vec<(String, Value)> = Vec::new();
-    let mut add = |key: &str, value: Value| entries.push((key.to_owned(), value));
-    match result {
-        StepResult::Query { rows, .. } => {
-            add("rows", rows.records());
-            add("count", Value::from(rows.count));
-            if let (true, Some(row)) = (has_columns(step), rows.rows.first()) {
-                for (column, text) in rows.columns.iter().zip(row) {
-                    add(
-                        &column.name,
-                        crate::runbook::data::value(text.as_deref(), column.oid),
-                    );
-                }
-            }
-        }
-        StepResult::Check { passed, items, .. } => {
-            add("passed", Value::from(*passed));
-            let items = items.iter().map(|item| {
-                Value::from_pairs([
-                    ("name", Value::from(item.name.as_str())),
-                    ("passed", Value::from(item.passed)),
-                ])
-            });
-            add("items", items.collect());
-        }
-        StepResult::Confirm { yes, by, .. } => {
-            add("answer", Value::from(if *yes { "yes" } else { "no" }));
-            add("by", Value::from(by.as_str()));
-        }
-        StepResult::Fix {
-            count,
-            rows,
-            changes,
-            ..
-        } => {
-            add("count", Value::from(*count));
-            add("rows", rows.records());
-            add("changes", Value::from(changes.count()));
-        }
-        StepResult::Command {
-            code,
-            stdout,
-            stderr,
-            ..
-        } => {
-            add("code", Value::from(*code));
-            add("stdout", Value::from(stdout.as_str()));
-            add("stderr", Value::from(stderr.as_str()));
-        }
-        StepResult::WouldRun => {}
-    }
-    Value::from_pairs(entries)
 }
 
 /// Returns the bare names that the one row of a check's own statement gives to its expressions.

@@ -1,6 +1,7 @@
 //! Where a run is: a fold over its events, so that what is recorded is enough to know it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::change::Changes;
 use super::event::{Approved, Decision, EventKind, StepResult};
@@ -17,10 +18,8 @@ pub struct State {
     pub dry_run: bool,
     /// The steps that ran, in order, and how each ended.
     pub trail: Vec<(StepId, Way)>,
-    /// The results of steps, the latest of each.
-    pub results: BTreeMap<StepId, StepResult>,
-    /// The results of loops, item by item.
-    pub loops: BTreeMap<StepId, Vec<StepResult>>,
+    /// The results of each step, in order; a loop has several.
+    pub results: BTreeMap<StepId, Arc<Vec<StepResult>>>,
     /// The committed changes of atomics.
     pub atomics: BTreeMap<StepId, Changes>,
     /// What confirms approved.
@@ -118,14 +117,19 @@ impl State {
             StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
             _ => {}
         }
-        self.loops.entry(id).or_default().push(result.clone());
-        self.results.insert(id, result.clone());
+        let results = self.results.entry(id).or_default();
+        Arc::make_mut(results).push(result.clone());
     }
 
     fn commit(&mut self, id: StepId) {
         if !self.dry_run && !self.committed.contains(&id) {
             self.committed.push(id);
         }
+    }
+
+    /// Returns the latest result of a step.
+    pub fn result(&self, id: StepId) -> Option<&StepResult> {
+        self.results.get(&id)?.last()
     }
 
     /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`.

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_postgres::Client;
 use tokio_postgres::error::DbError;
+use tokio_postgres::{Client, Statement};
 
 use super::connect::Canceller;
 use super::connect_error::ConnectError;
@@ -65,6 +65,8 @@ pub struct Session {
     /// The transaction's id, once it has changed something.
     xid: Option<String>,
     columns: HashMap<String, Vec<Column>>,
+    /// What was prepared to learn columns: closing it would take a message of its own, so it ends with the session.
+    described: Vec<Statement>,
     tables: HashMap<String, Option<Arc<TableFacts>>>,
     blockers: Arc<Mutex<Vec<Blocker>>>,
 }
@@ -125,6 +127,7 @@ impl Session {
             locks: Vec::new(),
             xid: None,
             columns: HashMap::new(),
+            described: Vec::new(),
             tables: HashMap::new(),
             blockers: Arc::default(),
         })

@@ -1,5 +1,7 @@
 //! From a text to a proved runbook: the one way to get one.
 
+use std::panic::resume_unwind;
+
 use super::argument::Argument;
 use super::document;
 use super::graph::Graph;
@@ -11,6 +13,7 @@ use super::statement::SqlTemplate;
 use super::{proof, reading, rule};
 use crate::base::diagnostic::{Diagnostic, has_errors};
 use crate::base::source::{Source, Spanned};
+use crate::sql::roomy;
 
 /// A runbook of which everything is proved that can be proved without a database.
 #[derive(Debug)]
@@ -30,6 +33,11 @@ pub struct Proved {
 /// # Errors
 /// Everything that is wrong with it, in the order of the text, warnings included.
 pub fn check(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagnostic>> {
+    // One thread for all of its statements costs less than one for each.
+    roomy(|| prove(source, library)).unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn prove(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagnostic>> {
     let document = document::parse(source)?;
     let declared = document.head.risk;
     let mut diagnostics = Vec::new();

@@ -73,11 +73,6 @@ impl Rows {
             pairs.map(|(column, text)| (column.name.clone(), value(text.as_deref(), column.oid))),
         )
     }
-
-    /// Returns all kept rows as expressions see them.
-    pub fn records(&self) -> Value {
-        self.rows.iter().map(|row| self.record(row)).collect()
-    }
 }
 
 /// A value of a known type, as PostgreSQL prints and reads it.

@@ -18,7 +18,7 @@ use crate::step::text::Sql;
 const MAX_USES: usize = 8;
 
 /// Finds the text of another runbook by its name.
-pub type Library<'a> = &'a dyn Fn(&str) -> Option<Source>;
+pub type Library<'a> = &'a (dyn Fn(&str) -> Option<Source> + Sync);
 
 /// A resolved runbook with the readings of names in its SQL, which proofs look at later.
 pub(super) struct Resolved {

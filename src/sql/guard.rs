@@ -1,6 +1,9 @@
 //! What is settled about a text before the parser sees it, so that the parser ends, and reads what the server reads.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::ScopedJoinHandle;
 
 use squawk_lexer::{LiteralKind, TokenKind as Raw};
 
@@ -20,6 +23,11 @@ const MAX_QUOTED_BODY: usize = 8 << 10;
 const MAX_BODIES: usize = 8;
 /// The parser is recursive: this holds what the bounds above let through, in a debug build too.
 const STACK_BYTES: usize = 128 << 20;
+
+thread_local! {
+    /// Whether this thread's stack is of that size.
+    static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Refuses a text that the parser could not be trusted with.
 pub(super) fn check(text: &str) -> Result<(), SqlError> {
@@ -53,15 +61,25 @@ pub(super) fn check(text: &str) -> Result<(), SqlError> {
 
 /// Runs the parser where neither its recursion nor a panic of it can take the process down.
 pub(super) fn isolated<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, SqlError> {
-    let failed = || SqlError::new("the statement could not be parsed", None);
+    roomy(work).map_err(|_| SqlError::new("the statement could not be parsed", None))
+}
+
+/// Runs work on a thread whose stack holds the parser: on this one, where it is such a thread already, else on a
+/// new one. Who parses many statements does it once around all of them. The error is what the work panicked with.
+pub(crate) fn roomy<T: Send>(work: impl FnOnce() -> T + Send) -> std::thread::Result<T> {
+    if HAS_ROOM.get() {
+        return catch_unwind(AssertUnwindSafe(work));
+    }
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("sql-parser".into())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work)
-            .map_err(|_| failed())?
-            .join()
-            .map_err(|_| failed())
+            .spawn_scoped(scope, || {
+                HAS_ROOM.set(true);
+                work()
+            })
+            .map_err(|error| Box::new(format!("there is no thread to be had: {error}")) as _)
+            .and_then(ScopedJoinHandle::join)
     })
 }
 

@@ -29,3 +29,5 @@ mod guard;
 mod predicate;
 mod transaction;
 mod tree;
+
+pub(crate) use guard::roomy;

@@ -1,6 +1,7 @@
 //! One parsed statement, and every question about it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use squawk_syntax::ast::{self, AstNode as _};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
@@ -62,7 +63,8 @@ pub enum Access {
 pub struct Statement {
     source: String,
     range: Range<usize>,
-    facts: Facts,
+    /// Shared, since a statement is copied for every time that it runs.
+    facts: Arc<Facts>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,7 +97,7 @@ impl Statement {
         Ok(Self {
             source: text.to_owned(),
             range,
-            facts,
+            facts: Arc::new(facts),
         })
     }
 

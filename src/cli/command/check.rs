@@ -21,8 +21,10 @@ use crate::runbook::check::{Proved, check};
 /// Those of finding the runbooks, and of a database that cannot be asked.
 pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
     let (entries, refused, catalogue) = chosen(context, &args.what)?;
-    let mut results = check_all(&entries, &catalogue);
-    if context.global.url()?.is_some() {
+    let is_live = context.global.url()?.is_some();
+    let keep = |_: &Entry, outcome: Outcome| if is_live { outcome } else { outcome.told() };
+    let mut results = check_all(&entries, &catalogue, keep);
+    if is_live {
         live(context, &mut results)?;
     }
     let all: Vec<Checked> = results
@@ -47,6 +49,18 @@ pub(super) struct Outcome {
     pub(super) checked: Checked,
     /// The proof.
     pub(super) proved: Option<Proved>,
+}
+
+impl Outcome {
+    /// Returns what is left to tell, so that thousands of runbooks need no more memory than a few.
+    fn told(mut self) -> Self {
+        self.proved = None;
+        self.checked.source = self
+            .checked
+            .source
+            .filter(|_| !self.checked.diagnostics.is_empty());
+        self
+    }
 }
 
 /// Checks valid runbooks against the live catalog of the database that `--target` names.
@@ -102,28 +116,32 @@ fn is_known(catalogue: &Catalogue, text: &str) -> bool {
     !text.contains('/') && catalogue.all().iter().any(|entry| entry.name == text)
 }
 
-/// Checks runbooks on all processors; the results are in the order of the entries.
-pub(super) fn check_all(entries: &[Entry], catalogue: &Catalogue) -> Vec<Outcome> {
+/// Checks runbooks on all processors, and returns what `keep` makes of each, in the order of the entries.
+pub(super) fn check_all<T: Send>(
+    entries: &[Entry],
+    catalogue: &Catalogue,
+    keep: impl Fn(&Entry, Outcome) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(entries.len()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
         while let Some((index, entry)) = take(entries, &next) {
-            let outcome = one(entry, catalogue);
+            let kept = keep(entry, one(entry, catalogue));
             done.lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push((index, outcome));
+                .push((index, kept));
         }
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(entries.len()) {
-            scope.spawn(work);
+            scope.spawn(&work);
         }
         work();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
+    done.into_iter().map(|(_, kept)| kept).collect()
 }
 
 fn take<'a>(entries: &'a [Entry], next: &AtomicUsize) -> Option<(usize, &'a Entry)> {

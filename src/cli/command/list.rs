@@ -18,11 +18,9 @@ use crate::sql::risk::Risk;
 /// Those of printing.
 pub fn run(context: &Context<'_>, args: &ListArgs) -> Result<u8, CliError> {
     let entries = context.catalogue.all();
-    let outcomes = check_all(entries, context.catalogue);
-    let mut rows: Vec<(usize, Row)> = entries
-        .iter()
-        .zip(&outcomes)
-        .map(|(entry, outcome)| Row::new(entry, outcome))
+    let rows = check_all(entries, context.catalogue, Row::new);
+    let mut rows: Vec<(usize, Row)> = rows
+        .into_iter()
         .filter(|row| args.tags.iter().all(|tag| row.has_tag(tag)))
         .filter_map(|row| Some((row.score(&args.words)?, row)))
         .collect();
@@ -80,7 +78,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(entry: &Entry, outcome: &Outcome) -> Self {
+    fn new(entry: &Entry, outcome: Outcome) -> Self {
         let mut row = Self {
             name: entry.name.clone(),
             title: String::new(),
@@ -90,14 +88,14 @@ impl Row {
             shown: entry.shown.clone(),
             origin: entry.origin.words(),
         };
-        let source = outcome.checked.source.as_ref();
-        if let Some(proved) = &outcome.proved {
-            let runbook = &proved.runbook;
+        let source = outcome.checked.source;
+        if let Some(proved) = outcome.proved {
+            let runbook = proved.runbook;
             row.risk = Some(runbook.risk);
             runbook.title.text().clone_into(&mut row.title);
             row.about = words_of(runbook.about.as_ref());
-            row.tags.clone_from(&runbook.tags);
-        } else if let Some(Ok(document)) = source.map(document::parse) {
+            row.tags = runbook.tags;
+        } else if let Some(Ok(document)) = source.as_ref().map(document::parse) {
             document.head.title.text().clone_into(&mut row.title);
             row.about = words_of(document.head.about.as_ref());
             row.tags = document.head.tags;

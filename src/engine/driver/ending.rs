@@ -45,14 +45,12 @@ impl<W: World> Driver<'_, W> {
         let name = last.map_or("", |step| step.title.as_str());
         match (outcome, &self.state.failure) {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
-            (Outcome::Declined, _) => {
-                match last.and_then(|step| self.state.results.get(&step.id)) {
-                    Some(StepResult::Confirm { why: Some(_), .. }) => {
-                        format!("`{name}` was not answered")
-                    }
-                    _ => format!("`{name}` was answered with no"),
+            (Outcome::Declined, _) => match last.and_then(|step| self.state.result(step.id)) {
+                Some(StepResult::Confirm { why: Some(_), .. }) => {
+                    format!("`{name}` was not answered")
                 }
-            }
+                _ => format!("`{name}` was answered with no"),
+            },
             (_, Some(failure)) => format!("`{name}`: {}", failure.message),
             (_, None) => format!("`{name}` says no"),
         }

@@ -26,7 +26,7 @@ impl<W: World> Driver<'_, W> {
             let said_no =
                 |state: &State| matches!(&state.position, Position::After(_, Decision::Else));
             if self.once(step, Some(item), &[current]).await? && !said_no(&self.state) {
-                count += self.state.results.get(&step.id).map_or(0, scope::count);
+                count += self.state.result(step.id).map_or(0, scope::count);
                 continue;
             }
             failed += 1;

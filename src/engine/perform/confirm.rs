@@ -25,7 +25,7 @@ pub(in crate::engine) fn prepare<W: World>(
     let render = |text: &crate::step::text::Template| context.render(text.text()).map_err(template);
     let show = confirm.show.as_ref().and_then(|name| {
         let shown = stage.plan.runbook().find(step.scope, name.text())?;
-        match stage.state.results.get(&shown.id) {
+        match stage.state.result(shown.id) {
             Some(StepResult::Query { rows, .. }) => Some(rows.clone()),
             _ => None,
         }

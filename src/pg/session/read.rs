@@ -1,6 +1,7 @@
 //! Reading: every value as the server prints it, in a transaction that cannot write.
 
 use futures_util::TryStreamExt;
+use tokio_postgres::Statement;
 
 use super::Session;
 use crate::engine::failure::Failure;
@@ -25,7 +26,8 @@ impl Session {
         limits: &Limits,
     ) -> Result<Rows, Failure> {
         let (begin, end) = self.frame(limits);
-        let known = self.columns.get(&column_key(bound)).cloned();
+        let key = column_key(bound);
+        let known = self.columns.contains_key(&key) || !is_subquery(bound);
         let (described, mut rows) = {
             // The answers are looked at within the limits: a statement that was cut short is an answer too.
             let work = async {
@@ -44,11 +46,13 @@ impl Session {
             };
             self.guarded(limits, work).await?
         };
+        if let Some(described) = described {
+            let columns = described.columns().iter().map(column).collect();
+            self.columns.insert(key.clone(), columns);
+            self.described.push(described);
+        }
         if rows.columns.is_empty() {
-            rows.columns = described.unwrap_or_default();
-            self.columns
-                .entry(column_key(bound))
-                .or_insert_with(|| rows.columns.clone());
+            rows.columns = self.columns.get(&key).cloned().unwrap_or_default();
         }
         if rows.columns.is_empty() {
             rows.rows.iter_mut().for_each(Vec::clear);
@@ -93,15 +97,11 @@ impl Session {
     }
 
     /// Asks for names and types of the columns, where they are not known from before.
-    async fn describe(
-        &self,
-        bound: &Bound,
-        known: Option<Vec<Column>>,
-    ) -> Result<Option<Vec<Column>>, Failure> {
-        if known.is_some() || !is_subquery(bound) {
-            return Ok(known);
+    async fn describe(&self, bound: &Bound, known: bool) -> Result<Option<Statement>, Failure> {
+        if known {
+            return Ok(None);
         }
-        self.columns(bound).await.map(Some)
+        self.prepare(bound).await.map(Some)
     }
 
     /// Returns the columns of a statement without running it.
@@ -109,13 +109,16 @@ impl Session {
     /// # Errors
     /// The server's word.
     pub async fn columns(&self, bound: &Bound) -> Result<Vec<Column>, Failure> {
+        let prepared = self.prepare(bound).await?;
+        Ok(prepared.columns().iter().map(column).collect())
+    }
+
+    async fn prepare(&self, bound: &Bound) -> Result<Statement, Failure> {
         let text = bound.statement.text();
-        let prepared = self
-            .client
+        self.client
             .prepare_typed(text, &bind::kinds(&bound.binds))
             .await
-            .map_err(|error| failure::of(&error, text, 0))?;
-        Ok(prepared.columns().iter().map(column).collect())
+            .map_err(|error| failure::of(&error, text, 0))
     }
 
     async fn rows(&self, bound: &Bound, keep: usize) -> Result<Rows, Failure> {

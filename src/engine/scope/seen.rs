@@ -1,0 +1,149 @@
+//! What templates see of a step's results. Rows and rounds become values only when a template looks at them: a
+//! context is built for every step, and most steps read little of what came before.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
+
+use super::super::event::StepResult;
+use super::count;
+use crate::runbook::data::{Rows, value};
+use crate::runbook::model::Step;
+use crate::step::Kind;
+use crate::step::shape::RowsGuard;
+
+/// The results of a step, in order; a loop has several.
+type Results = Arc<Vec<StepResult>>;
+
+/// Returns what is seen of one result of a step.
+pub(super) fn result(step: &Step, results: &Results, index: usize) -> Value {
+    one(results, index, has_columns(step))
+}
+
+/// Returns what is seen of a loop.
+pub(super) fn rounds(step: &Step, results: &Results) -> Value {
+    let all = Rounds {
+        results: Arc::clone(results),
+        columns: has_columns(step),
+    };
+    Value::from_pairs([
+        ("results", Value::from_object(all)),
+        ("count", Value::from(results.iter().map(count).sum::<u64>())),
+    ])
+}
+
+/// Returns whether the columns of a step's only row are read as its attributes.
+pub(super) fn has_columns(step: &Step) -> bool {
+    match &step.kind {
+        Kind::Query(query) => query.rows.as_ref().is_some_and(RowsGuard::is_one),
+        _ => false,
+    }
+}
+
+fn one(results: &Results, index: usize, columns: bool) -> Value {
+    let mut entries: Vec<(&str, Value)> = Vec::new();
+    let mut add = |key, value| entries.push((key, value));
+    let records = || {
+        Value::from_object(Records {
+            results: Arc::clone(results),
+            index,
+        })
+    };
+    match &results[index] {
+        StepResult::Query { rows, .. } => {
+            add("rows", records());
+            add("count", Value::from(rows.count));
+            if let (true, Some(row)) = (columns, rows.rows.first()) {
+                for (column, text) in rows.columns.iter().zip(row) {
+                    add(&column.name, value(text.as_deref(), column.oid));
+                }
+            }
+        }
+        StepResult::Check { passed, items, .. } => {
+            add("passed", Value::from(*passed));
+            let items = items.iter().map(|item| {
+                Value::from_pairs([
+                    ("name", Value::from(item.name.as_str())),
+                    ("passed", Value::from(item.passed)),
+                ])
+            });
+            add("items", items.collect());
+        }
+        StepResult::Confirm { yes, by, .. } => {
+            add("answer", Value::from(if *yes { "yes" } else { "no" }));
+            add("by", Value::from(by.as_str()));
+        }
+        StepResult::Fix { count, changes, .. } => {
+            add("count", Value::from(*count));
+            add("rows", records());
+            add("changes", Value::from(changes.count()));
+        }
+        StepResult::Command {
+            code,
+            stdout,
+            stderr,
+            ..
+        } => {
+            add("code", Value::from(*code));
+            add("stdout", Value::from(stdout.as_str()));
+            add("stderr", Value::from(stderr.as_str()));
+        }
+        StepResult::WouldRun => {}
+    }
+    Value::from_pairs(entries)
+}
+
+/// The rows of a result, each a map by column.
+#[derive(Debug)]
+struct Records {
+    results: Results,
+    index: usize,
+}
+
+impl Records {
+    fn rows(&self) -> Option<&Rows> {
+        match self.results.get(self.index)? {
+            StepResult::Query { rows, .. } | StepResult::Fix { rows, .. } => Some(rows),
+            _ => None,
+        }
+    }
+}
+
+impl Object for Records {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let rows = self.rows()?;
+        let row = rows.rows.get(key.as_usize()?)?;
+        Some(rows.record(row))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.rows().map_or(0, |rows| rows.rows.len()))
+    }
+}
+
+/// The results of a loop.
+#[derive(Debug)]
+struct Rounds {
+    results: Results,
+    columns: bool,
+}
+
+impl Object for Rounds {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let index = key.as_usize()?;
+        (index < self.results.len()).then(|| one(&self.results, index, self.columns))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.results.len())
+    }
+}
