@@ -82,7 +82,9 @@ impl<W: World> Driver<'_, W> {
         }
         loop {
             let act = decide::next(self.plan.runbook(), &self.state);
-            self.leave(&act).await?;
+            if self.leave(&act).await? {
+                continue;
+            }
             match act {
                 Act::Run(id) => self.enter(id).await?,
                 Act::Commit(_) => self.commit().await?,

@@ -116,7 +116,7 @@ fn missing_rights_are_said() {
     `f`: permission denied for table accounts
     Nothing was changed.
     ");
-    run("query TABLE\u{a0}accounts");
+    run("check t").code(0);
     assert_eq!(test.rows("SELECT count(*) FROM accounts"), "1");
     test.connect().run("REVOKE ALL ON accounts FROM onlooker");
 }
@@ -237,4 +237,43 @@ fn wrong_parameters_are_said_before_a_connection_is_made() {
         give --day DATE (date)
       = help: `runbook run t --help` describes the parameters
     ");
+}
+
+#[test]
+fn a_wrong_password_is_said_without_it() {
+    let test = Test::sql(
+        "DO $$BEGIN CREATE ROLE guarded LOGIN PASSWORD 'right one'; EXCEPTION WHEN duplicate_object THEN END$$",
+    )
+    .steps(BOOK);
+    // The rules of this database alone ask for a password.
+    let rules = test.rows("SHOW hba_file");
+    let own = format!("local {} guarded scram-sha-256\n", test.db.name());
+    let before = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("{own}{before}")).unwrap();
+    let loaded = || test.rows("SELECT pg_conf_load_time()");
+    let earlier = loaded();
+    test.connect().run("SELECT pg_reload_conf()");
+    // A new session has what the server itself has loaded.
+    while loaded() == earlier {
+        std::thread::yield_now();
+    }
+    let run = |password: &str| {
+        let login = format!("guarded{password}@");
+        let mut command = test.bare(["run", "t"]);
+        command.env("DATABASE_URL", test.db.url().replace("postgres@", &login));
+        test.ran(&command.output().unwrap())
+    };
+    assert_snapshot!(run(":wrong%20one"), @r#"
+    exit 4
+    --- stderr
+    error: PostgreSQL refuses the login guarded@SERVER:5432/DB: password authentication failed for user "guarded" (28P01)
+      = help: check the user and its password ($PGPASSWORD, ~/.pgpass), and the server's pg_hba.conf
+    "#);
+    assert_snapshot!(run(""), @"
+    exit 4
+    --- stderr
+    error: PostgreSQL refuses the login guarded@SERVER:5432/DB: password missing
+      = help: give a password with $PGPASSWORD or ~/.pgpass
+    ");
+    run(":right%20one").code(0).keeps("right one");
 }

@@ -193,7 +193,6 @@ fn an_atomic_for_each_row_is_a_transaction_each() {
 }
 
 #[test]
-#[ignore = "`max_failures` of an `atomic` is not honoured yet: the loop ends at the first failure"]
 fn an_atomic_for_each_row_within_its_allowance_goes_on() {
     let test = Test::sql(ACCOUNTS).steps(&ATOMIC.replace("{MORE}", "max_failures: 1"));
     let ran = test.run("run t --yes");
@@ -202,7 +201,79 @@ fn an_atomic_for_each_row_within_its_allowance_goes_on() {
         "4\n5\n24",
         "{ran}"
     );
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @r#"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ✓ all                    3 rows  TIME
+          id
+           1
+           2
+           3
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✗ give                   failed  TIME
+          error: new row for relation "accounts" violates check constraint "accounts_balance_check" (SQLSTATE 23514)
+            = note: Failing row contains (2, -1).
+      ! move                   3 items, 4 rows, 1 failed  TIME
+          ✓ 1  2 rows   ✓ 3  2 rows
+          ✗ 2  rolled back
+            ✓ take  1 row
+          accounts  1  balance  10 → 11
+                    1  balance  11 → 4
+                    3  balance  30 → 31
+                    3  balance  31 → 24
+      ✓ after                  passed  TIME
+
+    Done in TIME.
+    "#);
+}
+
+#[test]
+fn an_atomic_whose_check_says_no_is_passed_over_too() {
+    let more = ATOMIC.replace("{MORE}", "max_failures: 2").replace(
+        "        - fix: give",
+        "        - check: rich
+          sql: SELECT balance FROM accounts WHERE id = {{ account.id }}
+          that: balance > 15
+        - fix: give",
+    );
+    let test = Test::sql(ACCOUNTS).steps(&more);
+    assert_snapshot!(test.run("run t --yes"), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ✓ all                    3 rows  TIME
+          id
+           1
+           2
+           3
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ! move                   3 items, 2 rows, 2 failed  TIME
+          ✓ 3  2 rows
+          ✗ 1  rolled back
+            ✓ take  1 row
+            ✗ rich  failed
+          ✗ 2  rolled back
+            ✓ take  1 row
+            ✗ rich  failed
+          accounts  3  balance  30 → 31
+                    3  balance  31 → 24
+      ✓ after                  passed  TIME
+
+    Done in TIME.
+    ");
+    assert_eq!(
+        test.rows("SELECT balance FROM accounts ORDER BY id"),
+        "10\n5\n24"
+    );
+    let test = test.steps(&more.replace("max_failures: 2", "max_failures: 1"));
+    test.run("run t --yes").code(10);
 }
 
 #[test]

@@ -126,12 +126,11 @@ fn a_customer_that_is_not_suspended_needs_nothing() {
     let before = test.contents();
     // The choices are the suspended ones: the runbook's own answer shows without them.
     let book = include_str!("../../runbooks/crm/enable-suspended-customer.yaml");
-    let free: String = book
-        .lines()
+    let lines = book.lines();
+    let free: Vec<&str> = lines
         .filter(|line| !line.trim_start().starts_with("choices:"))
-        .map(|line| format!("{line}\n"))
         .collect();
-    let test = test.file("runbooks/enable-suspended-customer.yaml", free);
+    let test = test.file("runbooks/enable-suspended-customer.yaml", free.join("\n"));
     let ran = test.run("run enable-suspended-customer --company 7 --yes");
     assert_snapshot!(ran, @"
     exit 0

@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Test {
     pub(crate) db: Database,
     folder: TempDir,
-    vars: Vec<(String, String)>,
 }
 
 impl Test {
@@ -38,11 +37,7 @@ impl Test {
     fn on(db: Database) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir_all(folder.path().join("work/runbooks")).unwrap();
-        Self {
-            db,
-            folder,
-            vars: Vec::new(),
-        }
+        Self { db, folder }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -95,11 +90,6 @@ impl Test {
         ))
     }
 
-    pub(crate) fn var(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.vars.push((name.to_owned(), value.into()));
-        self
-    }
-
     /// Connects beside the program.
     pub(crate) fn connect(&self) -> Connection {
         self.db.connect()
@@ -137,7 +127,6 @@ impl Test {
             .current_dir(self.root().join("work"))
             .env_clear()
             .env("HOME", self.root())
-            .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -173,7 +162,7 @@ impl Test {
     }
 
     pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let clean = |bytes: &[u8]| self.redact(&String::from_utf8(bytes.to_vec()).unwrap());
+        let clean = |bytes: &[u8]| self.redact(str::from_utf8(bytes).unwrap());
         Ran {
             stdout: clean(&output.stdout),
             stderr: clean(&output.stderr),
@@ -202,24 +191,25 @@ impl Test {
 fn dedent(text: &str) -> String {
     let text = text.trim_end().trim_start_matches('\n');
     let blanks = |line: &str| line.len() - line.trim_start().len();
-    let lines = || text.lines();
-    let least = lines()
+    let lines = text.lines();
+    let least = lines
+        .clone()
         .filter(|line| !line.trim().is_empty())
         .map(blanks)
         .min();
     let least = least.unwrap_or_default();
-    lines()
-        .map(|line| format!("{}\n", line.get(least..).unwrap_or_default()))
-        .collect()
+    let lines: Vec<&str> = lines
+        .map(|line| line.get(least..).unwrap_or_default())
+        .collect();
+    lines.join("\n") + "\n"
 }
 
 /// Has all lines begin with this many blanks.
 fn indent(text: &str, count: usize) -> String {
     let blanks = " ".repeat(count);
-    dedent(text)
-        .lines()
-        .map(|line| format!("{blanks}{line}\n"))
-        .collect()
+    let text = dedent(text);
+    let lines: Vec<String> = text.lines().map(|line| format!("{blanks}{line}")).collect();
+    lines.join("\n") + "\n"
 }
 
 /// A run that is under way.

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use super::super::change::Changes;
 use super::super::decide::{self, Act};
-use super::super::event::{EventKind, Item};
+use super::super::event::{Decision, EventKind, Item};
 use super::super::failure::{Failure, FailureKind};
 use super::super::perform::{limits, same_as_approved, step_ref};
 use super::super::port::{Close, World};
 use super::super::rehearse::items;
 use super::super::scope::Current;
+use super::super::state::Position;
 use super::{Driver, Untold, millis};
 use crate::runbook::model::{Step, StepId};
 
@@ -27,22 +28,30 @@ pub(super) struct Open {
 }
 
 impl<W: World> Driver<'_, W> {
-    /// Rolls back the open transaction when the run goes on outside of it.
-    pub(super) async fn leave(&mut self, act: &Act) -> Result<(), Untold> {
-        let Some(open) = &self.open else {
-            return Ok(());
-        };
-        if decide::leaves(self.plan.runbook(), open.id, act) {
-            let step = self.plan.runbook().step(open.id);
-            self.open = None;
-            let limits = self.limits();
-            // A connection that is gone has rolled back as well.
-            let _ = self.world.close(Close::Rollback, &limits).await;
-            self.tell(EventKind::AtomicRolledBack {
-                step: step_ref(self.plan.runbook(), step),
-            })?;
+    /// Rolls back the open transaction when the run goes on outside of it. Returns whether a loop of them goes
+    /// on instead, with its next item.
+    pub(super) async fn leave(&mut self, act: &Act) -> Result<bool, Untold> {
+        let left = |open: &Open| decide::leaves(self.plan.runbook(), open.id, act);
+        if !self.open.as_ref().is_some_and(left) {
+            return Ok(false);
         }
-        Ok(())
+        let Some(mut open) = self.open.take() else {
+            return Ok(false);
+        };
+        let atomic = self.plan.runbook().step(open.id);
+        let limits = self.limits();
+        // A connection that is gone has rolled back as well.
+        let _ = self.world.close(Close::Rollback, &limits).await;
+        self.tell(EventKind::AtomicRolledBack {
+            step: step_ref(self.plan.runbook(), atomic),
+        })?;
+        let said_no = matches!(self.state.position, Position::After(_, Decision::Else));
+        if !said_no || !allows_more(atomic, &open) {
+            return Ok(false);
+        }
+        open.failed += 1;
+        self.next_item(open).await?;
+        Ok(true)
     }
 
     /// Returns the item that the open transaction works on.
@@ -57,7 +66,13 @@ impl<W: World> Driver<'_, W> {
     }
 
     /// Runs an atomic again from its first step, where its `retry` says that it does.
-    pub(super) async fn again_from_the_start(&mut self, failure: &Failure) -> Result<bool, Untold> {
+    /// Where it does not, an atomic for each item of a list may go on with the next one.
+    pub(super) async fn again_from_the_start(
+        &mut self,
+        failed: &Step,
+        failure: &Failure,
+        took_ms: f64,
+    ) -> Result<bool, Untold> {
         let Some(mut open) = self.open.take() else {
             return Ok(false);
         };
@@ -69,11 +84,33 @@ impl<W: World> Driver<'_, W> {
         if !self.again(atomic, failure, &mut retries).await? {
             let step = step_ref(self.plan.runbook(), atomic);
             self.tell(EventKind::AtomicRolledBack { step })?;
-            return Ok(false);
+            if !may_pass_over(atomic, &open, failure) {
+                return Ok(false);
+            }
+            self.fail(failed, failure.clone(), took_ms)?;
+            open.failed += 1;
+            self.next_item(open).await?;
+            return Ok(true);
         }
         open.retries = retries;
         self.open_transaction(open).await?;
         Ok(true)
+    }
+
+    /// Opens the transaction of the next item, or ends the loop after the last one.
+    async fn next_item(&mut self, mut open: Open) -> Result<(), Untold> {
+        open.index += 1;
+        open.retries = 0;
+        if open.index < open.items.len() {
+            return self.open_transaction(open).await;
+        }
+        let step = step_ref(self.plan.runbook(), self.plan.runbook().step(open.id));
+        self.tell(EventKind::LoopFinished {
+            step,
+            items: open.items.len() as u64,
+            count: open.count,
+            failed: open.failed,
+        })
     }
 
     pub(super) async fn begin_atomic(&mut self, step: &Step) -> Result<(), Untold> {
@@ -153,23 +190,14 @@ impl<W: World> Driver<'_, W> {
         self.changes.append(open.changes.clone());
         let changes = std::mem::take(&mut open.changes);
         self.tell(EventKind::AtomicCommitted {
-            step: name.clone(),
+            step: name,
             changes,
             took_ms: millis(open.started),
         })?;
         if step.common.for_each.is_none() {
             return Ok(());
         }
-        open.index += 1;
-        if open.index < open.items.len() {
-            return self.open_transaction(open).await;
-        }
-        self.tell(EventKind::LoopFinished {
-            step: name,
-            items: open.items.len() as u64,
-            count: open.count,
-            failed: open.failed,
-        })
+        self.next_item(open).await
     }
 
     pub(super) async fn commit_failed(
@@ -188,6 +216,24 @@ impl<W: World> Driver<'_, W> {
             let step = step_ref(self.plan.runbook(), step);
             self.tell(EventKind::AtomicRolledBack { step })?;
         }
-        self.fail(step, failure, took_ms)
+        let passed_over = may_pass_over(step, &open, &failure);
+        self.fail(step, failure, took_ms)?;
+        if passed_over {
+            open.failed += 1;
+            return self.next_item(open).await;
+        }
+        Ok(())
     }
+}
+
+/// Returns whether a loop of transactions goes on after one of them failed.
+fn may_pass_over(atomic: &Step, open: &Open, failure: &Failure) -> bool {
+    let final_kind = matches!(failure.kind, FailureKind::Cancelled | FailureKind::InDoubt);
+    !final_kind && allows_more(atomic, open)
+}
+
+/// Returns whether one more item of a loop may fail.
+fn allows_more(atomic: &Step, open: &Open) -> bool {
+    atomic.common.for_each.is_some()
+        && open.failed < u64::from(atomic.common.max_failures.unwrap_or(0))
 }

@@ -91,7 +91,7 @@ impl<W: World> Driver<'_, W> {
             if self.again(step, &failure, &mut retry).await? {
                 continue;
             }
-            if step.atomic.is_some() && self.again_from_the_start(&failure).await? {
+            if step.atomic.is_some() && self.again_from_the_start(step, &failure, took_ms).await? {
                 return Ok(true);
             }
             self.fail(step, failure, took_ms)?;
