@@ -20,7 +20,7 @@ use super::port::{Close, World};
 use super::rehearse::{items, skipped};
 use super::scope::{self, Surroundings};
 use super::state::State;
-use crate::runbook::model::StepId;
+use crate::runbook::model::{ScopeId, StepId};
 use atomic::Open;
 
 /// Why a run could not go on telling: what is not recorded must not happen.
@@ -50,6 +50,7 @@ pub async fn run<W: World>(
         started: Instant::now(),
         seq: 0,
         open: None,
+        locks: Vec::new(),
         changes: Changes::default(),
     };
     let result = driver.run().await;
@@ -70,6 +71,8 @@ struct Driver<'a, W> {
     started: Instant,
     seq: u64,
     open: Option<Open>,
+    /// The keys of the locks that the run holds.
+    locks: Vec<String>,
     /// All changes of a dry run.
     changes: Changes,
 }
@@ -129,7 +132,7 @@ impl<W: World> Driver<'_, W> {
     /// Takes the run's lock, and opens the transaction of a dry run.
     async fn prepare(&mut self) -> Result<(), Failure> {
         let runbook = self.plan.runbook();
-        let scope = crate::runbook::model::ScopeId(0);
+        let scope = ScopeId(0);
         let context = scope::of_scope(self.plan, &self.state, &self.surroundings, scope)
             .map_err(super::perform::template)?;
         let render = |text: &crate::step::text::Template| {
@@ -142,13 +145,28 @@ impl<W: World> Driver<'_, W> {
             settings.push((name.clone(), render(text)?));
         }
         self.world.settings(settings);
-        if let Some(lock) = &runbook.lock {
-            let key = render(lock)?;
-            self.world.lock(&key).await?;
-        }
+        self.lock(scope).await?;
         if self.plan.dry_run {
             let limits = self.limits();
             self.world.open(&limits).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of a scope, once: the runbook's own at the start, that of a used one at its first step,
+    /// when its parameters are known.
+    async fn lock(&mut self, scope: ScopeId) -> Result<(), Failure> {
+        let Some(lock) = &self.plan.runbook().scopes[scope.0].lock else {
+            return Ok(());
+        };
+        let context = scope::of_scope(self.plan, &self.state, &self.surroundings, scope)
+            .map_err(super::perform::template)?;
+        let key = context
+            .render(lock.text())
+            .map_err(super::perform::template)?;
+        if !self.locks.contains(&key) {
+            self.world.lock(&key).await?;
+            self.locks.push(key);
         }
         Ok(())
     }
@@ -178,6 +196,9 @@ impl<W: World> Driver<'_, W> {
         if self.cancel.is_set() {
             self.cancel = Cancel::never();
             let failure = Failure::new(FailureKind::Cancelled, "cancelled before it began");
+            return self.fail(step, failure, 0.0);
+        }
+        if let Err(failure) = self.lock(step.scope).await {
             return self.fail(step, failure, 0.0);
         }
         let current = self.current();

@@ -33,8 +33,6 @@ pub struct Runbook {
     pub risk: Risk,
     /// Words to find it by.
     pub tags: Vec<String>,
-    /// Runs that need the same key never overlap.
-    pub lock: Option<Template>,
     /// Settings of every transaction.
     pub session: Vec<(String, Template)>,
     /// Scopes of names: its own, and one for each `use`.
@@ -88,6 +86,8 @@ pub struct Scope {
     pub from: Option<(ScopeId, Vec<(String, Template)>)>,
     /// Its parameters.
     pub params: Vec<(String, Param)>,
+    /// Runs that need the same key never overlap.
+    pub lock: Option<Template>,
 }
 
 /// A step with its names resolved.

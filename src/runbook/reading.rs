@@ -298,7 +298,7 @@ fn rehearsable(
 
 /// Checks the texts of the runbook itself, which can read its parameters.
 fn runbook_texts(runbook: &Runbook, diagnostics: &mut Vec<Diagnostic>) {
-    let texts = runbook
+    let texts = runbook.scopes[0]
         .lock
         .iter()
         .chain(runbook.session.iter().map(|(_, text)| text));

@@ -78,7 +78,6 @@ pub(super) fn resolve(
             about: head.about,
             risk,
             tags: head.tags,
-            lock: head.lock,
             session: head
                 .session
                 .0
@@ -146,6 +145,7 @@ impl Resolver<'_> {
                 .iter()
                 .map(|(key, param)| (key.value.clone(), param.clone()))
                 .collect(),
+            lock: document.head.lock.clone(),
         });
         if site.is_none() {
             name::check(document, self.diagnostics);

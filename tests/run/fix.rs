@@ -111,7 +111,7 @@ fn a_query_guard_without_else_is_an_error() {
           20
 
     Failed after TIME.
-    `q` says no
+    `q` returned 2 rows, its row guard says 1
     Nothing was changed.
     ");
 }

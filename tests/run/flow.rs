@@ -274,7 +274,8 @@ fn when_skips_and_a_warning_goes_on() {
       ✓ rich                   1 row  TIME
           n
           2
-      ! very_rich              failed, a warning only  TIME
+      ! very_rich              0 of 1 passed  TIME
+          ! a.balance > 1000
             = help: Pay in more than 10.
       ! several                1 of 2 passed  TIME
           ✓ has something
@@ -308,7 +309,7 @@ fn a_failed_check_says_what_to_do() {
             = help: Look at account 1.
 
     Failed after TIME.
-    `rich` says no
+    `rich` says no: nobody is poor
     Nothing was changed.
     ");
 }
@@ -360,10 +361,11 @@ fn a_failure_after_a_commit_names_what_remains() {
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ one                    1 row changed, committed  TIME
       ✓ two                    1 row changed, committed  TIME
-      ✗ wrong                  failed  TIME
+      ✗ wrong                  0 of 1 passed  TIME
+          ✗ sum == 0
 
     Stopped with changes left in place after TIME.
-    `wrong` says no
+    `wrong` says no: sum == 0
     Committed, and still there: one and two.
       = help: look at what is in place before you run it again
     ");

@@ -147,7 +147,8 @@ fn a_customer_that_is_not_suspended_needs_nothing() {
           subscription_status  active
           inactive_users       2
       ✓ has_subscription       passed  TIME
-      ✗ is_suspended           failed  TIME
+      ✗ is_suspended           0 of 1 passed  TIME
+          ✗ customer.status == 'suspended' or customer.subscription_status == 'suspended'
 
     Nothing to do after TIME.
     Globex Corporation is active: nothing to do.

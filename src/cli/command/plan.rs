@@ -68,7 +68,7 @@ fn page(plan: &Plan, look: Look) -> String {
         let values = parameters(runbook, &plan.arguments, look);
         let _ = write!(page, "\nParameters\n{}", indent(&values, 2));
     }
-    if let Some(lock) = &runbook.lock {
+    if let Some(lock) = &runbook.scopes[0].lock {
         let _ = write!(page, "\nLock\n  {}\n", known.text(0, lock.text()));
     }
     let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook, &known), 2));

@@ -201,10 +201,11 @@ fn touches(runbook: &Runbook) -> String {
     };
     line("writes", &touches.writes);
     line("reads ", &touches.reads);
-    if let Some(lock) = &runbook.lock {
+    if let Some(lock) = &runbook.scopes[0].lock {
         let _ = writeln!(text, "  locks  {}", lock.text());
     }
-    if text.lines().count() < 3 && touches == Touches::default() && runbook.lock.is_none() {
+    if text.lines().count() < 3 && touches == Touches::default() && runbook.scopes[0].lock.is_none()
+    {
         text.push_str("  no table\n");
     }
     text

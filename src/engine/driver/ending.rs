@@ -8,6 +8,7 @@ use super::super::port::World;
 use super::super::scope;
 use super::super::state::Way;
 use super::{Driver, Untold, millis};
+use crate::base::words;
 use crate::runbook::model::StepId;
 
 impl<W: World> Driver<'_, W> {
@@ -52,7 +53,7 @@ impl<W: World> Driver<'_, W> {
                 _ => format!("`{name}` was answered with no"),
             },
             (_, Some(failure)) => format!("`{name}`: {}", failure.message),
-            (_, None) => format!("`{name}` says no"),
+            (_, None) => no_of(name, last.and_then(|step| self.state.result(step.id))),
         }
     }
 
@@ -78,5 +79,30 @@ impl<W: World> Driver<'_, W> {
         };
         self.tell(EventKind::RunFinished(Box::new(finished.clone())))?;
         Ok(finished)
+    }
+}
+
+/// Says what a step's no was about.
+fn no_of(name: &str, result: Option<&StepResult>) -> String {
+    match result {
+        Some(StepResult::Query {
+            rows,
+            guard: Some(guard),
+            ..
+        }) => {
+            let found = words::count(rows.count, "row");
+            format!("`{name}` returned {found}, its row guard says {guard}")
+        }
+        Some(StepResult::Check { items, .. }) if items.iter().any(|item| !item.passed) => {
+            let wrong = items
+                .iter()
+                .filter(|item| !item.passed)
+                .map(|item| item.name.as_str());
+            format!(
+                "`{name}` says no: {}",
+                words::list(&wrong.collect::<Vec<_>>())
+            )
+        }
+        _ => format!("`{name}` says no"),
     }
 }

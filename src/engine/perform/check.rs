@@ -90,6 +90,13 @@ fn decide(
         Some(that) => own.holds(that.text()).map_err(template)?,
         None => true,
     };
+    if let (Some(condition), false, None) = (&check.that, that, forced) {
+        items.push(Assertion {
+            name: condition.text().to_owned(),
+            passed: false,
+            otherwise: None,
+        });
+    }
     let passed = forced.unwrap_or(that && items.iter().all(|item| item.passed));
     let remedy = check.otherwise.as_ref().filter(|_| !passed);
     Ok(Performed {

@@ -56,7 +56,20 @@ async fn change<W: World>(
         changes.append(changed.changes);
         rows = changed.rows;
     }
-    guard(fix, context, count)?;
+    let shown = stage
+        .state
+        .approved
+        .iter()
+        .any(|approved| approved.step == step.id || Some(approved.step) == step.atomic);
+    guard(fix, context, count).map_err(|failure| {
+        if shown {
+            failure.note(
+                "other rows were shown and approved: someone changed the data since; run it again",
+            )
+        } else {
+            failure
+        }
+    })?;
     if let Some(approved) = &stage.approved {
         same_as_approved(approved, &changes)?;
     }

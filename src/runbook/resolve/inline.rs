@@ -44,6 +44,14 @@ impl Resolver<'_> {
             }
         };
         self.check_with(step, &document, span);
+        if let Some((setting, _)) = document.head.session.0.first() {
+            let title = format!(
+                "`{name}` sets `{}` for its session, which `use` does not bring here",
+                setting.value
+            );
+            self.diagnostics
+                .push(fail(title).help("write the same `session` in this runbook"));
+        }
         let with = step
             .with
             .0
