@@ -3,6 +3,7 @@
 use super::answers::Answers;
 use super::program;
 use crate::engine::cancel::Cancel;
+use crate::engine::change::Changes;
 use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
 use crate::engine::failure::Failure;
 use crate::engine::port::{
@@ -43,6 +44,10 @@ impl World for RealWorld {
 
     async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
         self.session.change(bound, limits).await
+    }
+
+    async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
+        self.session.settle(limits).await
     }
 
     async fn act(&mut self, bound: &Bound, limits: &Limits) -> Result<(), Failure> {

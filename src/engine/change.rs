@@ -43,6 +43,19 @@ pub struct RowChange {
     pub columns: Vec<ColumnChange>,
 }
 
+impl RowChange {
+    /// Returns what rows are ordered by: their keys, or, where those are new each time, what is not.
+    fn order(&self) -> (Deed, Vec<String>) {
+        let stable = self.columns.iter().filter(|column| !column.volatile);
+        let stable = stable.map(|column| format!("{:?}", column.after));
+        if self.deed == Deed::Inserted && self.columns.iter().any(|column| column.volatile) {
+            (self.deed, stable.collect())
+        } else {
+            (self.deed, self.key.clone())
+        }
+    }
+}
+
 /// What changed in one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableChange {
@@ -74,6 +87,9 @@ impl TableChange {
 pub struct Changes {
     /// By table, in the order in which they were first changed.
     pub tables: Vec<TableChange>,
+    /// What was done that cannot be shown row by row, or cannot be rehearsed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
     /// SHA-256 over every changed row; what differs by its nature left out.
     pub digest: String,
 }
@@ -87,18 +103,31 @@ impl Changes {
         self.tables.iter().map(TableChange::count).sum()
     }
 
-    /// Makes changes of tables with all their rows: computes the digest, then keeps the first rows.
-    pub fn new(mut tables: Vec<TableChange>) -> Self {
+    /// Makes changes of tables with all their rows.
+    pub fn new(tables: Vec<TableChange>) -> Self {
+        Self::with(tables, Vec::new(), Vec::new())
+    }
+
+    /// Makes changes of tables with all their rows: computes the digest, then keeps the first rows. `unpaired`
+    /// are rows whose values before are not known: they are not shown, but the digest covers them.
+    pub fn with(
+        mut tables: Vec<TableChange>,
+        mut unpaired: Vec<String>,
+        unseen: Vec<String>,
+    ) -> Self {
         let mut hasher = Sha256::new();
+        unpaired.sort();
+        for text in unpaired.iter().chain(&unseen) {
+            hash_text(&mut hasher, text);
+        }
         for table in &mut tables {
-            table
-                .rows
-                .sort_by(|a, b| (a.deed, &a.key).cmp(&(b.deed, &b.key)));
+            table.rows.sort_by_cached_key(RowChange::order);
             hash_table(&mut hasher, table);
             table.rows.truncate(SHOWN_ROWS);
         }
         Self {
             tables,
+            unseen,
             digest: hex(&hasher.finalize()),
         }
     }
@@ -114,6 +143,7 @@ impl Changes {
         } else {
             hex(&Sha256::digest(joined))
         };
+        self.unseen.extend(later.unseen);
         for table in later.tables {
             match self
                 .tables
@@ -133,12 +163,14 @@ impl Changes {
     }
 }
 
+/// Lengths keep two texts from passing for another two.
+fn hash_text(hasher: &mut Sha256, text: &str) {
+    hasher.update(text.len().to_le_bytes());
+    hasher.update(text);
+}
+
 fn hash_table(hasher: &mut Sha256, table: &TableChange) {
-    let mut part = |text: &str| {
-        // Lengths keep two texts from passing for another two.
-        hasher.update(text.len().to_le_bytes());
-        hasher.update(text);
-    };
+    let mut part = |text: &str| hash_text(hasher, text);
     part(&table.table);
     part(&format!(
         "{} {} {}",

@@ -90,7 +90,7 @@ impl<W: World> Driver<'_, W> {
             }
             match act {
                 Act::Run(id) => self.enter(id).await?,
-                Act::Commit(_) => self.commit().await?,
+                Act::Commit(id) => self.commit(id).await?,
                 Act::End(end) => return self.finish(end).await,
             }
         }

@@ -134,6 +134,13 @@ pub trait World {
         limits: &Limits,
     ) -> impl Future<Output = Result<Changed, Failure>>;
 
+    /// Lets deferred constraints and triggers of the open transaction do their work now, and says what they
+    /// changed.
+    ///
+    /// # Errors
+    /// The server's word, for a constraint that is violated.
+    fn settle(&mut self, limits: &Limits) -> impl Future<Output = Result<Changes, Failure>>;
+
     /// Runs a statement that PostgreSQL allows only outside of transactions.
     ///
     /// # Errors

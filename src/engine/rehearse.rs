@@ -11,6 +11,7 @@ use super::port::{Close, World};
 use super::scope::{self, Current, Surroundings};
 use super::state::State;
 use crate::runbook::model::{Step, StepId};
+use crate::step::Kind;
 
 /// What was rehearsed: the changes in all, and the digest of each fix or atomic.
 #[derive(Debug, Default)]
@@ -112,7 +113,14 @@ impl<W: World> Rehearser<'_, W> {
                 Act::Run(id) if !decide::leaves(runbook, atomic.id, &act) => {
                     changes.append(self.step(runbook.step(id), current).await?);
                 }
-                Act::Commit(id) if id == atomic.id => return Ok(changes),
+                Act::Commit(id) if id == atomic.id => {
+                    changes.append(
+                        self.world
+                            .settle(&limits_without_timeout(self.cancel))
+                            .await?,
+                    );
+                    return Ok(changes);
+                }
                 _ => return Err(self.leaves(atomic)),
             }
         }
@@ -156,6 +164,7 @@ impl<W: World> Rehearser<'_, W> {
             world: self.world,
             limits: limits(step, self.cancel),
             items: current,
+            lasting: false,
             approved: None,
         };
         let Performed { result, decision } = perform(&mut stage, step)
@@ -163,6 +172,13 @@ impl<W: World> Rehearser<'_, W> {
             .map_err(|failure| at(step, failure))?;
         let changes = match &result {
             StepResult::Fix { changes, .. } => changes.clone(),
+            StepResult::WouldRun if matches!(step.kind, Kind::Fix(_)) => {
+                let unseen = format!(
+                    "{}: cannot be rehearsed, and runs for real after a yes",
+                    step.title
+                );
+                Changes::with(Vec::new(), Vec::new(), vec![unseen])
+            }
             _ => Changes::default(),
         };
         self.state.apply(&EventKind::StepFinished {

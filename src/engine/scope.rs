@@ -133,8 +133,8 @@ fn arguments(
 fn add_result(context: &mut Context, state: &State, step: &Step) {
     let results = state.results.get(&step.id);
     if step.common.for_each.is_some() {
-        if let Some(results) = results {
-            context.insert(&step.name, seen::rounds(step, results));
+        if let (Some(results), Some(count)) = (results, state.counts.get(&step.id)) {
+            context.insert(&step.name, seen::rounds(step, results, *count));
         }
         return;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::Changes;
-use super::event::{Approved, Decision, EventKind, StepResult};
+use super::event::{Approved, Decision, EventKind, StepRef, StepResult};
 use super::failure::Failure;
 use super::outcome::Outcome;
 use crate::runbook::model::StepId;
@@ -20,6 +20,8 @@ pub struct State {
     pub trail: Vec<(StepId, Way)>,
     /// The results of each step, in order; a loop has several.
     pub results: BTreeMap<StepId, Arc<Vec<StepResult>>>,
+    /// The sums of loops.
+    pub counts: BTreeMap<StepId, u64>,
     /// The committed changes of atomics.
     pub atomics: BTreeMap<StepId, Changes>,
     /// What confirms approved.
@@ -80,7 +82,7 @@ impl State {
                 decision,
                 ..
             } => {
-                self.finish(step.id, step.atomic.is_some(), result);
+                self.finish(step, result);
                 self.trail.push((step.id, Way::Decided(decision.clone())));
                 self.position = Position::After(step.id, decision.clone());
             }
@@ -89,7 +91,10 @@ impl State {
                 self.trail.push((step.id, Way::Failed));
                 self.position = Position::Failed(step.id);
             }
-            EventKind::LoopFinished { step, .. } => {
+            EventKind::LoopFinished { step, count, .. } => {
+                // A loop over nothing has a result as well.
+                self.results.entry(step.id).or_default();
+                self.counts.insert(step.id, *count);
                 self.position = Position::After(step.id, Decision::Next);
             }
             EventKind::AtomicStarted { step, .. } => self.position = Position::Opened(step.id),
@@ -109,11 +114,14 @@ impl State {
         }
     }
 
-    fn finish(&mut self, id: StepId, in_atomic: bool, result: &StepResult) {
+    fn finish(&mut self, step: &StepRef, result: &StepResult) {
+        let id = step.id;
         match result {
+            // What a program did lasts, whatever it did.
+            StepResult::Command { .. } if step.kind == "fix" => self.commit(id),
             StepResult::Fix {
                 committed: true, ..
-            } if !in_atomic => self.commit(id),
+            } if step.atomic.is_none() => self.commit(id),
             StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
             _ => {}
         }

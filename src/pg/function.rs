@@ -10,7 +10,7 @@ use crate::runbook::data::array_literal;
 use crate::sql::statement::Statement;
 
 const VOLATILE: &str = "\
-    SELECT n.nspname::text, p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+    SELECT n.nspname::text, p.proname::text, p.pronargs::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
     WHERE p.proname = ANY ($1::text::text[]) AND p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
 
 /// Refuses reads that call a volatile function which PostgreSQL does not bring itself.
@@ -35,11 +35,12 @@ pub async fn refuse_volatile<'a>(
         .await
         .map_err(|error| failure::of(&error, VOLATILE, 0))?;
     for row in &rows {
-        let (schema, name): (String, String) = (row.get(0), row.get(1));
-        // A name after a dot may be a column as well; only a call counts where there is nothing else to go by.
+        let (schema, name, arguments): (String, String, String) =
+            (row.get(0), row.get(1), row.get(2));
+        // `row.name` calls a function of one argument, unless it is a column.
         let called = calls.iter().find(|call| {
             call.name == name
-                && !call.attribute
+                && (!call.attribute || arguments == "1")
                 && call
                     .schema
                     .as_ref()

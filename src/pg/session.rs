@@ -56,6 +56,14 @@ pub struct Session {
     target: TargetFacts,
     /// How many transactions are open inside of one another.
     depth: usize,
+    /// Whether deferred constraints were looked at since the last change.
+    settled: bool,
+    /// Whether a rollback failed: nothing may follow on this connection.
+    broken: bool,
+    /// Keys that the transaction's INSERTs were given.
+    generated: Vec<String>,
+    /// The id of a transaction whose COMMIT is under way, for who ends the program meanwhile.
+    committing: Arc<Mutex<Option<String>>>,
     /// What begins the innermost transaction, until the first statement takes it along.
     pending: String,
     /// Settings that every transaction begins with.
@@ -122,6 +130,10 @@ impl Session {
             pid,
             target,
             depth: 0,
+            settled: false,
+            broken: false,
+            generated: Vec::new(),
+            committing: Arc::default(),
             pending: String::new(),
             local: Vec::new(),
             locks: Vec::new(),
@@ -191,13 +203,25 @@ impl Session {
         .help("wait until that run is done"))
     }
 
+    /// Returns where the id of a transaction stands while its COMMIT is under way.
+    pub fn committing(&self) -> Arc<Mutex<Option<String>>> {
+        Arc::clone(&self.committing)
+    }
+
+    /// Forgets what is known of tables and statements: the schema is another now.
+    fn forget(&mut self) {
+        self.tables.clear();
+        self.columns.clear();
+        self.described.clear();
+    }
+
     /// Connects again when the connection was lost while no transaction was open: while a person thought,
     /// for example.
     ///
     /// # Errors
     /// As [`Self::reconnect`].
     pub async fn revive(&mut self) -> Result<(), Failure> {
-        if self.depth == 0 && self.client.is_closed() {
+        if self.depth == 0 && (self.broken || self.client.is_closed()) {
             self.reconnect().await?;
         }
         Ok(())
@@ -219,13 +243,19 @@ impl Session {
                 "the address leads to another server than before",
             ));
         }
-        let (local, locks) = (
-            std::mem::take(&mut self.local),
-            std::mem::take(&mut self.locks),
-        );
-        *self = Self { local, ..fresh };
-        for key in locks {
-            self.lock(&key).await?;
+        let locks = std::mem::take(&mut self.locks);
+        *self = Self {
+            local: std::mem::take(&mut self.local),
+            committing: Arc::clone(&self.committing),
+            ..fresh
+        };
+        for (index, key) in locks.iter().enumerate() {
+            if let Err(failure) = self.lock(key).await {
+                // The next try must want them again.
+                self.locks.extend_from_slice(&locks[index..]);
+                self.broken = true;
+                return Err(failure);
+            }
         }
         Ok(())
     }

@@ -159,20 +159,30 @@ impl<W: World> Driver<'_, W> {
         self.tell(EventKind::AtomicStarted { step, item })
     }
 
-    pub(super) async fn commit(&mut self) -> Result<(), Untold> {
+    pub(super) async fn commit(&mut self, id: StepId) -> Result<(), Untold> {
         let Some(mut open) = self.open.take() else {
-            return Ok(());
+            // The proofs keep a run from coming here; were it to, it must not go on as if it had committed.
+            let failure = Failure::new(FailureKind::Unsupported, "its transaction is not open");
+            return self.fail(
+                self.plan.runbook().step(id),
+                failure.help("please report it: it is a defect"),
+                0.0,
+            );
         };
         let step = self.plan.runbook().step(open.id);
         let limits = limits(step, &self.cancel);
+        let settled = self.world.settle(&limits).await;
         let item = open
             .items
             .get(open.index)
             .and_then(Option::as_ref)
             .map(|(_, item)| item.index);
         let approved = self.state.approval(open.id, item);
-        let same = approved.map_or(Ok(()), |approved| {
-            same_as_approved(&approved, &open.changes)
+        let same = settled.and_then(|late| {
+            open.changes.append(late);
+            approved.map_or(Ok(()), |approved| {
+                same_as_approved(&approved, &open.changes)
+            })
         });
         let closed = match same {
             Ok(()) => self.world.close(Close::Commit, &limits).await,

@@ -30,12 +30,9 @@ impl<W: World> Driver<'_, W> {
                 continue;
             }
             failed += 1;
-            let cancelled = self
-                .state
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.kind == FailureKind::Cancelled);
-            if failed > allowed || cancelled {
+            let last = self.state.failure.as_ref().map(|failure| failure.kind);
+            let is_final = matches!(last, Some(FailureKind::Cancelled | FailureKind::InDoubt));
+            if failed > allowed || is_final {
                 return Ok(());
             }
         }
@@ -122,6 +119,7 @@ impl<W: World> Driver<'_, W> {
             approved: self
                 .state
                 .approval(step.id, current.first().map(|item| item.index)),
+            lasting: !self.plan.dry_run,
             world: self.world,
         }
     }
@@ -237,6 +235,10 @@ impl<W: World> Driver<'_, W> {
         failure: Failure,
         took_ms: f64,
     ) -> Result<(), Untold> {
+        if failure.kind == FailureKind::Cancelled {
+            // What handles a Ctrl-C must be able to run.
+            self.cancel = crate::engine::cancel::Cancel::never();
+        }
         let step = step_ref(self.plan.runbook(), step);
         self.tell(EventKind::StepFailed {
             step,

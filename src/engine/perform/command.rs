@@ -14,7 +14,7 @@ pub(super) async fn perform<W: World>(
     pass_connection: bool,
     expect: Option<&Expect>,
 ) -> Result<Performed, Failure> {
-    if stage.plan.dry_run {
+    if !stage.lasting {
         return Ok(Performed {
             result: StepResult::WouldRun,
             decision: Decision::Next,

@@ -30,12 +30,18 @@ pub(in crate::engine) fn prepare<W: World>(
             _ => None,
         }
     });
+    let typed = confirm.typed.as_ref().map(render).transpose()?;
+    if typed.as_ref().is_some_and(|typed| typed.trim().is_empty()) {
+        return Err(template(
+            "the text to type is empty: pressing Enter would be a yes",
+        ));
+    }
     Ok(Asking {
         show,
         question: Question {
             name: step.title.clone(),
             text: render(&confirm.ask)?,
-            typed: confirm.typed.as_ref().map(render).transpose()?,
+            typed,
             timeout: step.common.timeout.map(|timeout| timeout.0),
         },
     })

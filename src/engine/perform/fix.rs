@@ -70,6 +70,9 @@ async fn change<W: World>(
             failure
         }
     })?;
+    if step.atomic.is_none() {
+        changes.append(stage.world.settle(&stage.limits).await?);
+    }
     if let Some(approved) = &stage.approved {
         same_as_approved(approved, &changes)?;
     }
@@ -78,7 +81,7 @@ async fn change<W: World>(
             count,
             rows,
             changes,
-            committed: step.atomic.is_none() && !stage.plan.dry_run,
+            committed: step.atomic.is_none() && stage.lasting,
         },
         decision: Decision::Next,
     })
@@ -127,7 +130,7 @@ async fn act<W: World>(
     step: &Step,
     context: &Context,
 ) -> Result<Performed, Failure> {
-    if stage.plan.dry_run {
+    if !stage.lasting {
         return Ok(Performed {
             result: StepResult::WouldRun,
             decision: Decision::Next,

@@ -41,6 +41,8 @@ pub(super) struct Stage<'a, W> {
     pub(super) world: &'a mut W,
     pub(super) limits: Limits,
     pub(super) items: &'a [Current],
+    /// Whether what is done may last: not in a dry run, and not in a rehearsal.
+    pub(super) lasting: bool,
     /// The digest that a person approved for this very step.
     pub(super) approved: Option<String>,
 }
@@ -81,6 +83,17 @@ pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failur
     let statement = sql
         .with_names(&names)
         .map_err(|error| Failure::new(FailureKind::Statement, error.message))?;
+    let same = statement.access() == sql.statement.access()
+        && statement.risk().risk <= sql.statement.risk().risk;
+    let reads = sql.statement.allowed_in_read().is_ok();
+    if !same || (reads && statement.allowed_in_read().is_err()) {
+        let message = format!(
+            "`{}` becomes another kind of statement by the names that it is given",
+            statement.text()
+        );
+        return Err(Failure::new(FailureKind::Statement, message)
+            .help("names may only name tables and columns"));
+    }
     let binds = sql
         .binds
         .iter()

@@ -7,7 +7,6 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::super::event::StepResult;
-use super::count;
 use crate::runbook::data::{Rows, value};
 use crate::runbook::model::Step;
 use crate::step::Kind;
@@ -22,14 +21,14 @@ pub(super) fn result(step: &Step, results: &Results, index: usize) -> Value {
 }
 
 /// Returns what is seen of a loop.
-pub(super) fn rounds(step: &Step, results: &Results) -> Value {
+pub(super) fn rounds(step: &Step, results: &Results, count: u64) -> Value {
     let all = Rounds {
         results: Arc::clone(results),
         columns: has_columns(step),
     };
     Value::from_pairs([
         ("results", Value::from_object(all)),
-        ("count", Value::from(results.iter().map(count).sum::<u64>())),
+        ("count", Value::from(count)),
     ])
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::image::{Counters, Images, Returned, direct, indirect, same_rows};
+use super::image::{Clock, Counters, Images, Returned, direct, generated, indirect, same_rows};
 use super::table::TableFacts;
+use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Bound, Changed, Limits};
 use crate::pg::{bind, failure};
 use crate::runbook::data::{Rows, record_fields};
 use crate::sql::ident::quote_ident;
+use crate::sql::statement::Access;
 use crate::sql::target::{Dml, Target};
 
 /// How many rows of one statement are held in memory before it is refused.
@@ -47,9 +49,15 @@ impl Session {
     /// # Errors
     /// The server's word.
     pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
+        if self.depth == 0 {
+            let message = "a changing statement was about to run outside of a transaction";
+            return Err(Failure::new(FailureKind::Unsupported, message)
+                .help("please report it: it is a defect"));
+        }
+        self.settled = false;
         let mut pending = self.take_pending_within(limits);
-        if !self.local.is_empty() {
-            // What a table's name means may depend on the run's settings.
+        if !self.local.is_empty() || self.depth > 1 {
+            // What a table's name means may depend on the run's settings, and on what the transaction did.
             self.guarded(limits, self.begin(&pending)).await?;
             pending.clear();
         }
@@ -58,7 +66,14 @@ impl Session {
             .target()
             .filter(|target| !target.where_current_of);
         let facts = match target {
-            Some(target) => self.table(&target.table).await?,
+            // A failure here must not lose what begins the transaction.
+            Some(target) => match self.table(&target.table).await {
+                Ok(facts) => facts,
+                Err(failure) => {
+                    self.pending = pending;
+                    return Err(failure);
+                }
+            },
             None => None,
         };
         // The first flight opens the transaction and locks the rows; only then the statement is sent, so
@@ -66,7 +81,9 @@ impl Session {
         let first = async {
             let images = async {
                 match (target, &facts) {
-                    (Some(target), Some(facts)) if target.verb == Dml::Update => {
+                    (Some(target), Some(facts))
+                        if target.verb == Dml::Update && !facts.key.is_empty() =>
+                    {
                         self.before(bound, target, facts).await
                     }
                     _ => Ok(Images::new()),
@@ -89,20 +106,84 @@ impl Session {
         };
         let (returned, after) = self.guarded(limits, second).await?;
         self.xid.clone_from(&after.xid);
-        let mut tables = Vec::new();
-        if let (Some(target), Some(facts)) = (target, &facts) {
-            same_rows(target, facts, &before, &returned)?;
-            tables.extend(direct(target, facts, before, &returned, &after.now));
+        if bound.statement.access() == Access::Schema {
+            self.forget();
         }
-        let own = tables.first().zip(facts.as_ref());
+        Ok(self.told(bound, facts.as_deref(), before, &counted, &after, returned)?)
+    }
+
+    /// Makes of images and counters what is told of a statement.
+    fn told(
+        &mut self,
+        bound: &Bound,
+        facts: Option<&TableFacts>,
+        before: Images,
+        counted: &Counters,
+        after: &Counters,
+        returned: Returned,
+    ) -> Result<Changed, Failure> {
+        let (mut tables, mut unpaired, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
+        let target = bound.statement.target();
+        if let (Some(target), Some(facts)) = (target, facts) {
+            same_rows(target, facts, &before, &returned)?;
+            let clock = Clock {
+                now: after.now.clone(),
+                asked: asks_for_the_time(bound),
+                generated: self.generated.clone(),
+            };
+            let (table, blurred) = direct(target, facts, before, &returned, &clock);
+            if !blurred.is_empty() {
+                let rows = words::count(blurred.len() as u64, "updated row");
+                unseen.push(format!(
+                    "{rows} of {}: what they were cannot be shown",
+                    facts.name
+                ));
+            }
+            unpaired = blurred;
+            tables.extend(table);
+        } else {
+            unseen.push(format!(
+                "{}: its rows cannot be shown one by one",
+                bound.statement.verb()
+            ));
+        }
+        self.generated.extend(generated(&tables));
+        let own = tables.first().zip(facts);
         let own = own.map(|(table, facts)| (facts.root.as_str(), table));
         let unknown = target.is_none() || facts.is_none();
-        tables.extend(indirect(own, &counted, &after, unknown));
+        tables.extend(indirect(own, counted, after, unknown));
         Ok(Changed {
             count: returned.count,
             rows: returned.rows,
-            changes: Changes::new(tables),
+            changes: Changes::with(tables, unpaired, unseen),
         })
+    }
+
+    /// Lets deferred constraints and triggers do now what they would do at COMMIT, and says what they
+    /// changed: a person must see it before the yes, and it must be what was approved.
+    ///
+    /// # Errors
+    /// The server's word, for a deferred constraint that is violated.
+    pub async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
+        if self.settled || self.depth == 0 || !self.pending.is_empty() {
+            return Ok(Changes::default());
+        }
+        let work = async {
+            let (counted, done, after) = tokio::join!(biased;
+                self.counters(BASELINE),
+                self.begin("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"),
+                self.counters(COUNTERS)
+            );
+            done?;
+            Ok((counted?, after?))
+        };
+        let (counted, after) = self.guarded(limits, work).await?;
+        self.settled = true;
+        let tables = indirect(None, &counted, &after, false);
+        if tables.is_empty() {
+            return Ok(Changes::default());
+        }
+        Ok(Changes::new(tables))
     }
 
     async fn begin(&self, pending: &str) -> Result<(), Failure> {
@@ -280,6 +361,31 @@ impl Session {
             ..Returned::default()
         })
     }
+}
+
+/// Returns whether a statement asks for the time: its dates and times are new each time then.
+fn asks_for_the_time(bound: &Bound) -> bool {
+    const CLOCKS: [&str; 6] = [
+        "now",
+        "clock_timestamp",
+        "statement_timestamp",
+        "transaction_timestamp",
+        "timeofday",
+        "age",
+    ];
+    let text = bound.statement.text().to_uppercase();
+    let keyword = [
+        "CURRENT_TIMESTAMP",
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "LOCALTIME",
+    ];
+    bound
+        .statement
+        .functions()
+        .iter()
+        .any(|call| CLOCKS.contains(&call.name.as_str()))
+        || keyword.iter().any(|word| text.contains(word))
 }
 
 /// Returns how a statement's own clauses name its table.

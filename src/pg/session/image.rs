@@ -28,6 +28,16 @@ pub(super) struct Counters {
     pub(super) now: Vec<String>,
 }
 
+/// What of a transaction's values is new each time.
+pub(super) struct Clock {
+    /// The texts of the transaction's time.
+    pub(super) now: Vec<String>,
+    /// Whether the statement asks for the time.
+    pub(super) asked: bool,
+    /// Keys that the transaction's own INSERTs were given.
+    pub(super) generated: Vec<String>,
+}
+
 /// An UPDATE changes only rows that its predicate found before, or what they were is not known. Fewer rows
 /// are a trigger's doing, and do no harm.
 pub(super) fn same_rows(
@@ -41,7 +51,11 @@ pub(super) fn same_rows(
         .iter()
         .any(|column| target.set_columns.contains(column));
     let found = |(key, _, _): &(Vec<String>, _, _)| before.contains_key(key);
-    if target.verb != Dml::Update || moves || returned.images.iter().all(found) {
+    if target.verb != Dml::Update
+        || moves
+        || facts.key.is_empty()
+        || returned.images.iter().all(found)
+    {
         return Ok(());
     }
     Err(Failure::new(
@@ -55,14 +69,20 @@ pub(super) fn same_rows(
     .help("take random(), nextval() and other volatile functions out of the predicate, or run it again"))
 }
 
-/// Returns the changes of the statement's own table.
+/// Returns the changes of the statement's own table, and the rows that it updated of which is not known what
+/// they were: of a table without a key, of an UPDATE that moves keys, of ON CONFLICT DO UPDATE.
 pub(super) fn direct(
     target: &Target,
     facts: &TableFacts,
     mut before: Images,
     returned: &Returned,
-    now: &[String],
-) -> Option<TableChange> {
+    clock: &Clock,
+) -> (Option<TableChange>, Vec<String>) {
+    let mut unpaired = Vec::new();
+    let moves = facts
+        .key
+        .iter()
+        .any(|column| target.set_columns.contains(column));
     let mut table = TableChange {
         table: facts.name.clone(),
         key: facts.key.clone(),
@@ -78,35 +98,43 @@ pub(super) fn direct(
             Dml::Insert | Dml::Update => Deed::Updated,
             Dml::Delete => Deed::Deleted,
         };
-        let old = if deed == Deed::Updated {
-            before.remove(key)
-        } else {
-            None
-        };
-        let columns = match (deed, old) {
-            (Deed::Deleted, _) => differences(facts, Some(image), None, now),
-            (_, old) => differences(facts, old.as_ref(), Some(image), now),
-        };
         match deed {
             Deed::Inserted => table.inserted += 1,
             Deed::Updated => table.updated += 1,
             Deed::Deleted => table.deleted += 1,
         }
+        let old = before.remove(key).filter(|_| !moves);
+        let columns = match (deed, old) {
+            (Deed::Deleted, _) => differences(facts, target, Some(image), None, clock),
+            (Deed::Inserted, _) => differences(facts, target, None, Some(image), clock),
+            (Deed::Updated, Some(old)) => {
+                differences(facts, target, Some(&old), Some(image), clock)
+            }
+            (Deed::Updated, None) => {
+                unpaired.push(format!("{image:?}"));
+                continue;
+            }
+        };
         table.rows.push(RowChange {
-            key: key.clone(),
+            key: if facts.key.is_empty() {
+                Vec::new()
+            } else {
+                key.clone()
+            },
             deed,
             columns,
         });
     }
-    (table.count() > 0).then_some(table)
+    ((table.count() > 0).then_some(table), unpaired)
 }
 
 /// Returns the columns that differ.
 fn differences(
     facts: &TableFacts,
+    target: &Target,
     before: Option<&Vec<Option<String>>>,
     after: Option<&Vec<Option<String>>>,
-    now: &[String],
+    clock: &Clock,
 ) -> Vec<ColumnChange> {
     let value = |image: Option<&Vec<Option<String>>>, index: usize| {
         image.and_then(|image| image.get(index).cloned().flatten())
@@ -117,12 +145,23 @@ fn differences(
         if before.is_some() && after.is_some() && old == new {
             continue;
         }
-        let by_clock = new.as_ref().is_some_and(|new| now.contains(new));
+        let fresh = before.is_none() && after.is_some();
+        let by_clock = new.as_ref().is_some_and(|new| clock.now.contains(new))
+            || (clock.asked && column.temporal);
+        // Only what the statement leaves to the default differs by its nature; what it names is its own.
+        let by_default = fresh
+            && column.volatile
+            && !target.set_columns.is_empty()
+            && !target.set_columns.contains(&column.name);
+        let by_reference = column.reference
+            && new
+                .as_ref()
+                .is_some_and(|new| clock.generated.contains(new));
         changes.push(ColumnChange {
             column: column.name.clone(),
             before: old,
             after: new,
-            volatile: by_clock || (before.is_none() && after.is_some() && column.volatile),
+            volatile: after.is_some() && (by_clock || by_default || by_reference),
         });
     }
     changes
@@ -168,4 +207,17 @@ pub(super) fn indirect(
         }
     }
     tables
+}
+
+/// Returns the keys that new rows were given by their defaults.
+pub(super) fn generated(tables: &[TableChange]) -> Vec<String> {
+    let fresh = tables.iter().flat_map(|table| {
+        let rows = table.rows.iter().filter(|row| row.deed == Deed::Inserted);
+        rows.flat_map(|row| {
+            row.columns
+                .iter()
+                .filter(|column| column.volatile && table.key.contains(&column.column))
+        })
+    });
+    fresh.filter_map(|column| column.after.clone()).collect()
 }

@@ -71,7 +71,7 @@ impl Session {
                     "BEGIN READ ONLY{}; {limit}; SELECT 1",
                     self.local_settings()
                 ),
-                "COMMIT",
+                "ROLLBACK",
             )
         } else {
             let begin = format!(

@@ -27,16 +27,23 @@ pub(super) struct ColumnFacts {
     pub(super) name: String,
     /// Whether a new row gets another value each time: identity, a sequence, a random or clock default.
     pub(super) volatile: bool,
+    /// Whether it holds a date or a time.
+    pub(super) temporal: bool,
+    /// Whether it refers to a row of a table.
+    pub(super) reference: bool,
 }
 
 const FACTS: &str = "\
     SELECT c.oid::regclass::text, c.relkind::text, a.attname::text, \
            (a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) ~* \
-             '(nextval|uuid|random|clock_timestamp|timeofday|now|current_timestamp|transaction_timestamp|statement_timestamp)', false))::text, \
+             '\\m(nextval|\\w*uuid\\w*|random|clock_timestamp|timeofday|now|transaction_timestamp|statement_timestamp)\\s*\\(|\\mCURRENT_(TIMESTAMP|TIME|DATE)\\M|\\mLOCALTIME', false))::text, \
            coalesce(array_position(k.cols, a.attnum), 0)::text, \
-           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text \
+           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text, \
+           (t.typcategory = 'D')::text, \
+           EXISTS (SELECT 1 FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY (f.conkey))::text \
     FROM pg_class c \
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+    JOIN pg_type t ON t.oid = a.atttypid \
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
     LEFT JOIN LATERAL ( \
       SELECT (i.indkey::int2[])[0:i.indnkeyatts - 1] AS cols FROM pg_index i \
@@ -48,8 +55,7 @@ const FACTS: &str = "\
     WHERE c.oid = to_regclass($1) ORDER BY a.attnum";
 
 impl Session {
-    /// Returns the facts of a table; none where its rows cannot be captured: it has no key, or it is no
-    /// table.
+    /// Returns the facts of a table; none where its rows cannot be captured, since it is no table.
     pub(super) async fn table(
         &mut self,
         name: &TableName,
@@ -77,13 +83,15 @@ impl Session {
             columns.push(ColumnFacts {
                 name: column,
                 volatile: text(row, 3) == "true",
+                temporal: text(row, 6) == "true",
+                reference: text(row, 7) == "true",
             });
         }
         key.sort();
         let is_table = rows
             .first()
-            .is_some_and(|row| matches!(text(row, 1).as_str(), "r" | "p"));
-        let facts = (is_table && !key.is_empty()).then(|| {
+            .is_some_and(|row| matches!(text(row, 1).as_str(), "r" | "p" | "v"));
+        let facts = is_table.then(|| {
             Arc::new(TableFacts {
                 name: rows.first().map(|row| text(row, 0)).unwrap_or_default(),
                 root: rows.first().map(|row| text(row, 5)).unwrap_or_default(),

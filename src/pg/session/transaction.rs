@@ -17,6 +17,9 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// How much longer the server waits than the client.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a COMMIT may take before its fate is asked for.
+const COMMIT: Duration = Duration::from_mins(1);
+
 /// How long the fate of a COMMIT is asked for after the connection was lost.
 const DOUBT: Duration = Duration::from_secs(15);
 
@@ -30,6 +33,7 @@ impl Session {
         };
         if self.depth == 1 {
             self.xid = None;
+            self.generated.clear();
         }
         self.pending = join(&self.pending, &begin);
     }
@@ -86,7 +90,7 @@ impl Session {
         if depth == 1 && how == Close::Rollback {
             // Nothing was sent yet, or the whole of it is taken back.
             return if pending.is_empty() {
-                self.batch("ROLLBACK").await
+                self.roll_back("ROLLBACK").await
             } else {
                 Ok(())
             };
@@ -96,7 +100,7 @@ impl Session {
                 let back = format!(
                     "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
                 );
-                self.batch(&join(&pending, &back)).await
+                self.roll_back(&join(&pending, &back)).await
             }
             // Deferred constraints are looked at here, so that the step is blamed that broke them; later
             // steps may defer them again.
@@ -111,12 +115,21 @@ impl Session {
                         "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
                     );
                     // The first failure is the one to tell.
-                    let _ = self.batch(&back).await;
+                    let _ = self.roll_back(&back).await;
                 }
                 result
             }
             Close::Commit => self.commit(&pending, limits).await,
         }
+    }
+
+    /// Takes back; a connection on which that fails is not used again. What it knew of tables may be of a
+    /// schema that is taken back as well.
+    async fn roll_back(&mut self, text: &str) -> Result<(), Failure> {
+        self.forget();
+        let result = self.batch(text).await;
+        self.broken |= result.is_err();
+        result
     }
 
     async fn batch(&self, text: &str) -> Result<(), Failure> {
@@ -129,18 +142,34 @@ impl Session {
     /// Commits, and believes only what the server says of the transaction afterwards: COMMIT of an aborted
     /// transaction answers without an error.
     async fn commit(&mut self, pending: &str, limits: &Limits) -> Result<(), Failure> {
-        let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
-        if let Err(failure) = self.guarded(limits, self.batch(&ready)).await {
-            let _ = self.batch("ROLLBACK").await;
-            return Err(failure);
+        if !self.settled || !pending.is_empty() {
+            let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
+            if let Err(failure) = self.guarded(limits, self.batch(&ready)).await {
+                let _ = self.roll_back("ROLLBACK").await;
+                return Err(failure);
+            }
         }
         let xid = self.xid.take();
-        let (committed, status) =
-            tokio::join!(biased; self.batch("COMMIT"), self.status(xid.as_deref()));
-        let status = match (committed, status) {
-            (Ok(()), Ok(status)) => status,
-            (Err(failure), _) if failure.kind != FailureKind::Connection => return Err(failure),
-            _ => return self.resolve_doubt(xid).await,
+        self.say_committing(xid.clone());
+        // Ctrl-C comes too late here; but a COMMIT that waits, for a standby for example, is not waited for
+        // without end.
+        let both =
+            async { tokio::join!(biased; self.batch("COMMIT"), self.status(xid.as_deref())) };
+        let answer = tokio::time::timeout(COMMIT, both).await;
+        let status = match answer {
+            Ok((Ok(()), Ok(status))) => {
+                self.say_committing(None);
+                status
+            }
+            Ok((Err(failure), _)) if failure.kind != FailureKind::Connection => {
+                self.say_committing(None);
+                return Err(failure);
+            }
+            _ => {
+                let resolved = self.resolve_doubt(xid).await;
+                self.say_committing(None);
+                return resolved;
+            }
         };
         match (xid, status.as_deref()) {
             // Nothing was changed, so there is nothing that could be lost.
@@ -152,6 +181,12 @@ impl Session {
                     other.unwrap_or("unknown")
                 ),
             )),
+        }
+    }
+
+    fn say_committing(&self, xid: Option<String>) {
+        if let Ok(mut committing) = self.committing.lock() {
+            *committing = xid;
         }
     }
 
@@ -224,6 +259,11 @@ impl Session {
         bound: &crate::engine::port::Bound,
         limits: &Limits,
     ) -> Result<(), Failure> {
+        if self.depth > 0 {
+            let message = "a statement that cannot run in a transaction was about to run in one";
+            return Err(Failure::new(FailureKind::Unsupported, message)
+                .help("please report it: it is a defect"));
+        }
         let text = bound.statement.text();
         let params = crate::pg::bind::params(&bound.binds);
         let work = async {
