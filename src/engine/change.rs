@@ -41,14 +41,22 @@ pub struct RowChange {
     pub deed: Deed,
     /// The columns that differ; of a new or deleted row all of them.
     pub columns: Vec<ColumnChange>,
+    /// Whether the transaction made the row itself, so that its key is another each time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
 }
 
 impl RowChange {
+    fn has_new_key(&self) -> bool {
+        self.own
+            || (self.deed == Deed::Inserted && self.columns.iter().any(|column| column.volatile))
+    }
+
     /// Returns what rows are ordered by: their keys, or, where those are new each time, what is not.
     fn order(&self) -> (Deed, Vec<String>) {
         let stable = self.columns.iter().filter(|column| !column.volatile);
         let stable = stable.map(|column| format!("{:?}", column.after));
-        if self.deed == Deed::Inserted && self.columns.iter().any(|column| column.volatile) {
+        if self.has_new_key() {
             (self.deed, stable.collect())
         } else {
             (self.deed, self.key.clone())
@@ -178,7 +186,7 @@ fn hash_table(hasher: &mut Sha256, table: &TableChange) {
     ));
     for row in &table.rows {
         part(&format!("{:?}", row.deed));
-        if row.deed != Deed::Inserted || row.columns.iter().all(|column| !column.volatile) {
+        if !row.has_new_key() {
             row.key.iter().for_each(|key| part(key));
         }
         for column in &row.columns {
@@ -226,6 +234,7 @@ mod tests {
                 key: vec!["1".into()],
                 deed: Deed::Updated,
                 columns: vec![column],
+                own: false,
             }],
             indirect: false,
         }

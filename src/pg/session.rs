@@ -61,7 +61,7 @@ pub struct Session {
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
     /// Keys that the transaction's INSERTs were given.
-    generated: Vec<String>,
+    generated: Vec<(String, String)>,
     /// The id of a transaction whose COMMIT is under way, for who ends the program meanwhile.
     committing: Arc<Mutex<Option<String>>>,
     /// What begins the innermost transaction, until the first statement takes it along.

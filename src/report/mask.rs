@@ -80,7 +80,7 @@ mask_struct!(Rows { columns, rows } keeps { count });
 mask_struct!(Column { name } keeps { kind, oid });
 mask_struct!(Changes { tables, unseen } keeps { digest });
 mask_struct!(TableChange { table, key, rows } keeps { inserted, updated, deleted, indirect });
-mask_struct!(RowChange { key, columns } keeps { deed });
+mask_struct!(RowChange { key, columns } keeps { deed, own });
 mask_struct!(ColumnChange { column, before, after } keeps { volatile });
 
 impl Mask for EventKind {

@@ -251,6 +251,7 @@ fn row(key: &[&str], deed: Deed, columns: &[ColumnChange]) -> RowChange {
         key: key.iter().map(|key| (*key).to_owned()).collect(),
         deed,
         columns: columns.to_vec(),
+        own: false,
     }
 }
 

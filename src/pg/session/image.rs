@@ -35,7 +35,7 @@ pub(super) struct Clock {
     /// Whether the statement asks for the time.
     pub(super) asked: bool,
     /// Keys that the transaction's own INSERTs were given.
-    pub(super) generated: Vec<String>,
+    pub(super) generated: Vec<(String, String)>,
 }
 
 /// An UPDATE changes only rows that its predicate found before, or what they were is not known. Fewer rows
@@ -123,6 +123,12 @@ pub(super) fn direct(
             },
             deed,
             columns,
+            own: deed != Deed::Inserted
+                && key.iter().any(|part| {
+                    clock
+                        .generated
+                        .contains(&(facts.name.clone(), part.clone()))
+                }),
         });
     }
     ((table.count() > 0).then_some(table), unpaired)
@@ -156,7 +162,7 @@ fn differences(
         let by_reference = column.reference
             && new
                 .as_ref()
-                .is_some_and(|new| clock.generated.contains(new));
+                .is_some_and(|new| clock.generated.iter().any(|(_, key)| key == new));
         changes.push(ColumnChange {
             column: column.name.clone(),
             before: old,
@@ -209,15 +215,14 @@ pub(super) fn indirect(
     tables
 }
 
-/// Returns the keys that new rows were given by their defaults.
-pub(super) fn generated(tables: &[TableChange]) -> Vec<String> {
-    let fresh = tables.iter().flat_map(|table| {
+/// Returns the keys that new rows were given by their defaults, with their tables.
+pub(super) fn generated(tables: &[TableChange]) -> Vec<(String, String)> {
+    let mut keys = Vec::new();
+    for table in tables {
         let rows = table.rows.iter().filter(|row| row.deed == Deed::Inserted);
-        rows.flat_map(|row| {
-            row.columns
-                .iter()
-                .filter(|column| column.volatile && table.key.contains(&column.column))
-        })
-    });
-    fresh.filter_map(|column| column.after.clone()).collect()
+        let columns = rows.flat_map(|row| &row.columns);
+        let fresh = columns.filter(|column| column.volatile && table.key.contains(&column.column));
+        keys.extend(fresh.filter_map(|column| Some((table.table.clone(), column.after.clone()?))));
+    }
+    keys
 }

@@ -58,8 +58,13 @@ fn any_table() -> impl Strategy<Value = TableChange> {
                 volatile,
             }
         });
-    let row = (vec(texts(), 0..3), deed, vec(column, 0..4))
-        .prop_map(|(key, deed, columns)| RowChange { key, deed, columns });
+    let row =
+        (vec(texts(), 0..3), deed, vec(column, 0..4)).prop_map(|(key, deed, columns)| RowChange {
+            key,
+            deed,
+            columns,
+            own: false,
+        });
     let counts = (0..9u64, 0..9u64, 0..9u64);
     (
         texts(),
