@@ -41,6 +41,7 @@ fn prove(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagnostic
     let document = document::parse(source)?;
     let declared = document.head.risk;
     let mut diagnostics = Vec::new();
+    super::setting::check(&document.head, &mut diagnostics);
     for (name, param) in &document.head.params.0 {
         check_param(name, param, source, &mut diagnostics);
     }

@@ -18,6 +18,7 @@ pub mod reference;
 pub mod resolve;
 mod rule;
 pub mod schema;
+mod setting;
 pub mod shape;
 pub mod statement;
 pub mod touches;
