@@ -12,6 +12,7 @@ mod parameters;
 mod scan;
 mod shell;
 
+pub(super) use parameters::literal;
 pub use parameters::{facts, flag, flag_of};
 pub(super) use scan::{Scan, scan};
 pub use shell::complete;

@@ -58,6 +58,27 @@ fn refuse_unsupported(runbook: &Runbook) -> Result<(), CliError> {
 }
 
 async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<u8, CliError> {
+    let (plan, world) = tokio::select! {
+        prepared = Box::pin(prepare(context, args, proved)) => prepared?,
+        // At a prompt it is the prompt that sees Ctrl-C; without this the process would be killed there.
+        () = interrupted() => return Err(CliError::Cancelled),
+    };
+    Box::pin(execute(context, &plan, world)).await
+}
+
+async fn interrupted() {
+    match signal(SignalKind::interrupt()) {
+        Ok(mut interrupt) => drop(interrupt.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Does all that comes before the first step: what is wrong there is found before anything is run.
+async fn prepare(
+    context: &Context<'_>,
+    args: &RunArgs,
+    proved: Proved,
+) -> Result<(Plan, RealWorld), CliError> {
     let run = new_id();
     let file = params::file(context.invocation, args.params_file.as_deref())?;
     let given = |ask| params::Sources {
@@ -103,13 +124,14 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         run,
         actor: actor.clone(),
     };
+    let answers = answers(context, args, actor, &plan)?;
     let sink = sink(context, args, &plan, &session);
     let world = RealWorld {
         session,
-        answers: answers(context, args, actor, &plan)?,
+        answers,
         sink,
     };
-    Box::pin(execute(context, &plan, world)).await
+    Ok((plan, world))
 }
 
 async fn offers(
