@@ -116,7 +116,7 @@ fn why(question: &Question, answer: &str) -> Option<String> {
 }
 
 /// Reads a line on a thread of its own: a read from a terminal cannot be given up, but the thread can.
-async fn line() -> Option<String> {
+pub(super) async fn line() -> Option<String> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

@@ -121,13 +121,14 @@ impl CliError {
     /// Returns the exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage { .. } | Self::Io { .. } => exit::USAGE,
+            Self::Usage { .. } => exit::USAGE,
             Self::Clap(error) if error.use_stderr() => exit::USAGE,
             Self::Clap(_) | Self::BrokenPipe => exit::DONE,
             Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
             Self::Connect(_) => exit::UNREACHABLE,
             Self::Ended(outcome) => outcome.code(),
+            Self::Io { .. } => exit::FAILED,
             Self::Cancelled => exit::CANCELLED,
             Self::Shown(code) => *code,
             Self::Defect(_) => exit::DEFECT,
