@@ -94,12 +94,29 @@ fn judge(question: &Question, answer: &str, by: &str) -> Answer {
     if yes {
         Answer::Yes(by.to_owned())
     } else {
-        Answer::No(by.to_owned())
+        Answer::No {
+            by: by.to_owned(),
+            why: why(question, answer),
+        }
     }
 }
 
+/// Returns why an answer is no yes, unless it is a plain no.
+fn why(question: &Question, answer: &str) -> Option<String> {
+    if matches!(answer.to_lowercase().as_str(), "" | "n" | "no") {
+        return None;
+    }
+    Some(match &question.typed {
+        Some(typed) => format!(
+            "\"{answer}\" is not the text asked for, \"{}\"",
+            typed.trim()
+        ),
+        None => format!("\"{answer}\" is neither yes nor no"),
+    })
+}
+
 /// Reads a line on a thread of its own: a read from a terminal cannot be given up, but the thread can.
-async fn line() -> Option<String> {
+pub(super) async fn line() -> Option<String> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

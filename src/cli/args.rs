@@ -12,12 +12,13 @@ mod parameters;
 mod scan;
 mod shell;
 
+pub(super) use parameters::literal;
 pub use parameters::{facts, flag, flag_of};
 pub(super) use scan::{Scan, scan};
 pub use shell::complete;
 pub(super) use shell::script;
 
-/// Runs runbooks on PostgreSQL: what they will do is shown, asked about, recorded, and can be undone.
+/// Runs runbooks on PostgreSQL: what they will do is shown, rehearsed, asked about and checked.
 #[derive(Debug, Parser)]
 #[command(
     name = "runbook",
@@ -286,6 +287,9 @@ pub enum Template {
 pub struct QueryArgs {
     /// The statement; `-` reads it from standard input
     pub sql: String,
+    /// Shows at most this many rows; 0 shows all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: usize,
     /// How rows are printed: human or json
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
     pub output: ListOutput,

@@ -86,6 +86,7 @@ impl Entry {
 /// The runbooks that can be run by their names.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
+    searched: Vec<(Origin, PathBuf)>,
     folders: Vec<(Origin, PathBuf)>,
     entries: Vec<Entry>,
     refused: Vec<Refused>,
@@ -148,6 +149,7 @@ impl Catalogue {
 
     /// Adds the runbooks of a folder, where there is one; names that are known already stay as they are.
     pub fn add(&mut self, origin: Origin, path: &Path) {
+        self.searched.push((origin, path.to_owned()));
         let Ok(real) = path.canonicalize() else {
             return;
         };
@@ -184,6 +186,20 @@ impl Catalogue {
         if !self.entries.iter().any(|known| known.name == entry.name) {
             self.entries.push(entry);
         }
+    }
+
+    /// Returns where runbooks were searched, whether there is such a folder or not.
+    pub fn searched(&self) -> Vec<String> {
+        let mut places: Vec<String> = self
+            .searched
+            .iter()
+            .map(|(origin, path)| match origin {
+                Origin::Project => "`runbooks` of this folder and those above".to_owned(),
+                _ => format!("`{}`", show(&self.current, path)),
+            })
+            .collect();
+        places.dedup();
+        places
     }
 
     /// Returns every runbook, those found first before the others.

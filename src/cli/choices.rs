@@ -16,8 +16,8 @@ use crate::runbook::statement::SqlTemplate;
 use crate::sql::ident::quote_ident;
 use crate::sql::statement::Statement;
 
-/// More than this many are not offered: nobody scrolls further.
-const OFFERED: usize = 200;
+/// More than this many are not offered.
+const OFFERED: usize = 2000;
 
 fn limits() -> Limits {
     Limits {

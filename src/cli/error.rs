@@ -45,6 +45,9 @@ pub enum CliError {
     /// A run ended, and said so itself.
     #[error("{0}")]
     Ended(Outcome),
+    /// A person gave up before anything was run.
+    #[error("cancelled: nothing was run")]
+    Cancelled,
     /// Something that was found has been shown already, and only the exit code is left to say.
     #[error("exit code {0}")]
     Shown(u8),
@@ -118,13 +121,15 @@ impl CliError {
     /// Returns the exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage { .. } | Self::Io { .. } => exit::USAGE,
+            Self::Usage { .. } => exit::USAGE,
             Self::Clap(error) if error.use_stderr() => exit::USAGE,
             Self::Clap(_) | Self::BrokenPipe => exit::DONE,
             Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
             Self::Connect(_) => exit::UNREACHABLE,
             Self::Ended(outcome) => outcome.code(),
+            Self::Io { .. } => exit::FAILED,
+            Self::Cancelled => exit::CANCELLED,
             Self::Shown(code) => *code,
             Self::Defect(_) => exit::DEFECT,
         }
@@ -153,6 +158,7 @@ impl CliError {
             Self::Clap(error) if colored => error.render().ansi().to_string(),
             Self::Clap(error) => error.render().to_string(),
             Self::Defect(message) => defect(message),
+            Self::Cancelled => format!("{self}\n"),
             Self::Ended(_) | Self::Shown(_) | Self::BrokenPipe => String::new(),
         }
     }

@@ -19,8 +19,8 @@ use crate::runbook::argument::Argument;
 use crate::runbook::model::Runbook;
 use crate::runbook::param::{Param, Scalar};
 
-/// Asks a person for the value of a parameter; nothing when nobody can be asked, or nothing was said.
-pub type Ask<'a> = &'a mut dyn FnMut(&str, &Param) -> Option<String>;
+/// Asks a person for the value of a parameter; nothing when its default is taken. An error ends it all.
+pub type Ask<'a> = &'a mut dyn FnMut(&str, &Param) -> Result<Option<String>, CliError>;
 
 /// Where values come from.
 pub struct Sources<'a> {
@@ -63,7 +63,7 @@ pub fn resolve(
             None => found.missing.push((name, param)),
         }
     }
-    found.fill(sources.ask.as_mut());
+    found.fill(sources.ask.as_mut())?;
     found.finish()
 }
 
@@ -193,19 +193,20 @@ impl Found<'_> {
     }
 
     /// Asks for what has no value yet, once there is nothing else to mend; then takes the defaults.
-    fn fill(&mut self, mut ask: Option<&mut Ask<'_>>) {
+    fn fill(&mut self, mut ask: Option<&mut Ask<'_>>) -> Result<(), CliError> {
         let may_ask = self.wrong.is_empty();
         for (name, param) in std::mem::take(&mut self.missing) {
-            let answer = ask
-                .as_mut()
-                .filter(|_| may_ask)
-                .and_then(|ask| ask(name, param));
+            let answer = match ask.as_mut().filter(|_| may_ask) {
+                Some(ask) => ask(name, param)?,
+                None => None,
+            };
             match (answer, &param.default) {
                 (Some(text), _) => self.take(name, param, &from_text(param, &text)),
                 (None, Some(default)) => self.take(name, param, &default.0),
                 (None, None) => self.wrong.push(line(name, param, "it has no value")),
             }
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<BTreeMap<String, Argument>, CliError> {

@@ -1,55 +1,186 @@
-//! Asks for parameters on a terminal: by choosing where a query offers choices, by typing otherwise.
+//! Asks for parameters on a terminal: by searching where a query offers choices, by typing otherwise.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use dialoguer::{Input, Password, Select};
+use console::{Key, Term};
+use dialoguer::{FuzzySelect, Input};
 
+use super::args::literal;
 use super::choices::label;
+use super::error::CliError;
+use crate::report::look::Look;
+use crate::runbook::argument::Argument;
 use crate::runbook::data::Rows;
 use crate::runbook::param::{Param, Scalar};
 use crate::step::text::Template;
 
-/// Asks for the value of one parameter; nothing when the person gives none.
-pub(super) fn ask(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -> Option<String> {
-    let help = param
-        .help
-        .as_ref()
-        .map(|help| format!(" ({})", help.text()))
-        .unwrap_or_default();
-    let prompt = format!("{name}{help}");
+/// How many choices are on the screen at once.
+const SHOWN: usize = 12;
+
+/// Asks for the value of one parameter; nothing when the person takes its default.
+///
+/// # Errors
+/// [`CliError::Cancelled`] by Ctrl-C or Esc; [`CliError::Io`] when the terminal is gone.
+pub(super) fn ask(
+    name: &str,
+    param: &Param,
+    choices: &BTreeMap<String, Rows>,
+) -> Result<Option<String>, CliError> {
+    let answer = put(name, param, choices);
+    if !matches!(answer, Ok(Some(_))) {
+        // A menu hides the cursor, and leaves it so when it is given up.
+        let _ = Term::stderr().show_cursor();
+    }
+    match answer {
+        Ok(Some(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Ok(None) => Err(CliError::Cancelled),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(CliError::Cancelled),
+        Err(error) => Err(CliError::io(&format!("cannot ask for `{name}`"), &error)),
+    }
+}
+
+/// Returns the answer: empty for the default, nothing when the person wants none of it.
+fn put(name: &str, param: &Param, choices: &BTreeMap<String, Rows>) -> io::Result<Option<String>> {
     if param.secret {
-        return Password::new()
-            .with_prompt(prompt)
-            .allow_empty_password(true)
-            .interact()
-            .ok()
-            .filter(|text| !text.is_empty());
+        return secret(name, param);
     }
     if let Some(rows) = choices.get(name).filter(|rows| !rows.rows.is_empty()) {
-        let labels: Vec<String> = rows.rows.iter().map(|row| label(row)).collect();
-        let chosen = Select::new()
-            .with_prompt(prompt)
-            .items(&labels)
-            .default(0)
-            .max_length(12)
-            .interact_opt()
-            .ok()??;
-        return rows.rows.get(chosen)?.first().cloned().flatten();
+        let offers = rows.rows.iter().filter_map(|row| {
+            let value = row.first().cloned().flatten()?;
+            Some((value, label(row)))
+        });
+        let left = rows
+            .count
+            .saturating_sub(u64::try_from(rows.rows.len()).unwrap_or(u64::MAX));
+        return choose(name, param, offers.collect(), left);
     }
     if param.kind.scalar == Scalar::Enum && !param.kind.list {
-        let values: Vec<&str> = param.values.iter().flatten().map(Template::text).collect();
-        let chosen = Select::new()
-            .with_prompt(prompt)
-            .items(&values)
-            .default(0)
-            .interact_opt()
-            .ok()??;
-        return values.get(chosen).map(|value| (*value).to_owned());
+        let values = param.values.iter().flatten().map(Template::text);
+        let offers = values.map(|value| (value.to_owned(), value.to_owned()));
+        return choose(name, param, offers.collect(), 0);
     }
-    let text: String = Input::new()
-        .with_prompt(format!("{prompt} [{}]", param.kind))
+    typed(name, param).map(Some)
+}
+
+/// Returns a text as the terminal may show it: on one line, and nothing in it that it would obey.
+fn plain(text: &str) -> String {
+    let look = Look {
+        colors: false,
+        unicode: true,
+        width: None,
+    };
+    // A line of the menu that is wider than the terminal would spoil those above.
+    let width = usize::from(Term::stderr().size().1).saturating_sub(4);
+    let text = text.trim().replace('\n', " ");
+    look.line()
+        .plain(&text)
+        .shortened(width.max(20))
+        .to_string()
+}
+
+fn about(name: &str, param: &Param, how: &str) -> String {
+    let help = param.help.as_ref().map(|help| help.text().trim());
+    let words: Vec<&str> = help.into_iter().chain([how]).collect();
+    let look = Look {
+        colors: false,
+        unicode: true,
+        width: None,
+    };
+    let text = format!("{name} ({})", words.join("; ").replace('\n', " "));
+    look.line().plain(&text).to_string()
+}
+
+/// Has a value chosen from a menu; typing searches it.
+fn choose(
+    name: &str,
+    param: &Param,
+    offers: Vec<(String, String)>,
+    left: u64,
+) -> io::Result<Option<String>> {
+    let default = param.default.as_ref().map(|default| literal(&default.0));
+    let (mut values, mut labels): (Vec<String>, Vec<String>) = offers
+        .into_iter()
+        .map(|(value, label)| (value, plain(&label)))
+        .unzip();
+    if let Some(default) = &default
+        && !values.contains(default)
+    {
+        // Nothing stands for the default, whatever it is.
+        values.insert(0, String::new());
+        labels.insert(0, plain(&format!("{default} (the default)")));
+    }
+    let how = match left {
+        0 => "type to search, Esc cancels".to_owned(),
+        left => format!("type to search, Esc cancels; {left} more are not shown"),
+    };
+    let menu = FuzzySelect::new()
+        .with_prompt(about(name, param, &how))
+        .items(&labels)
+        .max_length(SHOWN);
+    let menu = match default {
+        // Without a default nothing is chosen by mistake: Enter needs a search or an arrow before it.
+        None => menu,
+        Some(default) => {
+            let place = values.iter().position(|value| *value == default);
+            menu.default(place.unwrap_or(0))
+        }
+    };
+    let chosen = menu.interact_opt()?;
+    Ok(chosen.and_then(|index| values.get(index).cloned()))
+}
+
+/// Has a value typed, and asks again until it is one that the parameter can have.
+fn typed(name: &str, param: &Param) -> io::Result<String> {
+    let prompt = about(name, param, &param.kind.to_string());
+    let prompt = match &param.default {
+        Some(default) => format!("{prompt} [{}]", plain(&literal(&default.0))),
+        None => prompt,
+    };
+    Ok(Input::new()
+        .with_prompt(prompt)
         .allow_empty(true)
-        .interact_text()
-        .ok()?;
-    Some(text).filter(|text| !text.is_empty())
+        .validate_with(|text: &String| judge(param, text))
+        .interact_text()?)
+}
+
+/// Returns why a text is no value of the parameter.
+fn judge(param: &Param, text: &str) -> Result<(), String> {
+    match (text, &param.default) {
+        ("", Some(_)) => Ok(()),
+        ("", None) => Err("it needs a value; Ctrl-C cancels".to_owned()),
+        (text, _) => Argument::parse(param, text).map(drop),
+    }
+}
+
+/// Has a secret typed, which is not shown.
+fn secret(name: &str, param: &Param) -> io::Result<Option<String>> {
+    let terminal = Term::stderr();
+    let prompt = about(name, param, "not shown");
+    loop {
+        terminal.write_str(&format!("{prompt}: "))?;
+        let Some(text) = hidden(&terminal)? else {
+            return Ok(None);
+        };
+        terminal.write_line("")?;
+        // The reason would quote it.
+        match judge(param, &text) {
+            Ok(()) => return Ok(Some(text)),
+            Err(_) if text.is_empty() => terminal.write_line("error: it needs a value")?,
+            Err(_) => terminal.write_line("error: the value is not allowed")?,
+        }
+    }
+}
+
+fn hidden(terminal: &Term) -> io::Result<Option<String>> {
+    let mut text = String::new();
+    loop {
+        match terminal.read_key()? {
+            Key::Enter => return Ok(Some(text)),
+            Key::Escape => return Ok(None),
+            Key::Backspace => drop(text.pop()),
+            Key::Char(next) if !next.is_ascii_control() => text.push(next),
+            _ => {}
+        }
+    }
 }

@@ -282,7 +282,7 @@ pub enum StepResult {
         yes: bool,
         /// Who answered, and how.
         by: String,
-        /// Why it was a no, where nobody said it.
+        /// Why it was a no, where nobody plainly said it.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
         /// What the yes holds for: the digests of the fixes and atomics.

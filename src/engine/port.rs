@@ -66,8 +66,13 @@ pub struct Question {
 pub enum Answer {
     /// Yes, by whom and how.
     Yes(String),
-    /// No, by whom and how.
-    No(String),
+    /// No.
+    No {
+        /// By whom and how.
+        by: String,
+        /// Why it is none, where the person may have meant a yes.
+        why: Option<String>,
+    },
     /// Nobody said yes: why.
     Nobody(String),
     /// Ctrl-C at the question.

@@ -13,6 +13,9 @@ use crate::engine::change::{Changes, ColumnChange, Deed, TableChange};
 /// How many lines of changes are shown of a table.
 pub const MOST_LINES: usize = 20;
 
+/// How many lines of changes are shown of a table where a person approves them.
+const MOST_APPROVED: usize = 50;
+
 /// How many keys of rows that changed alike are named.
 const MOST_KEYS: usize = 6;
 
@@ -59,10 +62,47 @@ pub fn counts(changes: &Changes, look: Look) -> Vec<Line> {
 
 /// Draws changes, at most `most` lines of a table.
 pub fn draw(changes: &Changes, most: usize, look: Look) -> Vec<Line> {
+    let longest = look
+        .width
+        .map_or(LONGEST, |width| (width / 4).clamp(12, LONGEST));
+    let detail = Detail {
+        lines: most,
+        keys: MOST_KEYS,
+        key: LONGEST,
+        value: longest,
+    };
+    lay_out(changes, detail, look)
+}
+
+/// Draws changes as a person approves them: keys and values in full, however wide.
+pub fn draw_full(changes: &Changes, look: Look) -> Vec<Line> {
+    let detail = Detail {
+        lines: MOST_APPROVED,
+        keys: usize::MAX,
+        key: usize::MAX,
+        value: usize::MAX,
+    };
+    lay_out(changes, detail, look)
+}
+
+/// How much of changes is drawn.
+#[derive(Clone, Copy)]
+struct Detail {
+    /// Lines of a table.
+    lines: usize,
+    /// Keys of rows that changed alike.
+    keys: usize,
+    /// Columns of a key.
+    key: usize,
+    /// Columns of a value.
+    value: usize,
+}
+
+fn lay_out(changes: &Changes, detail: Detail, look: Look) -> Vec<Line> {
     let entries: Vec<Entry> = changes
         .tables
         .iter()
-        .flat_map(|table| entries(table, most, look))
+        .flat_map(|table| entries(table, detail, look))
         .collect();
     let widest = |of: &dyn Fn(&Entry) -> usize| entries.iter().map(of).fold(0, usize::max);
     let columns = Columns {
@@ -146,8 +186,8 @@ impl Entry {
     }
 }
 
-fn entries(table: &TableChange, most: usize, look: Look) -> Vec<Entry> {
-    let (groups, shown) = groups(table, most);
+fn entries(table: &TableChange, detail: Detail, look: Look) -> Vec<Entry> {
+    let (groups, shown) = groups(table, detail.lines);
     let mut entries: Vec<Entry> = groups
         .iter()
         .enumerate()
@@ -158,9 +198,9 @@ fn entries(table: &TableChange, most: usize, look: Look) -> Vec<Entry> {
                 key: if repeated {
                     look.line()
                 } else {
-                    key(group, look)
+                    key(group, detail, look)
                 },
-                what: what(group, &table.key, look),
+                what: what(group, &table.key, detail, look),
             }
         })
         .collect();
@@ -228,7 +268,7 @@ fn deeds(table: &TableChange) -> String {
 }
 
 /// Draws the keys of a group: "1, 2, 3".
-fn key(group: &Group, look: Look) -> Line {
+fn key(group: &Group, detail: Detail, look: Look) -> Line {
     let (deed, unkeyed) = match group.rows.first() {
         Some(first) => (first.deed, first.key.is_empty()),
         None => return look.line(),
@@ -241,16 +281,16 @@ fn key(group: &Group, look: Look) -> Line {
     if unkeyed {
         return line.dim(&amount::rows(amount::long(group.rows.len())));
     }
-    let keys = group.rows.iter().take(MOST_KEYS).enumerate();
+    let keys = group.rows.iter().take(detail.keys).enumerate();
     let line = keys.fold(line, |line, (index, row)| {
         let key = match row.key.as_slice() {
             [only] => look.line().plain(only),
             several => look.line().plain(&format!("({})", several.join(", "))),
         };
         let line = line.plain(if index == 0 { "" } else { ", " });
-        line.then(&key.shortened(LONGEST))
+        line.then(&key.shortened(detail.key))
     });
-    match group.rows.len().saturating_sub(MOST_KEYS) {
+    match group.rows.len().saturating_sub(detail.keys) {
         0 => line,
         more => {
             let words = format!(", {} {more} more", look.glyphs().ellipsis);
@@ -259,11 +299,11 @@ fn key(group: &Group, look: Look) -> Line {
     }
 }
 
-fn what(group: &Group, key: &[String], look: Look) -> What {
+fn what(group: &Group, key: &[String], detail: Detail, look: Look) -> What {
     match group.change {
         Some(change) => {
             let name = look.line().plain(&change.column);
-            What::Column(name, values(change, group.mixed, look))
+            What::Column(name, values(change, group.mixed, detail, look))
         }
         None => What::Row(
             group
@@ -271,20 +311,20 @@ fn what(group: &Group, key: &[String], look: Look) -> What {
                 .iter()
                 .flat_map(|row| row.columns.iter().map(|column| (row.deed, column)))
                 .filter(|(_, column)| !key.contains(&column.column))
-                .map(|(deed, column)| pair(deed, column, look))
+                .map(|(deed, column)| pair(deed, column, detail, look))
                 .collect(),
         ),
     }
 }
 
 /// Draws a column of a row that is new or gone.
-fn pair(deed: Deed, column: &ColumnChange, look: Look) -> Line {
+fn pair(deed: Deed, column: &ColumnChange, detail: Detail, look: Look) -> Line {
     let text = match deed {
         Deed::Deleted => &column.before,
         Deed::Inserted | Deed::Updated => &column.after,
     };
     let name = look.line().dim(&column.column).gap(1);
-    let line = name.then(&value(text.as_deref(), look).shortened(longest(look)));
+    let line = name.then(&value(text.as_deref(), look).shortened(detail.value));
     if column.volatile {
         line.dim(VOLATILE)
     } else {
@@ -295,14 +335,14 @@ fn pair(deed: Deed, column: &ColumnChange, look: Look) -> Line {
 const VOLATILE: &str = " (differs from run to run)";
 
 /// Draws a value before and after.
-fn values(change: &ColumnChange, mixed: bool, look: Look) -> Line {
+fn values(change: &ColumnChange, mixed: bool, detail: Detail, look: Look) -> Line {
     if mixed {
         return look
             .line()
             .dim("differs from row to row and from run to run");
     }
     let (before, after) = (change.before.as_deref(), change.after.as_deref());
-    let skipped = common(before, after, longest(look));
+    let skipped = common(before, after, detail.value);
     let show = |text: Option<&str>| match (skipped, text) {
         (1.., Some(text)) => {
             let tail: String = text.chars().skip(skipped).collect();
@@ -310,7 +350,7 @@ fn values(change: &ColumnChange, mixed: bool, look: Look) -> Line {
         }
         _ => value(text, look),
     };
-    let short = |text: Option<&str>| show(text).shortened(longest(look));
+    let short = |text: Option<&str>| show(text).shortened(detail.value);
     let line = short(before)
         .gap(1)
         .dim(look.glyphs().arrow)
@@ -339,11 +379,6 @@ fn common(before: Option<&str>, after: Option<&str>, longest: usize) -> usize {
     } else {
         0
     }
-}
-
-fn longest(look: Look) -> usize {
-    look.width
-        .map_or(LONGEST, |width| (width / 4).clamp(12, LONGEST))
 }
 
 /// Draws a value that stands alone: an empty text in quotes, else it would not be seen.

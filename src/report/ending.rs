@@ -57,7 +57,10 @@ fn first(finished: &RunFinished, look: Look) -> Line {
 /// Draws what a dry run would have changed, and that it did not.
 fn rehearsed(finished: &RunFinished, look: Look) -> Vec<Line> {
     let mut lines = Vec::new();
-    if let Some(changes) = &finished.changes {
+    // A run that failed before its first change says nothing of what the others would have done.
+    let is_good = matches!(finished.outcome, Outcome::Done | Outcome::Nothing);
+    let changes = finished.changes.as_ref();
+    if let Some(changes) = changes.filter(|changes| is_good || !changes.tables.is_empty()) {
         let words = if changes.tables.is_empty() {
             "It would change nothing.".to_owned()
         } else {
@@ -70,7 +73,7 @@ fn rehearsed(finished: &RunFinished, look: Look) -> Vec<Line> {
     lines.extend(match finished.aborted {
         Some(true) => Some(look.line().toned(
             Tone::Good,
-            "Dry run: everything is rolled back. The server says that the transaction is aborted.",
+            "Everything is rolled back, as the server confirms.",
         )),
         Some(false) => Some(look.line().toned(
             Tone::Bad,

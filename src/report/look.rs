@@ -93,6 +93,8 @@ pub enum Mark {
     Skipped,
     /// It runs again.
     Again,
+    /// It said no, and the run goes on by another way.
+    Leads,
 }
 
 impl Mark {
@@ -104,12 +106,13 @@ impl Mark {
             Self::Asks => Tone::Ask,
             Self::Warning | Self::Again => Tone::Warn,
             Self::Skipped => Tone::Dim,
+            Self::Leads => Tone::Plain,
         }
     }
 
     /// Returns its character.
     pub fn glyph(self, glyphs: &Glyphs) -> &str {
-        let [passed, failed, asks, warning, skipped, again] = glyphs.marks;
+        let [passed, failed, asks, warning, skipped, again, leads] = glyphs.marks;
         match self {
             Self::Passed => passed,
             Self::Failed => failed,
@@ -117,6 +120,7 @@ impl Mark {
             Self::Warning => warning,
             Self::Skipped => skipped,
             Self::Again => again,
+            Self::Leads => leads,
         }
     }
 }
@@ -125,7 +129,7 @@ impl Mark {
 #[derive(Debug)]
 pub struct Glyphs {
     /// In the order of [`Mark`].
-    marks: [&'static str; 6],
+    marks: [&'static str; 7],
     /// How many columns the widest mark has.
     pub mark_width: usize,
     /// Between before and after.
@@ -143,7 +147,7 @@ pub struct Glyphs {
 }
 
 const UNICODE: Glyphs = Glyphs {
-    marks: ["✓", "✗", "?", "!", "–", "⟲"],
+    marks: ["✓", "✗", "?", "!", "–", "⟲", "→"],
     mark_width: 1,
     arrow: "→",
     ellipsis: "…",
@@ -154,7 +158,7 @@ const UNICODE: Glyphs = Glyphs {
 };
 
 const ASCII: Glyphs = Glyphs {
-    marks: ["ok", "x", "?", "!", "-", "~"],
+    marks: ["ok", "x", "?", "!", "-", "~", ">"],
     mark_width: 2,
     arrow: "->",
     ellipsis: "...",

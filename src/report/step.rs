@@ -95,16 +95,34 @@ pub(super) struct Telling {
     pub(super) dry_run: bool,
     /// Whether changes are drawn: not when a person saw them before.
     pub(super) changes: bool,
-    /// Whether the step said no.
-    pub(super) said_no: bool,
+    /// What became of the step.
+    pub(super) went: Went,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Went {
+    /// It went well.
+    On,
+    /// It said no, and the run goes on, or has come to a good end, by its `else`.
+    Elsewhere,
+    /// It said no, and the run failed by it.
+    Wrong,
 }
 
 /// Draws what a step came to.
 pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
     match result {
         StepResult::Query { rows, show, guard } => {
-            let guard = guard.as_deref().filter(|_| telling.said_no);
-            query(rows, *show, guard, look)
+            let guard = guard.as_deref().filter(|_| telling.went == Went::Wrong);
+            let told = query(rows, *show, guard, look);
+            match telling.went {
+                Went::Elsewhere => Told {
+                    mark: Mark::Leads,
+                    ..told
+                },
+                Went::On | Went::Wrong => told,
+            }
         }
         StepResult::Check {
             passed,
@@ -113,7 +131,7 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             severity,
             otherwise,
         } => {
-            let verdict = Verdict::new(*passed, *severity);
+            let verdict = Verdict::new(*passed, *severity, telling.went);
             let told = match switch {
                 Some(value) => switched(value, &verdict, look),
                 None if items.is_empty() => checked(&verdict, look),
@@ -174,8 +192,9 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn new(passed: bool, severity: Severity) -> Self {
+    fn new(passed: bool, severity: Severity, went: Went) -> Self {
         let (mark, tone, word) = match (passed, severity) {
+            (false, Severity::Error) if went == Went::Elsewhere => (Mark::Leads, Tone::Plain, "no"),
             (true, _) => (Mark::Passed, Tone::Plain, "passed"),
             (false, Severity::Error) => (Mark::Failed, Tone::Bad, "failed"),
             (false, Severity::Warning) => (Mark::Warning, Tone::Warn, "failed, a warning only"),
@@ -216,19 +235,42 @@ fn switched(value: &str, verdict: &Verdict, look: Look) -> Told {
 }
 
 fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
-    let (passed, failed): (Vec<&Assertion>, Vec<&Assertion>) =
-        items.iter().partition(|item| item.passed);
-    let draw = |mark: Mark, item: &Assertion| look.line().mark(mark).gap(1).plain(&item.name);
-    let good: Vec<Line> = passed.iter().map(|item| draw(Mark::Passed, item)).collect();
-    let mut body = flow(&good, 3, look);
-    for item in failed {
-        body.push(draw(verdict.mark, item));
-        body.extend(remedy(item.otherwise.as_deref(), look));
-    }
-    let summary = format!("{} of {} passed", good.len(), items.len());
+    let passed = items.iter().filter(|item| item.passed).count();
+    let body = if verdict.mark == Mark::Warning {
+        let runs = items.chunk_by(|one, next| one.passed && next.passed);
+        runs.flat_map(|run| assertions(run, verdict, look))
+            .collect()
+    } else {
+        assertions(items, verdict, look)
+    };
+    let summary = format!("{passed} of {} passed", items.len());
     verdict
         .tell(look.line().toned(verdict.tone, &summary), look)
         .body(body)
+}
+
+/// Draws assertions: those that passed side by side, then the others, each with what to do about it.
+fn assertions(items: &[Assertion], verdict: &Verdict, look: Look) -> Vec<Line> {
+    let line = |mark: Mark| look.line().mark(mark).gap(1);
+    let passed = items.iter().filter(|item| item.passed);
+    let passed: Vec<Line> = passed
+        .map(|item| line(Mark::Passed).plain(&item.name))
+        .collect();
+    let mut body = flow(&passed, 3, look);
+    for item in items.iter().filter(|item| !item.passed) {
+        // Beside a mark that does not say no, the name alone would read as its opposite.
+        let label = match verdict.mark {
+            Mark::Failed => "",
+            _ => "not so: ",
+        };
+        body.push(
+            line(verdict.mark)
+                .toned(verdict.tone, label)
+                .plain(&item.name),
+        );
+        body.extend(remedy(item.otherwise.as_deref(), look));
+    }
+    body
 }
 
 fn remedy(text: Option<&str>, look: Look) -> Vec<Line> {

@@ -10,13 +10,14 @@ use super::compact::Compact;
 use super::line::{Line, paragraph};
 use super::look::{Look, Mark, Tone};
 use super::status::Status;
-use super::step::{self, Telling, Told};
+use super::step::{self, Telling, Told, Went};
 use super::{amount, ending, header};
 use crate::engine::change::Changes;
 use crate::engine::event::{
     Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, Sink, StepRef, StepResult,
 };
 use crate::engine::failure::Failure;
+use crate::engine::outcome::Outcome;
 
 /// How output looks, and whether it is alive.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +47,17 @@ pub struct Terminal {
     asking: bool,
     atomic: Option<Compact>,
     looped: Option<Compact>,
+    /// A step that said no: what comes next tells whether the run failed by it.
+    held: Option<Held>,
     /// The fixes and atomics whose changes were shown to be approved.
     rehearsed: BTreeSet<String>,
+}
+
+/// A step that said no, until it is known where that leads.
+struct Held {
+    step: StepRef,
+    result: StepResult,
+    took_ms: f64,
 }
 
 /// What belongs to a step stands this much further in.
@@ -71,6 +81,7 @@ impl Terminal {
             asking: false,
             atomic: None,
             looped: None,
+            held: None,
             rehearsed: BTreeSet::new(),
         }
     }
@@ -104,7 +115,7 @@ impl Terminal {
         Telling {
             dry_run: self.dry_run,
             changes: !self.rehearsed.contains(name),
-            said_no: false,
+            went: Went::On,
         }
     }
 
@@ -159,8 +170,49 @@ impl Terminal {
         decision: &Decision,
         took_ms: f64,
     ) -> io::Result<()> {
+        let no = *decision == Decision::Else;
+        let leads = matches!(result, StepResult::Query { .. } | StepResult::Check { .. });
+        if no && leads && self.item.is_none() {
+            self.held = Some(Held {
+                step: step.clone(),
+                result: result.clone(),
+                took_ms,
+            });
+            return Ok(());
+        }
+        self.went(
+            step,
+            result,
+            if no { Went::Wrong } else { Went::On },
+            took_ms,
+        )
+    }
+
+    /// Tells a step that was held back, now that the next event is known.
+    fn tell_held(&mut self, next: &EventKind) -> io::Result<()> {
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        let went = match next {
+            EventKind::AtomicRolledBack { .. } => Went::Wrong,
+            EventKind::RunFinished(finished) => match finished.outcome {
+                Outcome::Done | Outcome::Nothing => Went::Elsewhere,
+                _ => Went::Wrong,
+            },
+            _ => Went::Elsewhere,
+        };
+        self.went(&held.step, &held.result, went, held.took_ms)
+    }
+
+    fn went(
+        &mut self,
+        step: &StepRef,
+        result: &StepResult,
+        went: Went,
+        took_ms: f64,
+    ) -> io::Result<()> {
         let telling = Telling {
-            said_no: *decision == Decision::Else,
+            went,
             ..self.telling(&step.name)
         };
         let told = step::told(result, telling, self.body());
@@ -241,6 +293,7 @@ impl Terminal {
     }
 
     fn tell_event(&mut self, kind: &EventKind) -> io::Result<()> {
+        self.tell_held(kind)?;
         match kind {
             EventKind::RunStarted(started) => self.run_started(started),
             EventKind::StepStarted { step, about, item } => {

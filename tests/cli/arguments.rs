@@ -118,6 +118,11 @@ fn names_and_parameters_are_completed() {
         assert!(flags.lines().any(|line| line == flag), "{flag}: {flags}");
     }
     assert_eq!(complete(&["run", "reads", "--state", "d"]), "disabled");
+    assert_eq!(complete(&["run", "runbooks/r"]), "runbooks/reads.yaml");
+    assert_eq!(complete(&["check", "runb"]), "runbooks/");
+    assert_eq!(complete(&["list", "--tag", "cr"]), "crm");
+    let answers = complete(&["run", "make-user-admin", "--answer", ""]);
+    assert!(answers.contains('='), "{answers}");
 }
 
 #[test]
@@ -165,4 +170,32 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn the_manual_offers_pages_only() {
+    let stderr = Test::new().args(["man", "nope"]).stderr(2);
+    assert!(stderr.contains("there is no command `nope`"), "{stderr}");
+    assert!(!stderr.contains("exit-codes"), "{stderr}");
+}
+
+#[test]
+fn help_promises_no_more_than_there_is() {
+    for command in ["--help", "man"] {
+        let text = Test::new().args([command]).stdout(0);
+        assert!(!text.contains("undone"), "{text}");
+        assert!(!text.contains("recorded"), "{text}");
+    }
+}
+
+#[test]
+fn a_new_runbook_has_its_schema_beside_it() {
+    let test = Test::new().args(["new", "reset-it"]);
+    let said = test.stdout(0);
+    assert!(said.contains("runbooks/runbook.schema.json"), "{said}");
+    let schema = test.root().join("work/runbooks/runbook.schema.json");
+    let schema = std::fs::read_to_string(schema).unwrap();
+    assert_eq!(schema, Test::new().args(["schema"]).stdout(0));
+    let said = test.args(["new", "reset-more"]).stdout(0);
+    assert!(!said.contains("schema"), "{said}");
 }

@@ -120,5 +120,21 @@ fn a_thousand_runbooks_are_checked_in_bounded_time() {
 fn nothing_to_check_is_said() {
     let ran = Test::new().args(["check"]).run();
     assert_eq!(ran.stdout, "0 runbooks: 0 valid\n");
+    assert_eq!(
+        ran.stderr,
+        "warning: there are no runbooks in `runbooks` of this folder and those above and `ROOT/home/.config/runbook/runbooks`\n"
+    );
     assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn a_named_folder_without_runbooks_is_a_mistake() {
+    let stderr = Test::new()
+        .file("work/elsewhere/readme.md", "nothing")
+        .args(["check", "elsewhere"])
+        .stderr(3);
+    assert!(
+        stderr.starts_with("error: there are no runbooks in `elsewhere`"),
+        "{stderr}"
+    );
 }

@@ -41,7 +41,7 @@ fn triggers_and_cascades_are_shown() {
       children  2 deleted (by a trigger or cascade)
       tags      3 updated (by a trigger or cascade)
       audit     1 inserted (by a trigger or cascade)
-    Dry run: everything is rolled back. The server says that the transaction is aborted.
+    Everything is rolled back, as the server confirms.
     ");
     assert_eq!(
         test.rows("SELECT count(*) FROM tags WHERE child IS NULL"),

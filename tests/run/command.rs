@@ -118,7 +118,7 @@ fn a_fix_by_a_program_that_fails_is_a_failure() {
 
     Done in TIME.
     It would change nothing.
-    Dry run: everything is rolled back. The server says that the transaction is aborted.
+    Everything is rolled back, as the server confirms.
     ");
 }
 

@@ -102,6 +102,9 @@ fn the_exact_text_must_be_typed() {
         let (code, screen) = ask().types(answer).end();
         assert_eq!(code, Some(12), "{answer}: {screen}");
     }
+    let (_, screen) = ask().types("Raise\n").end();
+    let why = "\"Raise\" is not the text asked for, \"raise\"";
+    assert!(screen.contains(why), "{screen}");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
         "10\n20"

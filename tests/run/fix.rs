@@ -156,8 +156,7 @@ fn case_27_a_deferred_constraint_is_found_before_commit() {
 
     Failed after TIME.
     `f`: insert or update on table "children" violates foreign key constraint "children_parent_fkey"
-    It would change nothing.
-    Dry run: everything is rolled back. The server says that the transaction is aborted.
+    Everything is rolled back, as the server confirms.
     Nothing was changed.
     "#);
     assert_eq!(test.contents(), before);

@@ -279,7 +279,7 @@ fn when_skips_and_a_warning_goes_on() {
             = help: Pay in more than 10.
       ! several                1 of 2 passed  TIME
           ✓ has something
-          ! has much
+          ! not so: has much
             = help: Save 90.
 
     Done in TIME.

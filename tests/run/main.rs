@@ -10,6 +10,7 @@ mod fix;
 mod flow;
 mod loops;
 mod output;
+mod prompt;
 mod query;
 mod redact;
 mod repeat;

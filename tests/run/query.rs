@@ -207,3 +207,54 @@ fn a_check_finds_what_the_database_does_not_have() {
     ");
     assert_eq!(test.rows("SELECT count(*) FROM accounts"), "0");
 }
+
+#[test]
+fn rows_that_are_left_out_are_said() {
+    let test = Test::sql("SELECT 1");
+    let sql = "SELECT n FROM generate_series(1, 4042) AS n";
+    for output in ["human", "json"] {
+        let ran = test.run_with(["query", "--output", output, sql]).code(0);
+        assert_eq!(
+            ran.stderr,
+            "warning: showing 1000 of 4042 rows; --limit 0 shows all\n"
+        );
+        let ran = test.run_with(["query", "--output", output, "--limit", "0", sql]);
+        assert_eq!(ran.stderr, "");
+        assert!(ran.stdout.contains("4042"), "{}", ran.stdout.len());
+    }
+    assert_snapshot!(test.run_with(["query", "--limit", "2", "VALUES (1), (2), (3)"]), @"
+    exit 0
+    --- stdout
+    column1
+          1
+          2
+    … and 1 more row
+    (3 rows)
+    --- stderr
+    warning: showing 2 of 3 rows; --limit 0 shows all
+    ");
+}
+
+#[test]
+fn a_question_comes_from_standard_input() {
+    let test = Test::sql("SELECT 1").file("question.sql", "SELECT 41 + 1 AS n\n");
+    let file = std::fs::File::open(test.root().join("work/question.sql")).unwrap();
+    let mut command = test.command(["query", "-"]);
+    test.ran(&command.stdin(file).output().unwrap())
+        .code(0)
+        .says("42");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_wrong_command_line() {
+    let test = Test::crm();
+    let full = || std::fs::File::options().write(true).open("/dev/full");
+    let mut command = test.command(["query", "SELECT 1"]);
+    test.ran(&command.stdout(full().unwrap()).output().unwrap())
+        .code(10)
+        .says("error: cannot write to standard output");
+    let mut command = test.command(["run", "health-check"]);
+    test.ran(&command.stdout(full().unwrap()).output().unwrap())
+        .code(10)
+        .says("error: ");
+}

@@ -310,7 +310,7 @@ fn case_35_a_dry_run_leaves_nothing_of_anything() {
       log       1 inserted
       accounts  2 updated, 1 deleted
       parts     1 deleted (by a trigger or cascade)
-    Dry run: everything is rolled back. The server says that the transaction is aborted.
+    Everything is rolled back, as the server confirms.
     ");
     assert_eq!(test.contents(), before);
     test.run("run t --yes").code(0);

@@ -178,7 +178,7 @@ fn case_23_a_changed_row_shows_the_exact_texts() {
                      two    (1,x) → (2,"y, z")
                      raw    \x00 → \xdeadbeef
                      fixed  ab   → abc 
-                     big    0.10 → 12345678901234567890123456789012345678.…
+                     big    0.10 → 12345678901234567890123456789012345678.90
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      1 row changed, committed  TIME

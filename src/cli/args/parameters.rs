@@ -175,7 +175,7 @@ pub fn facts(param: &Param) -> Vec<String> {
 }
 
 /// Returns a JSON value as a person would write it.
-fn literal(value: &serde_json::Value) -> String {
+pub(in crate::cli) fn literal(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),

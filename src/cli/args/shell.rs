@@ -1,13 +1,18 @@
 //! Completion by the program itself: the shell asks it, so that runbooks and their parameters are known.
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
+use clap_complete::engine::{PathCompleter, ValueCompleter};
 use clap_complete::env::Shells;
-use clap_complete::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
-use crate::cli::catalogue::Catalogue;
+use crate::cli::catalogue::{Catalogue, is_path};
 use crate::cli::error::CliError;
 use crate::cli::invocation::Invocation;
+use crate::runbook::check::Proved;
+use crate::step::Kind;
 
 /// The variable by which the shell's script asks for completions.
 const VARIABLE: &str = "RUNBOOK_COMPLETE";
@@ -82,9 +87,41 @@ fn with_names(invocation: &Invocation, line: &[OsString]) -> clap::Command {
             let offers = offers.clone();
             let id = if sub == "check" { "what" } else { "name" };
             command.mut_subcommand(sub, |command| {
-                command.mut_arg(id, |arg| arg.add(candidates(offers)))
+                command.mut_arg(id, |arg| {
+                    arg.add(names_and_paths(offers, &invocation.folder))
+                })
             })
         })
+        .mut_subcommand("run", |command| {
+            command.mut_arg("answers", |arg| arg.add(words(answers(named.as_ref()))))
+        })
+        .mut_subcommand("list", |command| {
+            command.mut_arg("tags", |arg| arg.add(words(tags(&catalogue))))
+        })
+}
+
+/// Returns the answers that a runbook may ask for.
+fn answers(named: Option<&Proved>) -> Vec<String> {
+    let steps = named.iter().flat_map(|proved| &proved.runbook.steps);
+    let confirms = steps.filter_map(|step| match &step.kind {
+        Kind::Confirm(confirm) if confirm.typed.is_some() => Some(format!("{}=", step.title)),
+        Kind::Confirm(_) => Some(format!("{}=yes", step.title)),
+        _ => None,
+    });
+    confirms.collect()
+}
+
+fn tags(catalogue: &Catalogue) -> Vec<String> {
+    let documents = catalogue
+        .all()
+        .iter()
+        .filter_map(|entry| crate::runbook::document::parse(&entry.read().ok()?).ok());
+    let tags: BTreeSet<String> = documents.flat_map(|document| document.head.tags).collect();
+    tags.into_iter().collect()
+}
+
+fn words(words: Vec<String>) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || words.iter().map(CompletionCandidate::new).collect())
 }
 
 fn title(name: &str, catalogue: &Catalogue) -> Option<String> {
@@ -93,11 +130,19 @@ fn title(name: &str, catalogue: &Catalogue) -> Option<String> {
     Some(document.head.title.text().to_owned())
 }
 
-fn candidates(names: Vec<(String, Option<String>)>) -> ArgValueCandidates {
-    ArgValueCandidates::new(move || {
-        names
+/// Completes the names of runbooks, and the paths of files that could be one.
+fn names_and_paths(names: Vec<(String, Option<String>)>, folder: &Path) -> ArgValueCompleter {
+    let paths = PathCompleter::any()
+        .current_dir(folder)
+        .filter(|path| path.is_dir() || path.to_str().is_some_and(is_path));
+    ArgValueCompleter::new(move |current: &OsStr| {
+        let typed = current.to_string_lossy();
+        let names = names
             .iter()
-            .map(|(name, title)| CompletionCandidate::new(name).help(title.clone().map(Into::into)))
-            .collect()
+            .filter(|(name, _)| name.starts_with(typed.as_ref()))
+            .map(|(name, title)| {
+                CompletionCandidate::new(name).help(title.clone().map(Into::into))
+            });
+        names.chain(paths.complete(current)).collect()
     })
 }

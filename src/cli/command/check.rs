@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Source;
+use crate::base::words;
 use crate::cli::args::{CheckArgs, Format};
 use crate::cli::catalogue::{Catalogue, Entry, Origin, Refused, is_path};
 use crate::cli::error::CliError;
@@ -22,6 +23,12 @@ use crate::runbook::check::{Proved, check};
 pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
     let (entries, refused, catalogue) = chosen(context, &args.what)?;
     let is_live = context.global.url()?.is_some();
+    if entries.is_empty() && refused.is_empty() {
+        let searched = words::list(&catalogue.searched());
+        context
+            .invocation
+            .eprint(&format!("warning: there are no runbooks in {searched}\n"));
+    }
     let keep = |_: &Entry, outcome: Outcome| if is_live { outcome } else { outcome.told() };
     let mut results = check_all(&entries, &catalogue, keep);
     if is_live {
@@ -96,6 +103,11 @@ fn chosen(
         let path = context.invocation.folder.join(text);
         if path.is_dir() && !is_known(&catalogue, text) {
             let mut folder = Catalogue::of(&path, &context.invocation.folder);
+            if folder.all().is_empty() && folder.refused().is_empty() {
+                let message = format!("there are no runbooks in `{text}`");
+                return Err(CliError::invalid(message)
+                    .help("runbooks are files that end in .yaml, in the folder or below it"));
+            }
             entries.extend(folder.all().iter().cloned());
             refused.append(&mut folder.take_refused());
             // Its runbooks may use one another.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::args::DemoArgs;
 use crate::cli::error::CliError;
-use crate::cli::{Context, connection};
+use crate::cli::{Context, answers, connection};
 use crate::engine::outcome::exit;
 use crate::pg::scratch::{self, Scratch, ScratchOptions};
 
@@ -131,7 +131,11 @@ async fn play(
         ("Now for real.", real),
         ("And the data says:", vec!["query", question]),
     ];
-    for (why, words) in scenes {
+    for (index, (why, words)) in scenes.into_iter().enumerate() {
+        if person && index > 0 && !goes_on(context).await {
+            say(context, "");
+            return Ok(exit::CANCELLED);
+        }
         say(
             context,
             &format!("\n── {why}\n$ runbook {}\n", shown(&words, url)),
@@ -142,6 +146,15 @@ async fn play(
         }
     }
     Ok(exit::DONE)
+}
+
+/// Waits until the person has read it all; returns whether they want more.
+async fn goes_on(context: &Context<'_>) -> bool {
+    context.invocation.eprint("\nPress Enter to go on ");
+    tokio::select! {
+        line = answers::line() => line.is_some(),
+        _ = tokio::signal::ctrl_c() => false,
+    }
 }
 
 fn shown(words: &[&str], url: &str) -> String {

@@ -33,7 +33,7 @@ fn of_command(
         None => root,
         Some(name) => root
             .find_subcommand(name)
-            .ok_or_else(|| unknown(name, &root))?
+            .ok_or_else(|| unknown(name, &root, &["exit-codes"]))?
             .clone(),
     };
     let help = command.render_long_help();
@@ -44,12 +44,12 @@ fn of_command(
     })
 }
 
-/// Returns the error for a command that there is not.
-pub(super) fn unknown(name: &str, root: &clap::Command) -> CliError {
+/// Returns the error for a command that there is not; `beside` is what there is beside commands.
+pub(super) fn unknown(name: &str, root: &clap::Command, beside: &[&str]) -> CliError {
     let known: Vec<&str> = root
         .get_subcommands()
         .map(clap::Command::get_name)
-        .chain(["exit-codes"])
+        .chain(beside.iter().copied())
         .collect();
     CliError::usage(format!("there is no command `{name}`")).help(
         words::did_you_mean(name, known.iter().copied())

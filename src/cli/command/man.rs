@@ -18,7 +18,7 @@ pub fn run(context: &Context<'_>, args: &ManArgs) -> Result<u8, CliError> {
         None => root,
         Some(name) => root
             .find_subcommand(name)
-            .ok_or_else(|| super::help::unknown(name, &root))?
+            .ok_or_else(|| super::help::unknown(name, &root, &[]))?
             .clone(),
     };
     let title = command.get_display_name().unwrap_or("runbook").to_owned();

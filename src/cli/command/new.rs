@@ -2,7 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 
+use super::check::pretty;
 use crate::cli::Context;
 use crate::cli::args::{NewArgs, Template};
 use crate::cli::error::CliError;
@@ -52,10 +54,27 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
         })?;
     file.write_all(text(name, args.template).as_bytes())
         .map_err(|error| CliError::io(&format!("cannot write `{shown}`"), &error))?;
+    let schema = schema(context, &folder)?;
     invocation.print(&format!(
-        "{shown}\n\nEdit it, then:\n  runbook check {name}\n  runbook show {name}\n"
+        "{shown}\n{schema}\nEdit it, then:\n  runbook check {name}\n  runbook show {name}\n"
     ))?;
     Ok(exit::DONE)
+}
+
+/// Writes the schema that the runbook names for editors, where it is not there yet; returns what to say.
+fn schema(context: &Context<'_>, folder: &Path) -> Result<String, CliError> {
+    let path = folder.join("runbook.schema.json");
+    let shown = context.invocation.show(&path);
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    let written = file
+        .and_then(|mut file| file.write_all(pretty(&crate::runbook::schema::schema()).as_bytes()));
+    match written {
+        Ok(()) => Ok(format!(
+            "{shown} (by which editors complete and explain it)\n"
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(String::new()),
+        Err(error) => Err(CliError::io(&format!("cannot write `{shown}`"), &error)),
+    }
 }
 
 /// Returns the text of a new runbook.

@@ -15,15 +15,17 @@ use crate::runbook::data::Rows;
 use crate::sql::statement::Statement;
 use crate::step::query::Show;
 
-/// Rows that are shown; the count is of all.
-const KEEP: usize = 1000;
-
 /// Asks the question and prints the rows.
 ///
 /// # Errors
 /// The statement may not run, or there is no connection.
 pub fn run(context: &Context<'_>, args: &QueryArgs) -> Result<u8, CliError> {
-    let statement = Statement::parse(&args.sql)
+    let sql = match args.sql.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin())
+            .map_err(|error| CliError::io("cannot read standard input", &error))?,
+        sql => sql.to_owned(),
+    };
+    let statement = Statement::parse(&sql)
         .and_then(|statement| statement.allowed_in_read().map(|()| statement));
     let statement =
         statement.map_err(|error| CliError::invalid(error.message).help_opt(error.help))?;
@@ -61,7 +63,7 @@ async fn ask(
         cancel: Cancel::never(),
     };
     let rows = match checked {
-        Ok(()) => session.read(&bound, KEEP, &limits).await,
+        Ok(()) => session.read(&bound, most(args), &limits).await,
         Err(failure) => Err(failure),
     };
     match rows {
@@ -85,7 +87,7 @@ async fn ask(
 fn print(context: &Context<'_>, args: &QueryArgs, rows: &Rows, look: Look) -> Result<u8, CliError> {
     let text = match args.output {
         ListOutput::Human => {
-            let lines = table::draw(rows, Show::Table, KEEP, look);
+            let lines = table::draw(rows, Show::Table, most(args), look);
             let count = crate::base::words::count(rows.count, "row");
             lines
                 .iter()
@@ -96,7 +98,22 @@ fn print(context: &Context<'_>, args: &QueryArgs, rows: &Rows, look: Look) -> Re
         ListOutput::Json => format!("{}\n", json(rows)),
     };
     context.invocation.print(&text)?;
+    let shown = rows.rows.len();
+    if u64::try_from(shown).is_ok_and(|shown| shown < rows.count) {
+        context.invocation.eprint(&format!(
+            "warning: showing {shown} of {} rows; --limit 0 shows all\n",
+            rows.count
+        ));
+    }
     Ok(exit::DONE)
+}
+
+/// Returns how many rows are shown; the count is of all.
+fn most(args: &QueryArgs) -> usize {
+    match args.limit {
+        0 => usize::MAX,
+        limit => limit,
+    }
 }
 
 /// Returns the rows as objects of texts, as PostgreSQL prints them.

@@ -1,6 +1,8 @@
 //! `runbook run`: runs a runbook on a database.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
@@ -14,7 +16,7 @@ use crate::cli::{Context, choices, connection, params, prompt};
 use crate::engine::cancel::{Cancel, Canceller};
 use crate::engine::change::hex;
 use crate::engine::driver;
-use crate::engine::event::Sink;
+use crate::engine::event::{Event, EventKind, Sink, StepResult};
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -58,6 +60,27 @@ fn refuse_unsupported(runbook: &Runbook) -> Result<(), CliError> {
 }
 
 async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<u8, CliError> {
+    let (plan, world) = tokio::select! {
+        prepared = Box::pin(prepare(context, args, proved)) => prepared?,
+        // At a prompt it is the prompt that sees Ctrl-C; without this the process would be killed there.
+        () = interrupted() => return Err(CliError::Cancelled),
+    };
+    Box::pin(execute(context, &plan, world)).await
+}
+
+async fn interrupted() {
+    match signal(SignalKind::interrupt()) {
+        Ok(mut interrupt) => drop(interrupt.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Does all that comes before the first step: what is wrong there is found before anything is run.
+async fn prepare(
+    context: &Context<'_>,
+    args: &RunArgs,
+    proved: Proved,
+) -> Result<(Plan, RealWorld), CliError> {
     let run = new_id();
     let file = params::file(context.invocation, args.params_file.as_deref())?;
     let given = |ask| params::Sources {
@@ -103,13 +126,14 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         run,
         actor: actor.clone(),
     };
+    let answers = answers(context, args, actor, &plan)?;
     let sink = sink(context, args, &plan, &session);
     let world = RealWorld {
         session,
-        answers: answers(context, args, actor, &plan)?,
+        answers,
         sink,
     };
-    Box::pin(execute(context, &plan, world)).await
+    Ok((plan, world))
 }
 
 async fn offers(
@@ -132,17 +156,48 @@ async fn offers(
 
 async fn execute(context: &Context<'_>, plan: &Plan, mut world: RealWorld) -> Result<u8, CliError> {
     let (canceller, cancel) = Cancel::new();
+    let committed = Rc::new(Cell::new(false));
+    world.sink = Box::new(Watching {
+        committed: Rc::clone(&committed),
+        sink: world.sink,
+    });
     tokio::select! {
         finished = driver::run(plan, &mut world, cancel) => match finished {
             Ok(finished) => Ok(finished.outcome.code()),
             Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
-            Err(error) => Err(CliError::Io { message: error.to_string() }),
+            Err(error) => {
+                let error = CliError::Io { message: error.to_string() };
+                context.invocation.eprint(&error.render(context.look.color_err));
+                // What nobody could be told of is not undone by that.
+                Ok(if committed.get() { exit::STOPPED } else { error.code() })
+            }
         },
         // What is open is rolled back by the server when the connection goes.
         () = interrupted_twice(context, &canceller) => {
             context.invocation.eprint("\nended at once: what was not committed is rolled back\n");
             Ok(exit::CANCELLED)
         }
+    }
+}
+
+/// Remembers whether anything was committed, whether that could be told or not.
+struct Watching {
+    committed: Rc<Cell<bool>>,
+    sink: Box<dyn Sink>,
+}
+
+impl Sink for Watching {
+    fn take(&mut self, event: &Event) -> std::io::Result<()> {
+        let committed = match &event.kind {
+            EventKind::AtomicCommitted { .. } => true,
+            EventKind::StepFinished {
+                result: StepResult::Fix { committed, .. },
+                ..
+            } => *committed,
+            _ => false,
+        };
+        self.committed.set(self.committed.get() || committed);
+        self.sink.take(event)
     }
 }
 

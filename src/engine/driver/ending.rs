@@ -47,7 +47,9 @@ impl<W: World> Driver<'_, W> {
         match (outcome, &self.state.failure) {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
             (Outcome::Declined, _) => match last.and_then(|step| self.state.result(step.id)) {
-                Some(StepResult::Confirm { why: Some(_), .. }) => {
+                Some(StepResult::Confirm {
+                    by, why: Some(_), ..
+                }) if by == "nobody" => {
                     format!("`{name}` was not answered")
                 }
                 _ => format!("`{name}` was answered with no"),

@@ -56,7 +56,7 @@ pub(in crate::engine) async fn ask<W: World>(
 ) -> Result<Performed, Failure> {
     let (yes, by, why) = match world.ask(question, cancel).await {
         Answer::Yes(by) => (true, by, None),
-        Answer::No(by) => (false, by, None),
+        Answer::No { by, why } => (false, by, why),
         Answer::Nobody(why) => (false, "nobody".to_owned(), Some(why)),
         Answer::Cancelled => {
             return Err(Failure::new(

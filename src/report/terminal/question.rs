@@ -37,7 +37,7 @@ impl Terminal {
         };
         let text = format!("{} {verb} {what}", words::list(of));
         self.print(&[self.look.line().plain(&text)], INDENT)?;
-        let lines = changes::draw(found, changes::MOST_LINES, self.look.inside(INDENT + 2));
+        let lines = changes::draw_full(found, self.look.inside(INDENT + 2));
         self.print(&lines, INDENT + 2)
     }
 

@@ -144,7 +144,7 @@ fn a_narrow_terminal_without_unicode_shows_the_same() {
           reactivation changes 5 rows of 3 tables
             subscriptions     9001  status        suspended -> active
             companies           42  status        suspended -> active
-                                    suspended_at  2026-11-02 08... -> null
+                                    suspended_at  2026-11-02 08:14:03+00 -> null
             users          1, 2, 3  is_active     f -> t
           Reactivate Acme GmbH and 3 users?
           ok yes - anna, who typed "Acme GmbH"
@@ -233,7 +233,7 @@ fn a_dry_run_says_what_it_is() {
       subscriptions  1 updated
       companies      1 updated
       users          3 updated
-    Dry run: everything is rolled back. The server says that the transaction is aborted.
+    Everything is rolled back, as the server confirms.
     "#);
 }
 
@@ -325,7 +325,7 @@ fn kinds_have_their_own_words() {
     ✓ which                  suspended  1 ms
     ! replica_is_near        failed, a warning only  1 ms
           = help: wait for the replica
-    ✗ customer               0 rows, where `rows: 1` is wanted  1 ms
+    → customer               0 rows  1 ms
     ✓ enable                 3 rows changed, committed  2 ms
         subscriptions     9001  status        suspended → active
         companies           42  status        suspended → active
