@@ -5,7 +5,7 @@ mod group;
 use self::group::{Group, groups, unchanged};
 use super::amount;
 use super::line::{Line, flow};
-use super::look::{Look, Tone};
+use super::look::{Look, Mark, Tone};
 use super::table::more_of;
 use crate::base::words;
 use crate::engine::change::{Changes, ColumnChange, Deed, TableChange};
@@ -110,9 +110,14 @@ fn lay_out(changes: &Changes, detail: Detail, look: Look) -> Vec<Line> {
         key: widest(&|entry| entry.key.width()).min(WIDEST_KEY),
         name: widest(&Entry::name_width),
     };
+    let unseen = changes
+        .unseen
+        .iter()
+        .map(|text| look.line().mark(Mark::Warning).gap(1).plain(text));
     entries
         .iter()
         .flat_map(|entry| entry.draw(&columns, look))
+        .chain(unseen)
         .collect()
 }
 

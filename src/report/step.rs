@@ -243,7 +243,11 @@ fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
     } else {
         assertions(items, verdict, look)
     };
-    let summary = format!("{passed} of {} passed", items.len());
+    // The single condition of a check is no list of them.
+    let summary = match items {
+        [_] => verdict.word.to_owned(),
+        items => format!("{passed} of {} passed", items.len()),
+    };
     verdict
         .tell(look.line().toned(verdict.tone, &summary), look)
         .body(body)

@@ -274,8 +274,8 @@ fn when_skips_and_a_warning_goes_on() {
       ✓ rich                   1 row  TIME
           n
           2
-      ! very_rich              0 of 1 passed  TIME
-          ! a.balance > 1000
+      ! very_rich              failed, a warning only  TIME
+          ! not so: a.balance > 1000
             = help: Pay in more than 10.
       ! several                1 of 2 passed  TIME
           ✓ has something
@@ -361,7 +361,7 @@ fn a_failure_after_a_commit_names_what_remains() {
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ one                    1 row changed, committed  TIME
       ✓ two                    1 row changed, committed  TIME
-      ✗ wrong                  0 of 1 passed  TIME
+      ✗ wrong                  failed  TIME
           ✗ sum == 0
 
     Stopped with changes left in place after TIME.

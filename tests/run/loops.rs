@@ -258,11 +258,11 @@ fn an_atomic_whose_check_says_no_is_passed_over_too() {
           ✓ 3  2 rows
           ✗ 1  rolled back
             ✓ take  1 row
-            ✗ rich  0 of 1 passed
+            ✗ rich  failed
               ✗ balance > 15
           ✗ 2  rolled back
             ✓ take  1 row
-            ✗ rich  0 of 1 passed
+            ✗ rich  failed
               ✗ balance > 15
           accounts  3  balance  30 → 31
                     3  balance  31 → 24

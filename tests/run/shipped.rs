@@ -149,6 +149,7 @@ fn a_customer_that_is_not_suspended_needs_nothing() {
           inactive_users       2
       ✓ has_subscription       passed  TIME
       → is_suspended           no  TIME
+          → not so: customer.status == 'suspended' or customer.subscription_status == 'suspended'
 
     Nothing to do after TIME.
     Globex Corporation is active: nothing to do.

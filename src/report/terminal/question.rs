@@ -30,10 +30,10 @@ impl Terminal {
         self.ask(step)?;
         self.rehearsed.extend(of.iter().cloned());
         let verb = if of.len() == 1 { "changes" } else { "change" };
-        let what = if found.tables.is_empty() {
-            "nothing".to_owned()
-        } else {
-            changes::summary(found)
+        let what = match (found.tables.as_slice(), found.unseen.as_slice()) {
+            ([], []) => "nothing".to_owned(),
+            ([], _) => "what cannot be shown in rows".to_owned(),
+            _ => changes::summary(found),
         };
         let text = format!("{} {verb} {what}", words::list(of));
         self.print(&[self.look.line().plain(&text)], INDENT)?;
