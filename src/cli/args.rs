@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::look::When;
@@ -398,6 +398,3 @@ fn collect(command: &mut Command, flags: BTreeMap<String, Vec<String>>) {
         params.entry(name.clone()).or_default().push(value.clone());
     }
 }
-
-/// What kind of action an argument's values need; kept beside the flags that depend on it.
-const REPEATED: ArgAction = ArgAction::Append;

@@ -71,12 +71,15 @@ fn plain(text: &str) -> String {
         width: None,
     };
     // A line of the menu that is wider than the terminal would spoil those above.
-    let width = usize::from(Term::stderr().size().1).saturating_sub(4);
-    let text = text.trim().replace('\n', " ");
-    look.line()
-        .plain(&text)
-        .shortened(width.max(20))
-        .to_string()
+    let columns = usize::from(Term::stderr().size().1);
+    let width = columns.saturating_sub(4).max(20);
+    let line = look.line().plain(&text.trim().replace('\n', " "));
+    // The menu takes bytes for columns.
+    (0..=width)
+        .rev()
+        .map(|most| line.clone().shortened(most).to_string())
+        .find(|text| text.len() <= width)
+        .unwrap_or_default()
 }
 
 fn about(name: &str, param: &Param, how: &str) -> String {
@@ -114,8 +117,11 @@ fn choose(
         0 => "type to search, Esc cancels".to_owned(),
         left => format!("type to search, Esc cancels; {left} more are not shown"),
     };
+    if let Some(help) = &param.help {
+        Term::stderr().write_line(&plain(help.text()))?;
+    }
     let menu = FuzzySelect::new()
-        .with_prompt(about(name, param, &how))
+        .with_prompt(plain(&format!("{name} ({how})")))
         .items(&labels)
         .max_length(SHOWN);
     let menu = match default {

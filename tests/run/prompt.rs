@@ -108,3 +108,14 @@ fn a_secret_is_not_shown() {
     assert!(!screen.contains("hush"), "{screen}");
     assert!(screen.contains("109"), "{screen}");
 }
+
+#[test]
+fn the_demo_waits_until_its_scenes_are_read() {
+    let test = Test::sql("SELECT 1");
+    let terminal = Terminal::new(&test, "demo health-check").shows("Press Enter to go on");
+    settle();
+    let terminal = terminal.types("\n").shows("What will it do?");
+    settle();
+    let (code, screen) = terminal.types("\x04").end();
+    assert_eq!(code, Some(130), "{screen}");
+}

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::REPEATED;
 use crate::runbook::model::Runbook;
 use crate::runbook::param::{Param, Scalar};
 use crate::step::text::Template;
@@ -97,7 +96,7 @@ fn argument(name: &str, param: &Param) -> Arg {
     let kebab = flag(name);
     let mut argument = Arg::new(id(name))
         .long(kebab.clone())
-        .action(REPEATED)
+        .action(ArgAction::Append)
         .value_name(value_name(param))
         .help(help(param))
         .help_heading(HEADING)
