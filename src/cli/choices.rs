@@ -45,6 +45,14 @@ pub(super) async fn offer(
     session.read(&bound, OFFERED, &limits()).await.map(Some)
 }
 
+/// Returns the statements of all choices.
+pub(super) fn statements(runbook: &Runbook) -> Vec<Statement> {
+    let params = runbook.params().iter();
+    params
+        .filter_map(|(_, param)| statement(param, &runbook.source))
+        .collect()
+}
+
 fn statement(param: &Param, source: &Source) -> Option<Statement> {
     let choices = param.choices.as_ref()?;
     // It was parsed when the runbook was checked.

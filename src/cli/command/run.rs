@@ -75,6 +75,31 @@ async fn interrupted() {
     }
 }
 
+/// Connects, and refuses a runbook whose reads could write before any of them is sent, the choices of its
+/// parameters included.
+async fn connect(
+    context: &Context<'_>,
+    application: &str,
+    runbook: &Runbook,
+) -> Result<Session, CliError> {
+    let session = connection::connect(context, application).await?;
+    let reads = runbook
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind, Kind::Query(_) | Kind::Check(_)));
+    let reads = reads.flat_map(|step| step.sql.iter().map(|sql| &sql.statement));
+    let choices = choices::statements(runbook);
+    refuse_volatile(&session, reads.chain(&choices))
+        .await
+        .map_err(|failure| {
+            failure
+                .help
+                .into_iter()
+                .fold(CliError::invalid(failure.message), CliError::help)
+        })?;
+    Ok(session)
+}
+
 /// Does all that comes before the first step: what is wrong there is found before anything is run.
 async fn prepare(
     context: &Context<'_>,
@@ -93,7 +118,7 @@ async fn prepare(
     let application = format!("runbook/{run}");
     let (arguments, mut session) = if person {
         // The prompt offers what the database has.
-        let mut session = connection::connect(context, &application).await?;
+        let mut session = connect(context, &application, &proved.runbook).await?;
         let offered = offers(&mut session, &proved.runbook, args).await;
         let mut ask = |name: &str, param: &_| prompt::ask(name, param, &offered);
         (
@@ -102,21 +127,12 @@ async fn prepare(
         )
     } else {
         let arguments = params::resolve(&proved.runbook, given(None))?;
-        (arguments, connection::connect(context, &application).await?)
+        (
+            arguments,
+            connect(context, &application, &proved.runbook).await?,
+        )
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
-    let reads = proved
-        .runbook
-        .steps
-        .iter()
-        .filter(|step| matches!(step.kind, Kind::Query(_) | Kind::Check(_)));
-    let reads = reads.flat_map(|step| step.sql.iter().map(|sql| &sql.statement));
-    refuse_volatile(&session, reads).await.map_err(|failure| {
-        failure
-            .help
-            .into_iter()
-            .fold(CliError::invalid(failure.message), CliError::help)
-    })?;
     let actor = actor(context, &session);
     let plan = Plan {
         hash: hex(&Sha256::digest(proved.runbook.source.text())),
@@ -156,6 +172,7 @@ async fn offers(
 
 async fn execute(context: &Context<'_>, plan: &Plan, mut world: RealWorld) -> Result<u8, CliError> {
     let (canceller, cancel) = Cancel::new();
+    let committing = world.session.committing();
     let committed = Rc::new(Cell::new(false));
     world.sink = Box::new(Watching {
         committed: Rc::clone(&committed),
@@ -174,8 +191,17 @@ async fn execute(context: &Context<'_>, plan: &Plan, mut world: RealWorld) -> Re
         },
         // What is open is rolled back by the server when the connection goes.
         () = interrupted_twice(context, &canceller) => {
-            context.invocation.eprint("\nended at once: what was not committed is rolled back\n");
-            Ok(exit::CANCELLED)
+            let xid = committing.lock().ok().and_then(|xid| xid.clone());
+            let Some(xid) = xid else {
+                context.invocation.eprint("\nended at once: what was not committed is rolled back\n");
+                return Ok(exit::CANCELLED);
+            };
+            context.invocation.eprint(&format!(
+                "\nended while COMMIT was under way: nobody knows yet what became of it\n  \
+                 = help: ask the server: SELECT pg_xact_status('{xid}'::xid8)\n  \
+                 = help: do not run it again before you know\n"
+            ));
+            Ok(exit::UNKNOWN)
         }
     }
 }
