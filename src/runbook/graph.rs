@@ -185,6 +185,20 @@ impl Graph {
         Dfs::new(&open, from).iter(&open).any(|node| node == to)
     }
 
+    /// Returns whether a run that does not skip a step can come from it to a moment without passing a
+    /// `barred` one.
+    pub fn misses(&self, step: StepId, to: Moment, barred: impl Fn(Moment) -> bool) -> bool {
+        let enter = self.find(Moment::Enter(step));
+        let (Some(from), Some(to)) = (enter, self.find(to)) else {
+            return false;
+        };
+        let open = NodeFiltered::from_fn(&self.moments, |node| !barred(self.moments[node]));
+        let taken = EdgeFiltered::from_fn(&open, |edge| {
+            edge.source() != from || *edge.weight() != Way::Skipped
+        });
+        Dfs::new(&taken, from).iter(&taken).any(|node| node == to)
+    }
+
     /// Returns the moments that a run can come to.
     pub fn reachable(&self) -> Vec<Moment> {
         let Some(start) = self.find(Moment::Start) else {
