@@ -83,6 +83,11 @@ fn unsupported(step: &Step) -> Option<String> {
             "approvals by several people are not part of this version"
         }
         Kind::Fix(fix) if fix.batch.is_some() => "`batch` is not part of this version",
+        Kind::Fix(fix) if fix.tables.is_some() => "`tables` is not part of this version",
+        Kind::Fix(fix) if fix.ignore.is_some() => "`ignore` is not part of this version",
+        _ if step.common.parallel.is_some_and(|parallel| parallel > 1) => {
+            "`parallel` above 1 is not part of this version"
+        }
         _ => return None,
     };
     Some(format!("the {} `{}`: {why}", step.kind.word(), step.title))

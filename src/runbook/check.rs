@@ -50,11 +50,11 @@ fn prove(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagnostic
     };
     let runbook = resolved.runbook;
     rule::check(&runbook, declared, &mut diagnostics);
+    if !resolved.sound {
+        return Err(sorted(diagnostics));
+    }
     let graph = Graph::new(&runbook);
-    let prover = resolved
-        .sound
-        .then(|| proof::prove(&runbook, &graph, &mut diagnostics))
-        .flatten();
+    let prover = proof::prove(&runbook, &graph, &mut diagnostics);
     let readings = prover.map(|prover| reading::prove(&prover, &resolved.reads, &mut diagnostics));
     let diagnostics = sorted(diagnostics);
     if has_errors(&diagnostics) {
@@ -74,7 +74,7 @@ fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn check_param(
+pub(super) fn check_param(
     name: &Spanned<String>,
     param: &Param,
     source: &Source,

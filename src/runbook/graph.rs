@@ -40,6 +40,8 @@ pub enum Way {
     Case(String),
     /// An error.
     Error,
+    /// Ctrl-C.
+    Cancel,
 }
 
 /// The graph of a runbook.
@@ -61,6 +63,7 @@ impl Graph {
         for step in &runbook.steps {
             graph.add_step(runbook, step);
         }
+        graph.add_cancel(runbook);
         for end in [Moment::Success, Moment::Failure] {
             graph.node(end);
         }
@@ -98,6 +101,10 @@ impl Graph {
             Some(first) => self.way(enter, Moment::Enter(*first), Way::Next),
             None => self.way(enter, ran, Way::Next),
         }
+        // Of an empty list nothing that is in the atomic runs.
+        if step.common.for_each.is_some() && !step.inner.is_empty() {
+            self.way(enter, ran, Way::Next);
+        }
         if step.common.when.is_some() {
             self.way(enter, next, Way::Skipped);
         }
@@ -132,6 +139,26 @@ impl Graph {
         }
     }
 
+    /// Adds the ways of Ctrl-C, which may come in any step: but not in the branch that it leads to, nor in
+    /// those that this one goes on to.
+    fn add_cancel(&mut self, runbook: &Runbook) {
+        let OnFailure::Go(Target::Step(first)) = &runbook.on_cancel else {
+            return;
+        };
+        let to = self.node(Moment::Enter(*first));
+        let after: Vec<Moment> = Dfs::new(&self.moments, to)
+            .iter(&self.moments)
+            .map(|node| self.moments[node])
+            .collect();
+        for step in &runbook.steps {
+            let own = step.branch == runbook.step(*first).branch;
+            let later = step.branch.is_some() && after.contains(&Moment::Enter(step.id));
+            if !own && !later && step.atomic.is_none() {
+                self.way(Moment::Enter(step.id), Moment::Enter(*first), Way::Cancel);
+            }
+        }
+    }
+
     /// Adds the ways of a step that says no.
     fn add_decision(&mut self, runbook: &Runbook, step: &Step) {
         let ran = Moment::Ran(step.id);
@@ -156,6 +183,20 @@ impl Graph {
         };
         let open = NodeFiltered::from_fn(&self.moments, |node| !barred(self.moments[node]));
         Dfs::new(&open, from).iter(&open).any(|node| node == to)
+    }
+
+    /// Returns whether a run that does not skip a step can come from it to a moment without passing a
+    /// `barred` one.
+    pub fn misses(&self, step: StepId, to: Moment, barred: impl Fn(Moment) -> bool) -> bool {
+        let enter = self.find(Moment::Enter(step));
+        let (Some(from), Some(to)) = (enter, self.find(to)) else {
+            return false;
+        };
+        let open = NodeFiltered::from_fn(&self.moments, |node| !barred(self.moments[node]));
+        let taken = EdgeFiltered::from_fn(&open, |edge| {
+            edge.source() != from || *edge.weight() != Way::Skipped
+        });
+        Dfs::new(&taken, from).iter(&taken).any(|node| node == to)
     }
 
     /// Returns the moments that a run can come to.
@@ -218,12 +259,12 @@ fn entered_well(runbook: &Runbook, step: &Step) -> bool {
         let well = std::iter::once(&routes.next)
             .chain(&routes.then)
             .chain(routes.cases.iter().map(|(_, target)| target));
-        (from.branch != step.branch || from.scope != step.scope)
+        from.branch != step.branch
             && well
                 .filter_map(|target| match target {
                     Target::Step(id) => Some(runbook.step(*id)),
                     _ => None,
                 })
-                .any(|to| to.branch == step.branch && to.scope == step.scope)
+                .any(|to| to.branch == step.branch)
     })
 }

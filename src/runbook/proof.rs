@@ -5,7 +5,7 @@ use petgraph::algo::dominators::{Dominators, simple_fast};
 use petgraph::graph::NodeIndex;
 
 use super::graph::{Graph, Moment};
-use super::model::{Runbook, Step, StepId, Target};
+use super::model::{OnFailure, Runbook, Step, StepId, Target};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::words;
 use crate::sql::risk::Risk;
@@ -42,6 +42,17 @@ pub(super) fn prove<'a>(
         prover.recoverable(step, diagnostics);
         prover.rollback(step, diagnostics);
         prover.leaves_atomic(step, diagnostics);
+        prover.enters_atomic(step, diagnostics);
+    }
+    for (key, way) in [
+        ("on_failure", &runbook.on_failure),
+        ("on_cancel", &runbook.on_cancel),
+    ] {
+        if let OnFailure::Go(Target::Step(id)) = way
+            && let Some(atomic) = runbook.step(*id).atomic
+        {
+            diagnostics.push(prover.in_the_middle(&format!("`{key}`"), *id, atomic));
+        }
     }
     Some(prover)
 }
@@ -144,7 +155,17 @@ impl Prover<'_> {
         let (Kind::Fix(_), Some((risk, _))) = (&step.kind, step.risk()) else {
             return;
         };
-        let is_check = |id: StepId| matches!(&self.runbook.step(id).kind, Kind::Check(check) if check.severity == Severity::Error);
+        let list = |step: &Step| {
+            let outer = step.atomic.map(|id| self.runbook.step(id));
+            let of = outer.unwrap_or(step).common.for_each.as_ref();
+            of.map(|list| list.text().to_owned())
+        };
+        // Of an empty list a repeated check checks nothing: it serves what is repeated over the same.
+        let is_check = |id: StepId| {
+            let check = self.runbook.step(id);
+            let serves = list(check).is_none() || list(check) == list(step);
+            serves && matches!(&check.kind, Kind::Check(check) if check.severity == Severity::Error)
+        };
         let barred = |moment: Moment| matches!(moment, Moment::Ran(id) if is_check(id));
         if risk > Risk::Low
             && self
@@ -214,6 +235,50 @@ impl Prover<'_> {
                 );
             }
         }
+    }
+
+    /// A step of a transaction is reached inside of it only, and by no error: it would run without it.
+    fn enters_atomic(&self, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
+        let routes = &step.routes;
+        let ways = std::iter::once(&routes.next)
+            .chain(&routes.then)
+            .chain(&routes.otherwise)
+            .chain(routes.cases.iter().map(|(_, target)| target))
+            .map(|target| (target, false))
+            .chain(routes.on_error.iter().map(|target| (target, true)));
+        for (target, is_error) in ways {
+            let Target::Step(id) = target else {
+                continue;
+            };
+            let Some(atomic) = self.runbook.step(*id).atomic else {
+                continue;
+            };
+            if is_error || step.atomic != Some(atomic) {
+                let from = if is_error {
+                    format!("the `on_error` of `{}`", step.title)
+                } else {
+                    format!("`{}`", step.title)
+                };
+                diagnostics.push(
+                    self.in_the_middle(&from, *id, atomic)
+                        .at(step.span, "from here"),
+                );
+            }
+        }
+    }
+
+    fn in_the_middle(&self, from: &str, inner: StepId, atomic: StepId) -> Diagnostic {
+        let (inner, atomic) = (self.runbook.step(inner), self.runbook.step(atomic));
+        let title = format!(
+            "{from} goes to `{}`, in the middle of the transaction `{}`",
+            inner.title, atomic.title
+        );
+        Diagnostic::error("atomic", title)
+            .at(inner.span, "it would run without its transaction")
+            .help(format!(
+                "go to `{}`, or to a step outside of it",
+                atomic.name
+            ))
     }
 
     /// A step of a transaction may leave it by failing only: then the transaction rolls back.

@@ -2,6 +2,7 @@
 //! read of it exists.
 
 mod collect;
+mod condition;
 
 use super::graph::Moment;
 use super::model::{Runbook, ScopeId, Step, StepId};
@@ -14,6 +15,7 @@ use crate::base::source::{Source, Span};
 use crate::base::words;
 use crate::step::Kind;
 use collect::{Collector, Reading};
+use condition::implied;
 
 /// Proves the readings of all steps, and returns them. `sql` are those that were found in statements.
 pub(super) fn prove(
@@ -26,11 +28,7 @@ pub(super) fn prove(
         if !prover.is_reachable(Moment::Enter(step.id)) {
             continue;
         }
-        let mut collector = Collector {
-            source: prover.runbook.scopes[step.scope.0].source.clone(),
-            readings: Vec::new(),
-            diagnostics: Vec::new(),
-        };
+        let mut collector = Collector::new(prover.runbook.scopes[step.scope.0].source.clone());
         collector.step(step);
         for (_, reference) in sql.iter().filter(|(id, _)| *id == step.id) {
             collector.readings.push(Reading {
@@ -172,9 +170,6 @@ fn defined(
     reading: &Reading,
 ) -> Option<Diagnostic> {
     let reference = &reading.reference;
-    if reference.guarded {
-        return None;
-    }
     // The number of rows is known even when the guard says no; the columns are not.
     let counts = matches!(reference.attribute.as_deref(), Some("count" | "rows"));
     let decides = matches!(source.kind, Kind::Check(_) | Kind::Confirm(_));
@@ -186,8 +181,21 @@ fn defined(
     if prover.dominates(there, reading.at) {
         return None;
     }
+    let declined = prover
+        .graph
+        .reaches(Moment::Ran(source.id), reading.at, |moment| moment == there);
+    let declined = declined && there != Moment::Ran(source.id);
+    if reference.guarded {
+        return declined.then(|| without_columns(source, reference));
+    }
+    let skipped_only = || {
+        !prover
+            .graph
+            .misses(source.id, reading.at, |moment| moment == there)
+    };
     if implied(prover.runbook, source, step)
         && prover.dominates(Moment::Enter(source.id), reading.at)
+        && skipped_only()
     {
         return None;
     }
@@ -213,29 +221,18 @@ fn defined(
     )
 }
 
-/// Returns whether a reader's `when` says no whenever the source's does. Values never change in a run,
-/// so the same text means the same.
-fn implied(runbook: &Runbook, source: &Step, reader: &Step) -> bool {
-    let Some(needed) = source.common.when.as_ref() else {
-        return false;
-    };
-    let own = reader.common.when.iter();
-    let outer = reader
-        .atomic
-        .and_then(|id| runbook.step(id).common.when.as_ref());
-    let given: Vec<String> = own
-        .chain(outer)
-        .flat_map(|when| conjuncts(when.text()))
-        .collect();
-    conjuncts(needed.text())
-        .iter()
-        .all(|part| given.contains(part))
-}
-
-fn conjuncts(text: &str) -> Vec<String> {
-    text.split(" and ")
-        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
+/// A result whose row guard said no is defined, yet has no columns.
+fn without_columns(source: &Step, reference: &Reference) -> Diagnostic {
+    let name = &reference.name;
+    Diagnostic::error(
+        "undefined",
+        format!("`{name}` may be defined here without its columns"),
+    )
+    .at(reference.span, "")
+    .at(source.span, "its row guard may have said no")
+    .help(format!(
+        "read `{name}.count` or `{name}.rows` here: they are known then too"
+    ))
 }
 
 /// Checks the names that a step gives outside of templates.
@@ -268,13 +265,21 @@ fn rehearsable(
         return;
     }
     let runbook = prover.runbook;
-    let rehearsed: Vec<StepId> = step
-        .of
-        .iter()
-        .flat_map(|id| runbook.step(*id).unit())
-        .collect();
-    for (id, reference) in sql.iter().filter(|(id, _)| rehearsed.contains(id)) {
+    let mut rehearsed: Vec<StepId> = step.of.clone();
+    rehearsed.extend(step.of.iter().flat_map(|id| &runbook.step(*id).inner));
+    let in_sql = sql.iter().filter(|(id, _)| rehearsed.contains(id)).cloned();
+    let decisive = rehearsed.iter().flat_map(|id| {
         let reader = runbook.step(*id);
+        let mut collector = Collector::new(runbook.scopes[reader.scope.0].source.clone());
+        collector.decisive(reader);
+        let found = collector.readings.into_iter();
+        found.map(|reading| (*id, reading.reference))
+    });
+    for (id, reference) in in_sql.chain(decisive) {
+        let reader = runbook.step(id);
+        if runbook.items(reader).contains(&reference.name) {
+            continue;
+        }
         let Some(source) = runbook.find(reader.scope, &reference.name) else {
             continue;
         };

@@ -3,19 +3,23 @@
 mod inline;
 mod route;
 
+use super::check::check_param;
 use super::document::{Document, StepNode};
 use super::model::{Ending, Routes, Runbook, Scope, ScopeId, Step, StepId, Target};
 use super::name;
 use super::reference::Reference;
 use super::statement::SqlTemplate;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::{Source, Span};
+use crate::base::source::{Source, Span, Spanned};
 use crate::sql::risk::Risk;
 use crate::step::Kind;
 use crate::step::text::Sql;
 
-/// More than this many runbooks inside of one another is a mistake, most likely a circle.
-const MAX_USES: usize = 8;
+/// More than this many runbooks inside of one another is a mistake.
+const MAX_DEPTH: usize = 8;
+
+/// More than this many runbooks in one bound the work that a hostile one causes.
+const MAX_USES: usize = 200;
 
 /// Finds the text of another runbook by its name.
 pub type Library<'a> = &'a (dyn Fn(&str) -> Option<Source> + Sync);
@@ -40,6 +44,7 @@ pub(super) fn resolve(
         library,
         source: document.source.clone(),
         scopes: Vec::new(),
+        branches: Vec::new(),
         steps: Vec::new(),
         reads: Vec::new(),
         diagnostics,
@@ -47,9 +52,8 @@ pub(super) fn resolve(
     let head = document.head.clone();
     let before = resolver.diagnostics.len();
     let entry = resolver.file(document, None)?;
-    let scope = ScopeId(0);
-    let on_failure = resolver.on_failure(head.on_failure.as_ref(), scope);
-    let on_cancel = resolver.on_failure(head.on_cancel.as_ref(), scope);
+    let on_failure = resolver.on_failure(head.on_failure.as_ref());
+    let on_cancel = resolver.on_failure(head.on_cancel.as_ref());
     // A statement that does not parse leaves its step without one; a name that is not found leaves a step
     // without its way.
     let sound = resolver.diagnostics[before..]
@@ -97,6 +101,8 @@ struct Resolver<'a> {
     library: Library<'a>,
     source: Source,
     scopes: Vec<Scope>,
+    /// The first steps of the runbook's own branches.
+    branches: Vec<(Spanned<String>, StepId)>,
     steps: Vec<Step>,
     reads: Vec<(StepId, Reference)>,
     diagnostics: &'a mut Vec<Diagnostic>,
@@ -147,8 +153,16 @@ impl Resolver<'_> {
                 .collect(),
             lock: document.head.lock.clone(),
         });
-        if site.is_none() {
-            name::check(document, self.diagnostics);
+        let mut found = Vec::new();
+        name::check(document, &mut found);
+        if site.is_some() {
+            // Those of the runbook itself are looked at before its names.
+            for (name, param) in &document.head.params.0 {
+                check_param(name, param, &document.source, &mut found);
+            }
+        }
+        for diagnostic in found {
+            self.say(diagnostic, span);
         }
         let main = match site {
             Some(site) => List {
@@ -170,7 +184,7 @@ impl Resolver<'_> {
         let mut branches = Vec::new();
         for (name, nodes) in &document.branches {
             let list = List {
-                branch: Some(name.value.clone()),
+                branch: Some(self.prefixed(scope, &name.value)),
                 atomic: None,
                 after: Target::End(Ending::OffEnd),
                 ..main.clone()
@@ -180,6 +194,9 @@ impl Resolver<'_> {
         }
         for (id, routes) in gotos {
             self.route(id, &routes, &branches);
+        }
+        if scope == ScopeId(0) {
+            self.branches = branches;
         }
         (self.steps.len() > first.0).then_some(first)
     }
@@ -216,12 +233,7 @@ impl Resolver<'_> {
     fn push(&mut self, node: &StepNode, list: &List) -> StepId {
         let id = StepId(self.steps.len());
         let name = node.kind.name();
-        let prefix = &self.scopes[list.scope.0].prefix;
-        let title = if prefix.is_empty() {
-            name.to_string()
-        } else {
-            format!("{prefix}.{name}")
-        };
+        let title = self.prefixed(list.scope, name.text());
         let (sql, undo) = statements(&node.kind);
         let sql = self.parse(id, &sql, list);
         let undo = self.parse(id, &undo, list);
@@ -248,6 +260,14 @@ impl Resolver<'_> {
             },
         });
         id
+    }
+
+    /// Returns a name of a scope as one that no other scope has.
+    fn prefixed(&self, scope: ScopeId, name: &str) -> String {
+        match self.scopes[scope.0].prefix.as_str() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}.{name}"),
+        }
     }
 
     fn parse(&mut self, id: StepId, texts: &[Sql], list: &List) -> Vec<SqlTemplate> {

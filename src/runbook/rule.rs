@@ -7,7 +7,6 @@ use super::resolve::statements;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::sql::lint;
-use crate::sql::target::Dml;
 use crate::step::Kind;
 use crate::step::check::Check;
 use crate::step::confirm::Confirm;
@@ -142,6 +141,13 @@ impl Rules<'_> {
         if check.switch.is_some() && check.then.is_some() {
             self.wrong("a `switch` goes where its `cases` say, not to `then`", "");
         }
+        let leads = check.then.is_some() || check.switch.is_some();
+        if leads && self.step.common.for_each.is_some() {
+            self.wrong(
+                "a check that is repeated decides nothing: it cannot have `then` or `switch`",
+                "let it pass or fail for each item, and decide in a check after it",
+            );
+        }
         if check.all.as_ref().is_some_and(|all| all.0.is_empty()) {
             self.wrong("`all` has no assertion: it would always pass", "");
         }
@@ -175,24 +181,23 @@ impl Rules<'_> {
             }
         }
         for (text, template) in sql.iter().zip(&self.step.sql) {
-            self.guarded(
-                fix,
-                template.statement.target().map(|target| target.verb),
-                text.span(),
-            );
+            self.guarded(fix, template.statement.picks_rows(), text.span());
             self.transaction(fix, template, text);
             self.lint(fix, template, text);
         }
     }
 
-    fn guarded(&mut self, fix: &Fix, verb: Option<Dml>, span: Span) {
-        if matches!(verb, Some(Dml::Update | Dml::Delete)) && fix.rows.is_none() {
+    fn guarded(&mut self, fix: &Fix, picks_rows: bool, span: Span) {
+        if picks_rows && fix.rows.is_none() {
             self.say(
                 Diagnostic::error(
                     "row-guard",
                     format!("the fix `{}` has no row guard", self.step.title),
                 )
-                .at(span, "an UPDATE or DELETE says how many rows it may change")
+                .at(
+                    span,
+                    "an UPDATE, DELETE or MERGE says how many rows it may change",
+                )
                 .help("add `rows: 1`, a range such as `rows: 0..5`, or `rows: ={{ step.count }}`"),
             );
         }

@@ -3,6 +3,8 @@
 //! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name. So the statement that is
 //! classified before a run is the one that is sent, whatever the values are.
 
+mod slot;
+
 use std::ops::Range;
 
 use minijinja::machinery::ast::Expr;
@@ -15,7 +17,6 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span};
 use crate::sql::ident::quote_ident;
 use crate::sql::statement::{SqlError, Statement};
-use crate::sql::token::{TokenKind, context_at};
 use crate::step::text::Sql;
 
 /// A statement and the expressions that fill it.
@@ -62,6 +63,7 @@ impl SqlTemplate {
         let locate = |range: Range<usize>| place.span(to_template(&parts, range));
         let statement = Statement::parse(&text)
             .map_err(|error| Box::new(refused(&error, &locate, sql.span())))?;
+        slot::calls(&statement, &locate)?;
         let template = Self {
             statement,
             binds: builder.binds,
@@ -166,8 +168,14 @@ impl<'a> Builder<'a> {
         let tokens = tokenize(self.template, false, SyntaxConfig::default());
         let (mut copied, mut opened) = (0, None);
         for token in tokens {
-            let (token, span) =
-                token.map_err(|error| Box::new(reference::syntax_error(&error, &self.place)))?;
+            let (token, span) = token.map_err(|error| {
+                Box::new(match opened {
+                    Some((start, end)) if !self.template[end..].contains("}}") => {
+                        self.not_closed(start..end)
+                    }
+                    _ => reference::syntax_error(&error, &self.place),
+                })
+            })?;
             let (start, end) = (span.start_offset as usize, span.end_offset as usize);
             match token {
                 Token::VariableStart => opened = Some((start, end)),
@@ -189,7 +197,10 @@ impl<'a> Builder<'a> {
             PartKind::Text(self.template[copied..].to_owned()),
             copied..rest,
         );
-        self.refuse_hidden_slots()
+        match opened {
+            Some((start, end)) => Err(Box::new(self.not_closed(start..end))),
+            None => slot::stands(&self.text, &self.parts, &self.place),
+        }
     }
 
     fn push(&mut self, kind: PartKind, template: Range<usize>) {
@@ -211,8 +222,9 @@ impl<'a> Builder<'a> {
     /// `GROUP BY date_trunc({{ unit }}, t)` is seen to be what SELECT says.
     fn slot(&mut self, inner: Range<usize>, whole: Range<usize>) -> Result<(), Box<Diagnostic>> {
         let raw = &self.template[inner.clone()];
-        let lead = raw.len() - raw.trim_start_matches(['-', '+', ' ', '\t', '\n']).len();
-        let expression = raw[lead..].trim_end_matches(['-', '+', ' ', '\t', '\n']);
+        // The tokens around it hold the `-` and `+` that control white space: what is here is the value's.
+        let lead = raw.len() - raw.trim_start().len();
+        let expression = raw.trim();
         let place = self.place.from(inner.start + lead);
         let found = reference::of_text(expression, place)?;
         self.references.extend(found);
@@ -240,6 +252,12 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    fn not_closed(&self, range: Range<usize>) -> Diagnostic {
+        Diagnostic::error("template", "`{{` is not closed")
+            .at(self.place.span(range), "")
+            .help("write `}}` after the expression")
+    }
+
     fn no_blocks(&self, range: Range<usize>) -> Diagnostic {
         Diagnostic::error("template", "`{% %}` cannot stand in SQL")
             .at(self.place.span(range), "")
@@ -247,37 +265,6 @@ impl<'a> Builder<'a> {
                 "a statement is checked before anything runs, so its text may not depend on values",
             )
             .help("branch with a `check`, skip a step with `when`, or use CASE in the SQL")
-    }
-
-    /// A slot inside of quotes or a comment would bind nothing.
-    fn refuse_hidden_slots(&self) -> Result<(), Box<Diagnostic>> {
-        for part in &self.parts {
-            if matches!(part.kind, PartKind::Text(_)) {
-                continue;
-            }
-            let (what, help) = match context_at(&self.text, part.statement.start) {
-                TokenKind::String | TokenKind::DollarString => (
-                    "quotes around",
-                    "take the quotes away: a value is sent apart from the text, and needs none \
-                     (for a part of a text write 'a ' || {{ x }}; for an array write ARRAY[...])",
-                ),
-                TokenKind::QuotedIdent if matches!(part.kind, PartKind::Bind) => (
-                    "double quotes around",
-                    "for a name write {{ x | ident }} without quotes, with a parameter of type identifier or enum",
-                ),
-                TokenKind::Comment => ("a comment around", "take it out of the comment"),
-                _ => continue,
-            };
-            return Err(Box::new(
-                Diagnostic::error("template", format!("{what} a template in SQL"))
-                    .at(
-                        self.place.span(part.template.clone()),
-                        "this would be plain text, not a value",
-                    )
-                    .help(help),
-            ));
-        }
-        Ok(())
     }
 }
 

@@ -78,6 +78,7 @@ struct Facts {
     target: Option<Target>,
     placeholders: Vec<(u32, Range<usize>)>,
     needs_no_transaction: Option<&'static str>,
+    picks_rows: bool,
     restriction: Option<Restriction>,
     returns_rows: bool,
     columns: Option<Vec<String>>,
@@ -161,6 +162,11 @@ impl Statement {
         self.facts.needs_no_transaction
     }
 
+    /// Returns true when it changes rows that it picks: an UPDATE, DELETE or MERGE, inside of a WITH too.
+    pub fn picks_rows(&self) -> bool {
+        self.facts.picks_rows
+    }
+
     /// Returns true for an UPDATE or DELETE with a WHERE clause.
     pub fn has_where(&self) -> bool {
         matches!(
@@ -220,8 +226,11 @@ fn single(text: &str) -> Result<SyntaxNode, SqlError> {
 fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
     let verb = allow::verb(node);
     let functions = function::calls(node);
+    let access = access(node, &functions);
+    let picking = [SyntaxKind::UPDATE, SyntaxKind::DELETE, SyntaxKind::MERGE];
     Ok(Facts {
-        access: access(node, &functions),
+        access,
+        picks_rows: access == Access::Write && tree::has_node(node, &picking),
         read: allow::read(node, &verb),
         fix: allow::fix(node, &verb, &functions),
         tables: table::tables(node),

@@ -138,3 +138,87 @@ fn a_named_folder_without_runbooks_is_a_mistake() {
         "{stderr}"
     );
 }
+
+const USED: &str = "runbook: used
+title: Reads one account
+params:
+  id: { type: bigint }
+steps:
+  - query: account
+    sql: SELECT id FROM accounts WHERE id = {{ id }}
+    rows: 1
+    else: undo
+branches:
+  undo:
+    - check: left
+      sql: SELECT count(*) AS accounts FROM accounts
+      that: accounts == 0
+";
+
+/// Returns a runbook that uses another as often as it says.
+fn uses(count: usize, more: &str) -> String {
+    let step = format!("  - use: used\n    with: {{ id: 1 }}\n{more}");
+    let mut text = "runbook: uses\ntitle: Uses\nsteps:\n".to_owned();
+    for number in 0..count {
+        text.push_str(&step.replace("with:", &format!("name: u{number}\n    with:")));
+    }
+    text
+}
+
+#[test]
+fn a_runbook_is_used_many_times_but_not_by_itself() {
+    let test = |text: String| Test::new().runbook("used", USED).runbook("uses", text);
+    test(uses(12, "")).args(["check"]).stdout(0);
+    let circle = USED.replace(
+        "    else: undo\n",
+        "    else: undo\n  - use: uses\n    with: { id: 1 }\n",
+    );
+    let test = Test::new()
+        .runbook("used", circle)
+        .runbook("uses", uses(1, ""));
+    let stdout = test.args(["check", "uses"]).stdout(3);
+    assert!(stdout.contains("goes in a circle"), "{stdout}");
+}
+
+#[test]
+fn a_use_is_no_step() {
+    let more = "    when: true\n    next: x\n    on_error: x\n    for_each: x\n    as: x\n    retry: { times: 1 }\n    timeout: 1s\n";
+    let test = Test::new()
+        .runbook("used", USED)
+        .runbook("uses", uses(1, more));
+    assert_snapshot!(test.args(["check", "uses"]).stdout(3));
+}
+
+#[test]
+fn what_is_used_is_checked_as_a_runbook_is() {
+    let wrong = USED.replace("{ type: bigint }", "{ type: bigint, default: x }");
+    let wrong = wrong.replace("- check: left", "- check: account");
+    let test = Test::new()
+        .runbook("used", wrong)
+        .runbook("uses", uses(1, ""));
+    assert_snapshot!(test.args(["check", "uses"]).stdout(3));
+}
+
+#[test]
+fn branches_of_one_name_in_two_runbooks_are_two() {
+    let text = "runbook: uses
+title: Uses
+steps:
+  - check: go
+    sql: SELECT 1 AS one
+    that: one == 1
+    else: undo
+branches:
+  undo:
+    - use: used
+      name: u
+      with: { id: 1 }
+    - check: later
+      that: u == 1
+";
+    let test = |text: String| Test::new().runbook("used", USED).runbook("uses", text);
+    let stdout = test(text.to_owned()).args(["check", "uses"]).stdout(3);
+    assert!(stdout.contains("unknown name `u`"), "{stdout}");
+    let right = test(text.replace("u == 1", "1 == 1"));
+    assert_snapshot!(right.args(["show", "uses", "--graph", "text"]).stdout(0));
+}

@@ -109,7 +109,7 @@ impl Session {
         if bound.statement.access() == Access::Schema {
             self.forget();
         }
-        Ok(self.told(bound, facts.as_deref(), before, &counted, &after, returned)?)
+        self.told(bound, facts.as_deref(), before, &counted, &after, returned)
     }
 
     /// Makes of images and counters what is told of a statement.

@@ -26,6 +26,29 @@ pub(super) struct Collector {
 }
 
 impl Collector {
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            readings: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Collects what decides whether and how often a step runs, and how many rows it may change.
+    pub(super) fn decisive(&mut self, step: &Step) {
+        let enter = Moment::Enter(step.id);
+        self.expressions(
+            step.common.when.iter().chain(&step.common.for_each),
+            enter,
+            false,
+        );
+        match &step.kind {
+            Kind::Query(query) => self.guard(query.rows.as_ref(), enter),
+            Kind::Fix(fix) => self.guard(fix.rows.as_ref(), enter),
+            _ => {}
+        }
+    }
+
     fn add(
         &mut self,
         found: Result<Vec<Reference>, Box<Diagnostic>>,
@@ -67,15 +90,10 @@ impl Collector {
 
     pub(super) fn step(&mut self, step: &Step) {
         let (enter, ran) = (Moment::Enter(step.id), Moment::Ran(step.id));
-        self.expressions(
-            step.common.when.iter().chain(&step.common.for_each),
-            enter,
-            false,
-        );
+        self.decisive(step);
         self.routes(step);
         match &step.kind {
             Kind::Query(query) => {
-                self.guard(query.rows.as_ref(), enter);
                 self.templates(query.command.iter().flat_map(|command| &command.0), enter);
             }
             Kind::Check(check) => {
@@ -96,7 +114,6 @@ impl Collector {
                 self.templates([&confirm.ask].into_iter().chain(&confirm.typed), enter);
             }
             Kind::Fix(fix) => {
-                self.guard(fix.rows.as_ref(), enter);
                 self.templates(fix.command.iter().flat_map(|command| &command.0), enter);
             }
             Kind::Backup(backup) => self.templates(backup.to.iter().chain(&backup.format), enter),

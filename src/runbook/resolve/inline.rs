@@ -1,11 +1,12 @@
 //! `use`: the steps of another runbook, in a scope of their own.
 
-use super::{List, MAX_USES, Resolver, Site};
+use super::{List, MAX_DEPTH, MAX_USES, Resolver, Site};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::words;
 use crate::runbook::document::{self, Document, StepNode};
-use crate::runbook::model::{Ending, StepId, Target};
+use crate::runbook::model::{Ending, ScopeId, StepId, Target};
+use crate::step::common::Common;
 use crate::step::structure::Use;
 
 impl Resolver<'_> {
@@ -19,17 +20,32 @@ impl Resolver<'_> {
                 .diagnostics
                 .push(diagnostic.help("write the steps here, or make the other runbook atomic"));
         }
-        if self.scopes.len() > MAX_USES {
-            let diagnostic = fail(format!(
-                "`use: {name}` goes in a circle, or deeper than {MAX_USES} runbooks"
-            ));
-            return self.diagnostics.push(diagnostic);
+        self.refuse_keys(&node.common, list, span);
+        let outer = self.around(list.scope);
+        let many = if outer.len() > MAX_DEPTH {
+            Some(format!(
+                "`use: {name}` goes deeper than {MAX_DEPTH} runbooks"
+            ))
+        } else if self.scopes.len() > MAX_USES {
+            Some(format!("more than {MAX_USES} runbooks are used"))
+        } else {
+            None
+        };
+        if let Some(title) = many {
+            return self.diagnostics.push(fail(title));
         }
         let Some(source) = (self.library)(name) else {
             return self
                 .diagnostics
                 .push(fail(format!("there is no runbook `{name}`")));
         };
+        if outer
+            .iter()
+            .any(|scope| self.scopes[scope.0].source.name() == source.name())
+        {
+            let diagnostic = fail(format!("`use: {name}` goes in a circle"));
+            return self.diagnostics.push(diagnostic);
+        }
         let document = match document::parse(&source) {
             Ok(document) => document,
             Err(errors) => {
@@ -43,7 +59,7 @@ impl Resolver<'_> {
                     .push(diagnostic.help(format!("runbook check {name}")));
             }
         };
-        self.check_with(step, &document, span);
+        self.check_with(step, &document, list.site, span);
         if let Some((setting, _)) = document.head.session.0.first() {
             let title = format!(
                 "`{name}` sets `{}` for its session, which `use` does not bring here",
@@ -66,7 +82,7 @@ impl Resolver<'_> {
         let first = self.steps.len();
         let site = Site {
             span,
-            prefix: node.kind.name().to_string(),
+            prefix: self.prefixed(list.scope, node.kind.name().text()),
             from: (list.scope, with),
             list: inner,
         };
@@ -84,7 +100,61 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn check_with(&mut self, step: &Use, document: &Document, span: Span) {
+    /// Returns a scope and those around it.
+    fn around(&self, scope: ScopeId) -> Vec<ScopeId> {
+        let outer = |scope: &ScopeId| self.scopes[scope.0].from.as_ref().map(|from| from.0);
+        std::iter::successors(Some(scope), outer).collect()
+    }
+
+    /// A `use` is no step: what is about one has no meaning on it.
+    fn refuse_keys(&mut self, common: &Common, list: &List, span: Span) {
+        let to_steps = "write it on the steps of the runbook that is used";
+        let keys = [
+            (
+                "when",
+                common.when.as_ref().map(|text| Some(text.span())),
+                "put the `use` into a branch, and go there by a `check`",
+            ),
+            (
+                "next",
+                common.next.as_ref().map(|_| None),
+                "put a step with this `next` after the `use`",
+            ),
+            ("on_error", common.on_error.as_ref().map(|_| None), to_steps),
+            (
+                "for_each",
+                common.for_each.as_ref().map(|text| Some(text.span())),
+                to_steps,
+            ),
+            (
+                "as",
+                common.item.as_ref().map(|text| Some(text.span())),
+                to_steps,
+            ),
+            ("parallel", common.parallel.map(|_| None), to_steps),
+            ("max_failures", common.max_failures.map(|_| None), to_steps),
+            ("retry", common.retry.as_ref().map(|_| None), to_steps),
+            ("timeout", common.timeout.map(|_| None), to_steps),
+        ];
+        for (key, found, help) in keys {
+            if let Some(place) = found {
+                let span = place.filter(|_| list.site.is_none()).unwrap_or(span);
+                self.diagnostics.push(
+                    Diagnostic::error("use", format!("`{key}` cannot stand on a `use`"))
+                        .at(span, "")
+                        .help(help),
+                );
+            }
+        }
+    }
+
+    pub(super) fn check_with(
+        &mut self,
+        step: &Use,
+        document: &Document,
+        site: Option<Span>,
+        span: Span,
+    ) {
         let params = &document.head.params.0;
         for (key, _) in &step.with.0 {
             if !params.iter().any(|(name, _)| name.value == key.value) {
@@ -97,7 +167,7 @@ impl Resolver<'_> {
                 let help = words::did_you_mean(key, names);
                 self.diagnostics.push(
                     Diagnostic::error("use", title)
-                        .at(key.span, "")
+                        .at(site.unwrap_or(key.span), "")
                         .help_opt(help),
                 );
             }

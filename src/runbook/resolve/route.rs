@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::Spanned;
+use crate::base::source::{Span, Spanned};
 use crate::base::words;
 use crate::runbook::document::StepNode;
 use crate::runbook::model::{Ending, OnFailure, ScopeId, Step, StepId, Target};
@@ -17,9 +17,10 @@ impl Resolver<'_> {
         node: &StepNode,
         branches: &[(Spanned<String>, StepId)],
     ) {
+        let (scope, span) = (self.steps[id.0].scope, self.steps[id.0].span);
         let mut go = |goto: &Option<Goto>| {
             goto.as_ref()
-                .and_then(|goto| self.target(goto, id, branches))
+                .and_then(|goto| self.target(goto, scope, span, branches))
         };
         let next = go(&node.common.next);
         let on_error = go(&node.common.on_error);
@@ -55,7 +56,8 @@ impl Resolver<'_> {
     pub(super) fn target(
         &mut self,
         goto: &Goto,
-        from: StepId,
+        scope: ScopeId,
+        from: Span,
         branches: &[(Spanned<String>, StepId)],
     ) -> Option<Target> {
         let name = match goto {
@@ -64,7 +66,6 @@ impl Resolver<'_> {
             Goto::End(End::Fail(text)) => return Some(Target::End(Ending::Fail(text.clone()))),
             Goto::To(name) => name,
         };
-        let scope = self.steps[from.0].scope;
         if let Some((_, id)) = branches
             .iter()
             .find(|(branch, _)| branch.value == name.text())
@@ -97,7 +98,7 @@ impl Resolver<'_> {
         )
         .at(name.span(), "")
         .help(help);
-        let site = (scope != ScopeId(0)).then(|| self.steps[from.0].span);
+        let site = (scope != ScopeId(0)).then_some(from);
         self.say(diagnostic, site);
         None
     }
@@ -141,26 +142,14 @@ impl Resolver<'_> {
         found
     }
 
-    pub(super) fn on_failure(&mut self, goto: Option<&Goto>, scope: ScopeId) -> OnFailure {
+    pub(super) fn on_failure(&mut self, goto: Option<&Goto>) -> OnFailure {
         match goto {
             None => OnFailure::Default,
             Some(Goto::To(name)) if name.text() == "rollback" => OnFailure::Rollback,
             Some(Goto::To(name)) if name.text() == "stop" => OnFailure::Stop,
             Some(goto) => {
-                let first = |branch: &str| {
-                    self.steps
-                        .iter()
-                        .find(|step| step.scope == scope && step.branch.as_deref() == Some(branch))
-                        .map(|step| step.id)
-                };
-                let branches: Vec<_> = match goto {
-                    Goto::To(name) => first(name.text())
-                        .map(|id| (name.0.clone(), id))
-                        .into_iter()
-                        .collect(),
-                    Goto::End(_) => Vec::new(),
-                };
-                self.target(goto, StepId(0), &branches)
+                let branches = self.branches.clone();
+                self.target(goto, ScopeId(0), Span::default(), &branches)
                     .map_or(OnFailure::Rollback, OnFailure::Go)
             }
         }
