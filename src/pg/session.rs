@@ -2,6 +2,7 @@
 //! inside of one another by savepoints.
 
 mod change;
+mod counter;
 mod image;
 mod read;
 mod table;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
+use super::counter::{BASELINE, COUNTERS};
 use super::image::{Clock, Counters, Images, Returned, direct, generated, indirect, same_rows};
 use super::table::TableFacts;
 use crate::base::words;
@@ -17,31 +18,6 @@ use crate::sql::target::{Dml, Target};
 
 /// How many rows of one statement are held in memory before it is refused.
 const MOST_ROWS: usize = 1_000_000;
-
-/// What the server counted in this transaction, by table, with the transaction's id and time. Only tables
-/// are looked at on which the transaction holds a lock for writing. Partitions count for their root.
-const COUNTERS: &str = "\
-    SELECT t.root::regclass::text, \
-           sum(pg_stat_get_xact_tuples_inserted(t.relation))::text, \
-           sum(pg_stat_get_xact_tuples_updated(t.relation))::text, \
-           sum(pg_stat_get_xact_tuples_deleted(t.relation))::text \
-    FROM (SELECT DISTINCT l.relation, coalesce(pg_partition_root(l.relation)::oid, l.relation) AS root \
-          FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace \
-          WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' \
-            AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) t \
-    GROUP BY t.root \
-    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text";
-
-/// What the counters stand at before a statement. The server keeps what it has not reported yet of earlier
-/// transactions in them, so every table is looked at that has any.
-const BASELINE: &str = "\
-    SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text \
-    FROM (SELECT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, \
-                 pg_stat_get_xact_tuples_inserted(c.oid) AS inserted, \
-                 pg_stat_get_xact_tuples_updated(c.oid) AS updated, \
-                 pg_stat_get_xact_tuples_deleted(c.oid) AS deleted \
-          FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
-    WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
 
 impl Session {
     /// Runs a changing statement in the open transaction, and says which rows it changed.
@@ -159,34 +135,7 @@ impl Session {
         })
     }
 
-    /// Lets deferred constraints and triggers do now what they would do at COMMIT, and says what they
-    /// changed: a person must see it before the yes, and it must be what was approved.
-    ///
-    /// # Errors
-    /// The server's word, for a deferred constraint that is violated.
-    pub async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
-        if self.settled || self.depth == 0 || !self.pending.is_empty() {
-            return Ok(Changes::default());
-        }
-        let work = async {
-            let (counted, done, after) = tokio::join!(biased;
-                self.counters(BASELINE),
-                self.begin("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"),
-                self.counters(COUNTERS)
-            );
-            done?;
-            Ok((counted?, after?))
-        };
-        let (counted, after) = self.guarded(limits, work).await?;
-        self.settled = true;
-        let tables = indirect(None, &counted, &after, false);
-        if tables.is_empty() {
-            return Ok(Changes::default());
-        }
-        Ok(Changes::new(tables))
-    }
-
-    async fn begin(&self, pending: &str) -> Result<(), Failure> {
+    pub(super) async fn begin(&self, pending: &str) -> Result<(), Failure> {
         if pending.is_empty() {
             return Ok(());
         }
@@ -194,33 +143,6 @@ impl Session {
             .batch_execute(pending)
             .await
             .map_err(|error| failure::of(&error, pending, 0))
-    }
-
-    async fn counters(&self, text: &str) -> Result<Counters, Failure> {
-        let rows = self
-            .client
-            .query_typed(text, &[])
-            .await
-            .map_err(|error| failure::of(&error, text, 0))?;
-        let mut counters = Counters::default();
-        for row in &rows {
-            let field = |index: usize| row.get::<_, Option<String>>(index);
-            let number = |index: usize| {
-                field(index)
-                    .and_then(|text| text.parse().ok())
-                    .unwrap_or_default()
-            };
-            match field(0) {
-                Some(table) => counters
-                    .tables
-                    .push((table, [number(1), number(2), number(3)])),
-                None => {
-                    counters.xid = field(1);
-                    counters.now = [field(2), field(3)].into_iter().flatten().collect();
-                }
-            }
-        }
-        Ok(counters)
     }
 
     /// Reads and locks the rows that an UPDATE is going to change, by its own predicate.
