@@ -316,3 +316,28 @@ fn another_run_with_the_same_lock_says_who_has_it() {
     first.interrupt();
     first.end().code(130);
 }
+
+#[test]
+fn ctrl_c_goes_to_the_branch_that_is_for_it() {
+    let test = Test::sql(ACCOUNTS).runbook(
+        "t",
+        "
+        on_cancel: tidy
+        steps:
+          - query: slow
+            sql: SELECT pg_sleep(60)::text AS slept
+        branches:
+          tidy:
+            - query: seen
+              sql: SELECT count(*) AS accounts FROM accounts
+              next: { stop: \"Tidied up.\" }
+        ",
+    );
+    let running = test.start("run t");
+    test.until(&works("pg_sleep"));
+    running.interrupt();
+    let text = running.end().code(0).to_string();
+    assert!(text.contains("✓ seen"), "{text}");
+    assert!(text.contains("Tidied up."), "{text}");
+    test.until(GONE);
+}
