@@ -279,16 +279,9 @@ fn names(runbook: &Runbook, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
     let Kind::Confirm(confirm) = &step.kind else {
         return;
     };
-    if let Some(show) = &confirm.show {
-        if !is_query(show.text()) {
-            diagnostics.push(
-                Diagnostic::error(
-                    "unknown-name",
-                    format!("there is no query `{show}` to show"),
-                )
-                .at(show.span(), ""),
-            );
-        }
+    if let Some(show) = confirm.show.as_ref().filter(|show| !is_query(show.text())) {
+        let title = format!("there is no query `{show}` to show");
+        diagnostics.push(Diagnostic::error("unknown-name", title).at(show.span(), ""));
     }
 }
 
