@@ -155,13 +155,28 @@ impl<'de> Deserialize<'de> for ParamType {
             }),
             None => Err(de::Error::custom(format!(
                 "there is no parameter type `{text}`: {}",
-                crate::base::words::did_you_mean(name, names).unwrap_or_else(|| format!(
+                meant(name, &names).unwrap_or_else(|| format!(
                     "it is one of {}, or `list of` one",
                     names.join(", ")
                 ))
             ))),
         }
     }
+}
+
+/// Returns the type that was most likely meant: other languages and PostgreSQL have other names for some.
+fn meant(name: &str, names: &[&'static str]) -> Option<String> {
+    let known = match name.to_lowercase().as_str() {
+        "integer" | "int4" | "smallint" | "number" => "int",
+        "int8" | "long" => "bigint",
+        "string" | "str" | "varchar" | "char" => "text",
+        "boolean" => "bool",
+        "decimal" | "float" | "double" | "real" => "numeric",
+        "timestamp" | "datetime" => "timestamptz",
+        "jsonb" => "json",
+        _ => return crate::base::words::did_you_mean(name, names.iter().copied()),
+    };
+    Some(format!("did you mean `{known}`?"))
 }
 
 impl JsonSchema for ParamType {

@@ -34,6 +34,11 @@ impl<'a> TextPlace<'a> {
         }
     }
 
+    /// Returns the text that the places are of.
+    pub(super) fn text(&self) -> &'a str {
+        self.text.get(self.base..).unwrap_or_default()
+    }
+
     /// Returns the place of the whole text.
     pub fn whole(&self) -> Span {
         self.whole

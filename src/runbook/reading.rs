@@ -108,7 +108,8 @@ fn judge(prover: &Prover<'_>, step: &Step, reading: &Reading) -> Option<Diagnost
     };
     let shape = of_step(source);
     let label = format!("the {} `{}`", source.kind.word(), source.name);
-    attribute(reference, &shape, &label).or_else(|| defined(prover, step, source, reading))
+    let found = attribute(reference, &shape, &label).map(|found| in_rows(found, source, reference));
+    found.or_else(|| defined(prover, step, source, reading))
 }
 
 fn attribute(reference: &Reference, shape: &Shape, label: &str) -> Option<Diagnostic> {
@@ -134,6 +135,21 @@ fn attribute(reference: &Reference, shape: &Shape, label: &str) -> Option<Diagno
         .at(reference.span, format!("{label} {has}"))
         .help_opt(help),
     )
+}
+
+/// A column of a query that does not say that it has one row is read by way of its rows.
+fn in_rows(found: Diagnostic, source: &Step, reference: &Reference) -> Diagnostic {
+    let wanted = reference.attribute.as_deref().unwrap_or_default();
+    let columns = super::shape::row_columns(source);
+    if source.common.for_each.is_some() || !columns.iter().any(|column| column == wanted) {
+        return found;
+    }
+    let mut found = found;
+    found.help.clear();
+    found.help(format!(
+        "add `rows: 1` to read its columns directly, or write `{}.rows[0].{wanted}`",
+        reference.name
+    ))
 }
 
 fn unknown(runbook: &Runbook, step: &Step, reading: &Reading) -> Diagnostic {
@@ -237,20 +253,35 @@ fn without_columns(source: &Step, reference: &Reference) -> Diagnostic {
 
 /// Checks the names that a step gives outside of templates.
 fn names(runbook: &Runbook, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
+    let is_query = |name: &str| {
+        let found = runbook.find(step.scope, name);
+        found.is_some_and(|source| matches!(source.kind, Kind::Query(_)))
+    };
+    if let Some(list) = &step.common.for_each
+        && is_query(list.text().trim())
+    {
+        let title = format!(
+            "`{}` is no list: repeat over `{0}.rows`",
+            list.text().trim()
+        );
+        diagnostics.push(Diagnostic::error("contract", title).at(list.span(), ""));
+    }
+    for template in step.sql.iter().chain(&step.undo) {
+        let rows = template
+            .binds
+            .iter()
+            .filter_map(|bind| bind.strip_suffix(".rows"));
+        if rows.into_iter().any(is_query) {
+            let title = "a list of rows is no value for a statement: use a subquery";
+            diagnostics.push(Diagnostic::error("contract", title).at(template.span, ""));
+        }
+    }
     let Kind::Confirm(confirm) = &step.kind else {
         return;
     };
-    if let Some(show) = &confirm.show {
-        let is_query = |source: &Step| matches!(source.kind, Kind::Query(_));
-        if !runbook.find(step.scope, show.text()).is_some_and(is_query) {
-            diagnostics.push(
-                Diagnostic::error(
-                    "unknown-name",
-                    format!("there is no query `{show}` to show"),
-                )
-                .at(show.span(), ""),
-            );
-        }
+    if let Some(show) = confirm.show.as_ref().filter(|show| !is_query(show.text())) {
+        let title = format!("there is no query `{show}` to show");
+        diagnostics.push(Diagnostic::error("unknown-name", title).at(show.span(), ""));
     }
 }
 

@@ -69,7 +69,32 @@ pub(super) fn syntax_error(error: &minijinja::Error, place: &TextPlace<'_>) -> D
     let span = error
         .range()
         .map_or(place.whole(), |range| place.span(range));
-    Diagnostic::error("template", format!("not a valid template: {detail}")).at(span, "")
+    Diagnostic::error("template", format!("not a valid template: {detail}"))
+        .at(span, "")
+        .help_opt(
+            error
+                .range()
+                .and_then(|range| foreign(place.text(), range.end)),
+        )
+}
+
+/// Returns advice on an operator of another language that stands in the expression that ends about `end`.
+fn foreign(text: &str, end: usize) -> Option<String> {
+    let before = text.get(..end).unwrap_or(text);
+    let start = before.rfind("{{").max(before.rfind("{%")).unwrap_or(0);
+    let rest = &text[start..];
+    let code: String = rest.split(['\'', '"']).step_by(2).collect();
+    let code = code.split("}}").next().unwrap_or_default();
+    let single = |(at, _): (usize, &str)| {
+        let beside = |next: char| matches!(next, '=' | '!' | '<' | '>');
+        !code[..at].ends_with(beside) && !code[at + 1..].starts_with('=')
+    };
+    if code.contains("&&") || code.contains("||") {
+        Some("write `and` or `or`".to_owned())
+    } else {
+        let is_single = code.match_indices('=').any(single);
+        is_single.then(|| "did you mean `==`?".to_owned())
+    }
 }
 
 struct Walker<'a> {

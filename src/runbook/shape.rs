@@ -66,6 +66,14 @@ pub fn of_step(step: &Step) -> Shape {
     }
 }
 
+/// Returns the columns of a query that are read by way of its rows only.
+pub fn row_columns(step: &Step) -> Vec<String> {
+    match &step.kind {
+        Kind::Query(query) if query.sql.is_some() => columns(step).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
 /// Returns the bare names that a check's own row or command gives to its expressions.
 pub fn own_columns(step: &Step) -> Option<Shape> {
     match &step.kind {

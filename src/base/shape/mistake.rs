@@ -137,6 +137,7 @@ fn plain_expected(expected: &dyn Expected) -> String {
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a string" => "a text".to_owned(),
+        other if other.starts_with("struct ") => "a map of keys".to_owned(),
         other => other.to_owned(),
     }
 }
