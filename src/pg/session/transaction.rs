@@ -264,6 +264,7 @@ impl Session {
             return Err(Failure::new(FailureKind::Unsupported, message)
                 .help("please report it: it is a defect"));
         }
+        self.forget();
         let text = bound.statement.text();
         let params = crate::pg::bind::params(&bound.binds);
         let work = async {
