@@ -24,6 +24,7 @@ use crate::engine::event::{Blocker, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::Column;
 use crate::sql::ident::quote_literal;
+use counter::Watch;
 use table::TableFacts;
 
 /// What every session begins with. Texts of dates and numbers mean the same on every server; a fix does
@@ -63,6 +64,8 @@ pub struct Session {
     broken: bool,
     /// Keys that the transaction's INSERTs were given.
     generated: Vec<(String, String)>,
+    /// What reads the server's counters.
+    watch: Option<Watch>,
     /// The id of a transaction whose COMMIT is under way, for who ends the program meanwhile.
     committing: Arc<Mutex<Option<String>>>,
     /// What begins the innermost transaction, until the first statement takes it along.
@@ -135,6 +138,7 @@ impl Session {
             broken: false,
             generated: Vec::new(),
             committing: Arc::default(),
+            watch: None,
             pending: String::new(),
             local: Vec::new(),
             locks: Vec::new(),

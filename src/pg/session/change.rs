@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::counter::{BASELINE, COUNTERS};
 use super::image::{Clock, Counters, Images, Returned, direct, generated, indirect, same_rows};
 use super::table::TableFacts;
 use crate::base::words;
@@ -31,6 +30,7 @@ impl Session {
                 .help("please report it: it is a defect"));
         }
         self.settled = false;
+        let watch = self.watch_counters().await?;
         let mut pending = self.take_pending_within(limits);
         if !self.local.is_empty() || self.depth > 1 {
             // What a table's name means may depend on the run's settings, and on what the transaction did.
@@ -66,7 +66,7 @@ impl Session {
                 }
             };
             let (begun, counted, before) =
-                tokio::join!(biased; self.begin(&pending), self.counters(BASELINE), images);
+                tokio::join!(biased; self.begin(&pending), self.counters(&watch.baseline), images);
             begun?;
             let before = before?;
             Ok((counted?, before))
@@ -75,7 +75,7 @@ impl Session {
         let second = async {
             let (returned, after) = tokio::join!(biased;
                 self.statement(bound, target, facts.as_ref()),
-                self.counters(COUNTERS)
+                self.counters(&watch.counters)
             );
             let returned = returned?;
             Ok((returned, after?))

@@ -1,5 +1,7 @@
 //! The server's own counters of changed rows: they see what triggers and cascades do.
 
+use tokio_postgres::Statement;
+
 use super::Session;
 use super::image::{Counters, indirect};
 use crate::engine::change::Changes;
@@ -9,7 +11,7 @@ use crate::pg::failure;
 
 /// What the server counted in this transaction, by table, with the transaction's id and time. Only tables
 /// are looked at on which the transaction holds a lock for writing. Partitions count for their root.
-pub(super) const COUNTERS: &str = "\
+const COUNTERS: &str = "\
     SELECT t.root::regclass::text, \
            sum(pg_stat_get_xact_tuples_inserted(t.relation))::text, \
            sum(pg_stat_get_xact_tuples_updated(t.relation))::text, \
@@ -23,7 +25,7 @@ pub(super) const COUNTERS: &str = "\
 
 /// What the counters stand at before a statement. The server keeps what it has not reported yet of earlier
 /// transactions in them, so every table is looked at that has any.
-pub(super) const BASELINE: &str = "\
+const BASELINE: &str = "\
     SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text \
     FROM (SELECT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, \
                  pg_stat_get_xact_tuples_inserted(c.oid) AS inserted, \
@@ -32,13 +34,37 @@ pub(super) const BASELINE: &str = "\
           FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
     WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
 
+/// The prepared statements that read the counters.
+#[derive(Clone)]
+pub(super) struct Watch {
+    pub(super) baseline: Statement,
+    pub(super) counters: Statement,
+}
+
 impl Session {
-    pub(super) async fn counters(&self, text: &str) -> Result<Counters, Failure> {
+    /// Prepares the statements that read the counters, once in a session: to plan them each time would take
+    /// longer than to run them.
+    pub(super) async fn watch_counters(&mut self) -> Result<Watch, Failure> {
+        if let Some(watch) = &self.watch {
+            return Ok(watch.clone());
+        }
+        let (baseline, counters) =
+            tokio::join!(biased; self.client.prepare(BASELINE), self.client.prepare(COUNTERS));
+        let wrong = |error| failure::of(&error, COUNTERS, 0);
+        let watch = Watch {
+            baseline: baseline.map_err(wrong)?,
+            counters: counters.map_err(wrong)?,
+        };
+        self.watch = Some(watch.clone());
+        Ok(watch)
+    }
+
+    pub(super) async fn counters(&self, statement: &Statement) -> Result<Counters, Failure> {
         let rows = self
             .client
-            .query_typed(text, &[])
+            .query(statement, &[])
             .await
-            .map_err(|error| failure::of(&error, text, 0))?;
+            .map_err(|error| failure::of(&error, COUNTERS, 0))?;
         let mut counters = Counters::default();
         for row in &rows {
             let field = |index: usize| row.get::<_, Option<String>>(index);
@@ -69,11 +95,12 @@ impl Session {
         if self.settled || self.depth == 0 || !self.pending.is_empty() {
             return Ok(Changes::default());
         }
+        let watch = self.watch_counters().await?;
         let work = async {
             let (counted, done, after) = tokio::join!(biased;
-                self.counters(BASELINE),
+                self.counters(&watch.baseline),
                 self.begin("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"),
-                self.counters(COUNTERS)
+                self.counters(&watch.counters)
             );
             done?;
             Ok((counted?, after?))
