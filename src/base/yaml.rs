@@ -328,6 +328,17 @@ mod tests {
         }
     }
 
+    /// Texts on which drawing a mistake once failed: a place behind the end, or within a character.
+    #[test]
+    fn a_mistake_at_the_edge_of_a_text_is_drawn() {
+        for text in ["¡: \"", "a: [ß", "{", "\u{a0}:\t", "&\u{10ffff}"] {
+            let source = Source::new("t", text);
+            if let Err(error) = parse(&source) {
+                assert!(error.render(&source, false).starts_with("error"), "{text}");
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_parsed_or_refused_with_a_place_in_it(text in "\\PC*|[-a: \\n\\[{&*|>'\"\t]{0,60}") {
