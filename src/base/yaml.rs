@@ -331,7 +331,7 @@ mod tests {
     /// Texts on which drawing a mistake once failed: a place behind the end, or within a character.
     #[test]
     fn a_mistake_at_the_edge_of_a_text_is_drawn() {
-        for text in ["¡: \"", "a: [ß", "{", "\u{a0}:\t", "&\u{10ffff}"] {
+        for text in ["%𐖔", "¡: \"", "a: [ß", "{", "\u{a0}:\t", "&\u{10ffff}"] {
             let source = Source::new("t", text);
             if let Err(error) = parse(&source) {
                 assert!(error.render(&source, false).starts_with("error"), "{text}");
