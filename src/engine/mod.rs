@@ -7,6 +7,7 @@ pub mod decide;
 pub mod driver;
 pub mod event;
 pub mod failure;
+mod item;
 pub mod outcome;
 mod perform;
 pub mod plan;
