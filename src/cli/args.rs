@@ -9,14 +9,20 @@ use super::error::CliError;
 use super::look::When;
 
 mod parameters;
+mod past;
 mod scan;
 mod shell;
+mod tool;
 
 pub(super) use parameters::literal;
 pub use parameters::{facts, flag, flag_of};
+pub use past::{
+    AuditArgs, AuditWhat, HistoryArgs, InitArgs, ReportArgs, ReportFormat, ResumeArgs, UndoArgs,
+};
 pub(super) use scan::{Scan, scan};
 pub use shell::complete;
 pub(super) use shell::script;
+pub use tool::{CompletionsArgs, HelpArgs, ManArgs, SchemaArgs, SchemaOf};
 
 /// Runs runbooks on PostgreSQL: what they will do is shown, rehearsed, asked about and checked.
 #[derive(Debug, Parser)]
@@ -59,6 +65,9 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub database_url: Option<String>,
+    /// The folder of the records of runs; without it `$RUNBOOK_STATE`, then the user's state folder
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", value_hint = clap::ValueHint::DirPath)]
+    pub state: Option<PathBuf>,
     /// Whether output has colours
     #[arg(
         long,
@@ -108,6 +117,18 @@ pub enum Command {
     New(NewArgs),
     /// Answers one question in SQL; nothing can be changed by it
     Query(QueryArgs),
+    /// Goes on with a run that was cut short
+    Resume(ResumeArgs),
+    /// Puts back the rows that a run changed
+    Undo(UndoArgs),
+    /// Lists past runs
+    History(HistoryArgs),
+    /// Tells a past run again: as text, Markdown, HTML or JSON
+    Report(ReportArgs),
+    /// Proves that the records of runs are whole and unaltered
+    Audit(AuditArgs),
+    /// Creates the journal in a database, for logins that may not
+    Init(InitArgs),
     /// Runs a guided demonstration on a private PostgreSQL with sample data
     Demo(DemoArgs),
     /// Prints the JSON schema of runbooks or of events
@@ -132,6 +153,33 @@ pub enum Output {
     Quiet,
 }
 
+/// How a run is told.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Told {
+    /// What is printed: human, json (one event a line) or quiet
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "human",
+        hide_possible_values = true
+    )]
+    pub output: Output,
+    /// Prints errors only; the same as --output quiet
+    #[arg(short, long, conflicts_with = "output")]
+    pub quiet: bool,
+}
+
+/// Where the journal and the row images are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Journal {
+    /// In the database's schema `runbook`.
+    #[default]
+    Database,
+    /// Beside the run's record.
+    Local,
+}
+
 /// What `run` is asked.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
@@ -152,18 +200,18 @@ pub struct RunArgs {
     /// A parameter by its name (repeatable)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub param: Vec<(String, String)>,
-    /// What is printed: human, json (one event a line) or quiet
+    /// Where the journal and the row images are kept: database, or local where no schema may be created
     #[arg(
         long,
-        value_name = "FORMAT",
+        value_name = "WHERE",
         value_enum,
-        default_value = "human",
+        default_value = "database",
         hide_possible_values = true
     )]
-    pub output: Output,
-    /// Prints errors only; the same as --output quiet
-    #[arg(short, long, conflicts_with = "output")]
-    pub quiet: bool,
+    pub journal: Journal,
+    /// How the run is told.
+    #[command(flatten)]
+    pub told: Told,
     /// The parameters that were given, by their names: flags and `--param` together.
     #[arg(skip)]
     pub params: BTreeMap<String, Vec<String>>,
@@ -303,48 +351,6 @@ pub struct DemoArgs {
     /// Says yes to every confirm
     #[arg(short, long)]
     pub yes: bool,
-}
-
-/// What `schema` is asked.
-#[derive(Clone, Debug, Args)]
-pub struct SchemaArgs {
-    /// Of what: runbook or event
-    #[arg(value_enum, default_value = "runbook", hide_possible_values = true)]
-    pub of: SchemaOf,
-}
-
-/// What there is a schema of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// The files of runbooks.
-    #[default]
-    Runbook,
-    /// The lines of `--output json`.
-    Event,
-}
-
-/// What `completions` is asked.
-#[derive(Clone, Debug, Args)]
-pub struct CompletionsArgs {
-    /// bash, zsh, fish, powershell or elvish
-    pub shell: String,
-}
-
-/// What `man` is asked.
-#[derive(Clone, Debug, Args)]
-pub struct ManArgs {
-    /// The command whose page it is; without it the program's
-    pub command: Option<String>,
-}
-
-/// What `help` is asked.
-#[derive(Clone, Debug, Args)]
-pub struct HelpArgs {
-    /// A command, or exit-codes
-    pub topic: Option<String>,
-    /// The runbook of `help run NAME`
-    #[arg(hide = true)]
-    pub name: Option<String>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -4,13 +4,17 @@ use super::answers::Answers;
 use super::program;
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
+use crate::engine::conflict::Restored;
 use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
 use crate::engine::failure::Failure;
+use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Program, Question, World,
 };
 use crate::pg::session::Session;
 use crate::runbook::data::Rows;
+use crate::runbook::model::StepId;
+use crate::step::rollback::OnConflict;
 
 /// What a run works with.
 pub struct RealWorld {
@@ -42,8 +46,46 @@ impl World for RealWorld {
         self.session.read(bound, keep, limits).await
     }
 
-    async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
-        self.session.change(bound, limits).await
+    async fn record(&mut self, entry: &Entry, limits: &Limits) -> Result<(), Failure> {
+        self.session.record(entry, limits).await
+    }
+
+    fn transaction(&self) -> Option<String> {
+        self.session.transaction()
+    }
+
+    async fn recorded(
+        &mut self,
+        entry: &Entry,
+        transaction: Option<&str>,
+        limits: &Limits,
+    ) -> Result<bool, Failure> {
+        self.session.recorded(entry, transaction, limits).await
+    }
+
+    async fn change(
+        &mut self,
+        bound: &Bound,
+        terms: &Terms,
+        limits: &Limits,
+    ) -> Result<Changed, Failure> {
+        self.session.change(bound, terms, limits).await
+    }
+
+    async fn restore(
+        &mut self,
+        entry: &Entry,
+        fixes: Option<&[StepId]>,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Restored, Failure> {
+        self.session
+            .restore(entry, fixes, on_conflict, limits)
+            .await
+    }
+
+    async fn release(&mut self) -> Result<(), Failure> {
+        self.session.release().await
     }
 
     async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {

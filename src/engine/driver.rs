@@ -121,6 +121,7 @@ impl<W: World> Driver<'_, W> {
             actor: plan.actor.clone(),
             target: self.surroundings.target.clone(),
             params: params.collect(),
+            undo_of: None,
             not_rehearsed: if plan.dry_run {
                 plan.not_rehearsed()
             } else {

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::Changes;
+use super::conflict::Conflict;
 use super::failure::Failure;
+use super::journal::Unit;
 use super::outcome::Outcome;
 use crate::runbook::data::Rows;
 use crate::runbook::model::StepId;
@@ -35,6 +37,11 @@ pub struct Event {
 pub enum EventKind {
     /// A run began.
     RunStarted(Box<RunStarted>),
+    /// A run that had been cut short goes on.
+    RunResumed {
+        /// Who goes on with it.
+        actor: String,
+    },
     /// A step began.
     StepStarted {
         /// The step.
@@ -151,6 +158,58 @@ pub enum EventKind {
         /// The atomic.
         step: StepRef,
     },
+    /// A transaction did all its work, and is about to commit. It is on disk before COMMIT is sent, so that
+    /// whoever finds the run cut short knows what to ask for.
+    Committing {
+        /// The fix or atomic.
+        step: StepRef,
+        /// What the journal knows the transaction by.
+        unit: Unit,
+        /// Its id on the server, where it changed something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transaction: Option<String>,
+        /// What it comes to when it is committed.
+        result: StepResult,
+    },
+    /// A part of a `batch` committed.
+    BatchCommitted {
+        /// The fix.
+        step: StepRef,
+        /// The part.
+        unit: Unit,
+        /// How many rows it changed.
+        count: u64,
+        /// The rows that are done up to here.
+        so_far: u64,
+        /// How many rows there are to do.
+        of: u64,
+        /// The last key of the part, from which the next one goes on.
+        last: Vec<String>,
+    },
+    /// What the run changed is being put back, newest first.
+    UndoStarted {
+        /// The fixes and atomics.
+        of: Vec<String>,
+        /// Why.
+        why: String,
+    },
+    /// It was put back, or not.
+    UndoFinished {
+        /// What was put back.
+        undone: Vec<Unit>,
+        /// How many rows were put back.
+        restored: u64,
+        /// The rows that were put back.
+        changes: Changes,
+        /// The rows that someone changed since.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conflicts: Vec<Conflict>,
+        /// Why nothing was put back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// Milliseconds that it took.
+        took_ms: f64,
+    },
     /// The run ended.
     RunFinished(Box<RunFinished>),
 }
@@ -176,6 +235,9 @@ pub struct RunStarted {
     pub target: TargetFacts,
     /// The parameters, as people see them; secrets are masked.
     pub params: Vec<Shown>,
+    /// The run that this one puts back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
     /// What a dry run cannot rehearse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_rehearsed: Vec<String>,
@@ -204,6 +266,12 @@ pub struct TargetFacts {
     /// The cluster's system identifier, where the login may read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_identifier: Option<String>,
+    /// The cluster's timeline: another one after a failover or a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<String>,
+    /// The database's OID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_oid: Option<u32>,
 }
 
 /// A step, as events name it.
@@ -299,6 +367,18 @@ pub enum StepResult {
         /// Whether they are committed; a fix of an atomic is committed with it.
         committed: bool,
     },
+    /// Rows were put back.
+    Rollback {
+        /// What was put back.
+        undone: Vec<Unit>,
+        /// How many rows were put back.
+        restored: u64,
+        /// The rows that were put back.
+        changes: Changes,
+        /// The rows that someone changed since, and that were left as they are.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conflicts: Vec<Conflict>,
+    },
     /// A program's output.
     Command {
         /// Its exit code.
@@ -360,8 +440,14 @@ pub struct RunFinished {
     pub outcome: Outcome,
     /// What is to say about it.
     pub says: String,
-    /// The fixes and atomics whose changes are committed.
+    /// The fixes and atomics whose changes are committed, and were not put back.
     pub committed: Vec<String>,
+    /// Those whose changes were put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<String>,
+    /// Whether any of what is committed can be put back.
+    #[serde(default)]
+    pub undoable: bool,
     /// Of a dry run: whether the server says that its transaction is aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aborted: Option<bool>,

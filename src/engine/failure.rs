@@ -27,6 +27,14 @@ pub enum FailureKind {
     Guard,
     /// The changes are not those that were approved.
     Changed,
+    /// The journal has it already.
+    Recorded,
+    /// Rows cannot be put back: someone changed them since.
+    Conflict,
+    /// A statement changed what nobody declared, or what cannot be put back.
+    Undeclared,
+    /// The target is not the one that the run began on, or cannot be trusted.
+    Target,
     /// A program did not do what was expected of it.
     Command,
     /// Ctrl-C.

@@ -3,11 +3,13 @@
 
 pub mod cancel;
 pub mod change;
+pub mod conflict;
 pub mod decide;
 pub mod driver;
 pub mod event;
 pub mod failure;
 mod item;
+pub mod journal;
 pub mod outcome;
 mod perform;
 pub mod plan;

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use super::cancel::Cancel;
 use super::change::Changes;
+use super::conflict::Restored;
 use super::event::{Blocker, Event, TargetFacts};
 use super::failure::Failure;
+use super::journal::{Entry, Terms};
 use crate::runbook::data::{Cell, Rows};
+use crate::runbook::model::StepId;
 use crate::sql::statement::Statement;
+use crate::step::rollback::OnConflict;
 
 /// A statement with its values.
 #[derive(Clone, Debug)]
@@ -110,6 +114,30 @@ pub trait World {
     /// The server's word.
     fn open(&mut self, limits: &Limits) -> impl Future<Output = Result<(), Failure>>;
 
+    /// Writes an entry of the journal in the open transaction, before anything else that it does.
+    ///
+    /// # Errors
+    /// [`super::failure::FailureKind::Recorded`] when the journal has it already; why there can be none.
+    fn record(
+        &mut self,
+        entry: &Entry,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Returns the id of the open transaction, once it has changed something.
+    fn transaction(&self) -> Option<String>;
+
+    /// Returns whether a recorded transaction was committed, whose client is gone; waits while it lives.
+    ///
+    /// # Errors
+    /// The server's word; [`super::failure::FailureKind::InDoubt`] when nobody can say.
+    fn recorded(
+        &mut self,
+        entry: &Entry,
+        transaction: Option<&str>,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<bool, Failure>>;
+
     /// Ends the innermost transaction. `Ok` after a commit means that the server confirmed it.
     ///
     /// # Errors
@@ -136,8 +164,24 @@ pub trait World {
     fn change(
         &mut self,
         bound: &Bound,
+        terms: &Terms,
         limits: &Limits,
     ) -> impl Future<Output = Result<Changed, Failure>>;
+
+    /// Puts back, in the open transaction, what the transaction of an entry changed by row images: all of it,
+    /// or what some of its fixes did. Records that it does.
+    ///
+    /// # Errors
+    /// The server's word; [`super::failure::FailureKind::Recorded`] when it was put back before. Rows that
+    /// someone changed since are no error, but conflicts: none of the rows may be kept then, unless
+    /// `on_conflict` says to skip.
+    fn restore(
+        &mut self,
+        entry: &Entry,
+        fixes: Option<&[StepId]>,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Restored, Failure>>;
 
     /// Lets deferred constraints and triggers of the open transaction do their work now, and says what they
     /// changed.
@@ -152,11 +196,18 @@ pub trait World {
     /// The server's word.
     fn act(&mut self, bound: &Bound, limits: &Limits) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Takes the lock of a run, until its connection ends.
+    /// Takes the lock of a run, until its connection ends; what the run records from then on holds a lease
+    /// on it beyond that.
     ///
     /// # Errors
     /// Who has it.
     fn lock(&mut self, key: &str) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Gives up the leases of the run: it is over.
+    ///
+    /// # Errors
+    /// The server's word; the leases expire by themselves then.
+    fn release(&mut self) -> impl Future<Output = Result<(), Failure>>;
 
     /// Sets the settings that every later transaction begins with.
     fn settings(&mut self, settings: Vec<(String, String)>);

@@ -110,7 +110,12 @@ impl State {
             | EventKind::StepRetried { .. }
             | EventKind::Rehearsed { .. }
             | EventKind::Asked { .. }
-            | EventKind::AtomicRolledBack { .. } => {}
+            | EventKind::AtomicRolledBack { .. }
+            | EventKind::RunResumed { .. }
+            | EventKind::Committing { .. }
+            | EventKind::BatchCommitted { .. }
+            | EventKind::UndoStarted { .. }
+            | EventKind::UndoFinished { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 mod change;
 mod counter;
 mod image;
+pub mod journal;
 mod read;
 mod table;
 mod transaction;
@@ -72,6 +73,12 @@ pub struct Session {
     pending: String,
     /// Settings that every transaction begins with.
     local: Vec<(String, String)>,
+    /// Who writes the journal, and where.
+    writer: Option<journal::Writer>,
+    /// The head of the run's log.
+    head: Option<String>,
+    /// What the open transaction is recorded as.
+    entries: Vec<crate::engine::journal::Entry>,
     /// Advisory locks that the session holds.
     locks: Vec<String>,
     /// The transaction's id, once it has changed something.
@@ -124,6 +131,8 @@ impl Session {
                 .unwrap_or_default()
                 .to_owned(),
             system_identifier: fact(5),
+            timeline: None,
+            database_oid: None,
         };
         let pid = fact(3).and_then(|pid| pid.parse().ok()).unwrap_or_default();
         Ok(Self {
@@ -141,6 +150,9 @@ impl Session {
             watch: None,
             pending: String::new(),
             local: Vec::new(),
+            writer: None,
+            head: None,
+            entries: Vec::new(),
             locks: Vec::new(),
             xid: None,
             columns: HashMap::new(),
@@ -251,6 +263,8 @@ impl Session {
         let locks = std::mem::take(&mut self.locks);
         *self = Self {
             local: std::mem::take(&mut self.local),
+            writer: self.writer.take(),
+            head: self.head.take(),
             committing: Arc::clone(&self.committing),
             ..fresh
         };

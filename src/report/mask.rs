@@ -5,6 +5,7 @@
 
 use super::secret::Redactor;
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
+use crate::engine::conflict::{Conflict, ConflictColumn};
 use crate::engine::event::{
     Assertion, Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, Shown,
     StepResult, TargetFacts,
@@ -61,32 +62,41 @@ macro_rules! mask_struct {
 
 mask_struct!(Event { kind } keeps { seq, at, elapsed_ms });
 mask_struct!(RunStarted { title, actor, target, params, not_rehearsed }
-    keeps { run, runbook, hash, risk, dry_run });
+    keeps { run, runbook, hash, risk, dry_run, undo_of });
 mask_struct!(Shown { value } keeps { name });
 mask_struct!(TargetFacts {
     name,
     database,
     user,
     server_version,
-    system_identifier
-});
+    system_identifier,
+    timeline
+} keeps { database_oid });
 mask_struct!(Item { label } keeps { index, of });
 mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
 mask_struct!(Assertion { name, otherwise } keeps { passed });
 mask_struct!(RunFinished { says, changes }
-    keeps { outcome, committed, aborted, took_ms, waited_ms });
+    keeps { outcome, committed, undone, undoable, aborted, took_ms, waited_ms });
 mask_struct!(Failure { message, notes, help } keeps { kind, sqlstate });
 mask_struct!(Rows { columns, rows } keeps { count });
 mask_struct!(Column { name } keeps { kind, oid });
 mask_struct!(Changes { tables, unseen } keeps { digest });
 mask_struct!(TableChange { table, key, rows } keeps { inserted, updated, deleted, indirect });
 mask_struct!(RowChange { key, columns } keeps { deed, own });
+mask_struct!(Conflict { table, key_columns, key, columns, by } keeps { clash });
+mask_struct!(ConflictColumn {
+    column,
+    then,
+    now,
+    back
+});
 mask_struct!(ColumnChange { column, before, after } keeps { volatile });
 
 impl Mask for EventKind {
     fn mask(&mut self, by: &Redactor) {
         match self {
             Self::RunStarted(started) => started.mask(by),
+            Self::RunResumed { actor } => actor.mask(by),
             Self::StepStarted {
                 step: _,
                 about,
@@ -133,6 +143,29 @@ impl Mask for EventKind {
                 mask_fields!(by; result, decision);
             }
             Self::AtomicStarted { step: _, item } => item.mask(by),
+            Self::Committing {
+                step: _,
+                unit: _,
+                transaction: _,
+                result,
+            } => result.mask(by),
+            Self::BatchCommitted {
+                step: _,
+                unit: _,
+                count: _,
+                so_far: _,
+                of: _,
+                last,
+            } => last.mask(by),
+            Self::UndoStarted { of: _, why } => why.mask(by),
+            Self::UndoFinished {
+                undone: _,
+                restored: _,
+                changes,
+                conflicts,
+                failure,
+                took_ms: _,
+            } => mask_fields!(by; changes, conflicts, failure),
             Self::StepSkipped { step: _ }
             | Self::AtomicRolledBack { step: _ }
             | Self::LoopFinished {
@@ -183,6 +216,12 @@ impl Mask for StepResult {
             } => {
                 mask_fields!(by; stdout, stderr);
             }
+            Self::Rollback {
+                undone: _,
+                restored: _,
+                changes,
+                conflicts,
+            } => mask_fields!(by; changes, conflicts),
             Self::WouldRun => {}
         }
     }

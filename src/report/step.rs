@@ -156,6 +156,11 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             stderr,
             passed,
         } => ran(*code, *passed, look).body([output(stdout, look), output(stderr, look)].concat()),
+        StepResult::Rollback { restored, .. } => Told::new(
+            Mark::Passed,
+            look.line()
+                .plain(&format!("{} put back", amount::rows(*restored))),
+        ),
         StepResult::WouldRun => Told::new(
             Mark::Skipped,
             look.line().dim("would run; a dry run cannot rehearse it"),

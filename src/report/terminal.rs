@@ -349,6 +349,11 @@ impl Terminal {
                 took_ms,
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
+            EventKind::RunResumed { .. }
+            | EventKind::Committing { .. }
+            | EventKind::BatchCommitted { .. }
+            | EventKind::UndoStarted { .. }
+            | EventKind::UndoFinished { .. } => Ok(()),
             EventKind::RunFinished(finished) => self.run_finished(finished),
         }
     }
@@ -362,6 +367,8 @@ impl Sink for Terminal {
             EventKind::LockWaited { .. }
                 | EventKind::Noticed { .. }
                 | EventKind::StepRetried { .. }
+                | EventKind::Committing { .. }
+                | EventKind::BatchCommitted { .. }
         );
         self.running = self.running.take().filter(|_| goes_on);
         self.tell_event(&event.kind)?;

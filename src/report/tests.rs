@@ -133,6 +133,7 @@ fn begin(dry_run: bool) -> EventKind {
             name: "company".into(),
             value: "42".into(),
         }],
+        undo_of: None,
         not_rehearsed: Vec::new(),
     }))
 }
@@ -167,6 +168,8 @@ fn ended(outcome: Outcome, says: &str, committed: &[&str]) -> RunFinished {
         outcome,
         says: says.into(),
         committed: committed.iter().map(|name| (*name).to_owned()).collect(),
+        undone: Vec::new(),
+        undoable: false,
         aborted: None,
         changes: None,
         took_ms: 2400.0,

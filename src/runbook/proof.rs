@@ -192,6 +192,7 @@ impl Prover<'_> {
             fix.command.is_some() || step.sql.iter().any(|sql| sql.statement.target().is_none());
         if !lasting
             || !step.undo.is_empty()
+            || fix.is_never_undone()
             || step.risk().is_some_and(|(risk, _)| risk < Risk::High)
         {
             return;
@@ -204,7 +205,7 @@ impl Prover<'_> {
             diagnostics.push(
                 Diagnostic::error("not-undoable", format!("nothing can undo the fix `{}`", step.title))
                     .at(step.span, "row images cannot serve this statement")
-                    .help("say how with `undo:`, or put a `backup` before it on every way that leads here"),
+                    .help("say how with `undo:`, say `undo: none` where that is accepted, or put a `backup` before it on every way that leads here"),
             );
         }
     }

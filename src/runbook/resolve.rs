@@ -309,6 +309,7 @@ pub fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
     match kind {
         Kind::Query(step) => (step.sql.iter().cloned().collect(), Vec::new()),
         Kind::Check(step) => (step.sql.iter().cloned().collect(), Vec::new()),
+        Kind::Fix(step) if step.is_never_undone() => (many(&step.sql), Vec::new()),
         Kind::Fix(step) => (many(&step.sql), many(&step.undo)),
         Kind::Confirm(_) | Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {
             (Vec::new(), Vec::new())

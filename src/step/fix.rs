@@ -25,7 +25,7 @@ pub struct Fix {
     pub rows: Option<RowsGuard>,
     /// The only tables that may change, by triggers and cascades too.
     pub tables: Option<Vec<Template>>,
-    /// Statements that undo it, where row images cannot serve.
+    /// Statements that undo it, where row images cannot serve; or `none`: it cannot be undone, and that is known.
     pub undo: Option<OneOrMany<Sql>>,
     /// Works through many rows in several transactions.
     pub batch: Option<Batch>,
@@ -37,6 +37,14 @@ pub struct Fix {
     /// Hands the command the connection's password in PGPASSWORD.
     #[serde(default)]
     pub pass_connection: bool,
+}
+
+impl Fix {
+    /// Returns whether the author says that nothing can undo it.
+    pub fn is_never_undone(&self) -> bool {
+        let undo = self.undo.as_ref().map(|undo| undo.0.as_slice());
+        matches!(undo, Some([only]) if only.text().trim() == "none")
+    }
 }
 
 /// Work in several transactions.

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 7] = [
     &["step"],
     &["runbook"],
     &["engine"],
-    &["pg", "report"],
+    &["pg", "record", "report"],
     &["cli"],
 ];
 

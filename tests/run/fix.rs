@@ -2,10 +2,12 @@
 
 use insta::assert_snapshot;
 use runbook::engine::cancel::Cancel;
+use runbook::engine::journal::{Terms, Undo};
 use runbook::engine::port::{Bound, Close, Limits};
 use runbook::pg::environment::Environment;
 use runbook::pg::session::Session;
 use runbook::pg::settings::ConnectSettings;
+use runbook::runbook::model::StepId;
 use runbook::sql::statement::Statement;
 
 use crate::test::Test;
@@ -228,11 +230,18 @@ fn case_07_commit_of_an_aborted_transaction_is_no_success() {
     let failure = in_session(&test, async |session, limits| {
         session.open();
         let update = bound("UPDATE accounts SET balance = 5 WHERE id = 1");
-        session.change(&update, limits).await.unwrap();
+        let terms = Terms {
+            step: StepId(0),
+            undo: Undo::Images,
+            tables: None,
+            ignore: Vec::new(),
+        };
+        session.change(&update, &terms, limits).await.unwrap();
         // A mistake that nobody looked at: the server answers COMMIT with ROLLBACK, and no error.
         session
             .change(
                 &bound("UPDATE accounts SET balance = 1 / 0 WHERE id = 1"),
+                &terms,
                 limits,
             )
             .await

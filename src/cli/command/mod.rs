@@ -1,14 +1,20 @@
 //! The commands, one a file.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod help;
+pub mod history;
+pub mod init;
 pub mod list;
 pub mod man;
 pub mod new;
 pub mod plan;
 pub mod query;
+pub mod report;
+pub mod resume;
 pub mod run;
 pub mod schema;
 pub mod show;
+pub mod undo;

@@ -267,7 +267,7 @@ fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan, session: &Session) -
     let passwords = hosts.filter_map(|host| session.settings().password_for(host));
     let passwords = passwords.map(|secret| secret.reveal().to_owned());
     let redactor = Redactor::new(secrets.chain(passwords));
-    match (args.output, args.quiet) {
+    match (args.told.output, args.told.quiet) {
         (Output::Json, _) => Box::new(Redacting::new(redactor, Json::new(out))),
         (Output::Quiet, _) | (_, true) => {
             let look = Look {

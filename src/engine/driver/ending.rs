@@ -74,6 +74,8 @@ impl<W: World> Driver<'_, W> {
             outcome,
             says,
             committed: self.state.committed.iter().map(title).collect(),
+            undone: Vec::new(),
+            undoable: false,
             aborted,
             changes: self.plan.dry_run.then(|| std::mem::take(&mut self.changes)),
             took_ms: millis(self.started),

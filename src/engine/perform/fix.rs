@@ -3,14 +3,16 @@
 use super::super::change::Changes;
 use super::super::event::{Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
+use super::super::journal::{Terms, Undo};
 use super::super::port::{Close, World};
 use super::query::expected;
-use super::{Performed, Stage, bind, command};
+use super::{Performed, Stage, bind, command, template};
 use crate::base::words;
 use crate::runbook::context::Context;
 use crate::runbook::data::Rows;
 use crate::runbook::model::Step;
 use crate::step::fix::{Fix, TransactionMode};
+use crate::step::text::Template;
 
 pub(super) async fn perform<W: World>(
     stage: &mut Stage<'_, W>,
@@ -49,9 +51,10 @@ async fn change<W: World>(
     context: &Context,
 ) -> Result<Performed, Failure> {
     let (mut count, mut rows, mut changes) = (0, Rows::default(), Changes::default());
+    let terms = terms(step, fix, context)?;
     for sql in &step.sql {
         let bound = bind(context, sql)?;
-        let changed = stage.world.change(&bound, &stage.limits).await?;
+        let changed = stage.world.change(&bound, &terms, &stage.limits).await?;
         count += changed.count;
         changes.append(changed.changes);
         rows = changed.rows;
@@ -84,6 +87,26 @@ async fn change<W: World>(
             committed: step.atomic.is_none() && stage.lasting,
         },
         decision: Decision::Next,
+    })
+}
+
+/// Returns what the statements of a fix are held to.
+fn terms(step: &Step, fix: &Fix, context: &Context) -> Result<Terms, Failure> {
+    let names = |names: &[Template]| -> Result<Vec<String>, Failure> {
+        names
+            .iter()
+            .map(|name| context.render(name.text()).map_err(template))
+            .collect()
+    };
+    Ok(Terms {
+        step: step.id,
+        undo: match (fix.is_never_undone(), step.undo.is_empty()) {
+            (true, _) => Undo::Never,
+            (false, true) => Undo::Images,
+            (false, false) => Undo::Statements,
+        },
+        tables: fix.tables.as_deref().map(names).transpose()?,
+        ignore: names(fix.ignore.as_deref().unwrap_or_default())?,
     })
 }
 

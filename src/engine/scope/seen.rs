@@ -88,6 +88,14 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
             add("stdout", Value::from(stdout.as_str()));
             add("stderr", Value::from(stderr.as_str()));
         }
+        StepResult::Rollback {
+            restored,
+            conflicts,
+            ..
+        } => {
+            add("restored", Value::from(*restored));
+            add("conflicts", Value::from(conflicts.len()));
+        }
         StepResult::WouldRun => {}
     }
     Value::from_pairs(entries)

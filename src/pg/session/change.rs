@@ -8,6 +8,7 @@ use super::table::TableFacts;
 use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::journal::Terms;
 use crate::engine::port::{Bound, Changed, Limits};
 use crate::pg::{bind, failure};
 use crate::runbook::data::{Rows, record_fields};
@@ -23,7 +24,12 @@ impl Session {
     ///
     /// # Errors
     /// The server's word.
-    pub async fn change(&mut self, bound: &Bound, limits: &Limits) -> Result<Changed, Failure> {
+    pub async fn change(
+        &mut self,
+        bound: &Bound,
+        _terms: &Terms,
+        limits: &Limits,
+    ) -> Result<Changed, Failure> {
         if self.depth == 0 {
             let message = "a changing statement was about to run outside of a transaction";
             return Err(Failure::new(FailureKind::Unsupported, message)
