@@ -1,9 +1,12 @@
 //! A run's one connection: set up so that nothing depends on the login's own settings, with transactions
 //! inside of one another by savepoints.
 
+pub mod capture_row;
 mod change;
 mod counter;
+pub mod fingerprint;
 mod image;
+pub mod image_file;
 pub mod journal;
 mod read;
 mod table;
