@@ -111,6 +111,8 @@ pub struct Step {
     pub sql: Vec<SqlTemplate>,
     /// The statements that undo it.
     pub undo: Vec<SqlTemplate>,
+    /// The statement that says whether it was done.
+    pub verify: Option<SqlTemplate>,
     /// The `atomic` that it is in.
     pub atomic: Option<StepId>,
     /// The steps in it, when it is an `atomic`.
