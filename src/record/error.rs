@@ -86,7 +86,7 @@ impl RecordError {
     /// Returns what to do next.
     pub fn help(&self) -> String {
         match self {
-            Self::Io { source, .. } => io_help(source).to_owned(),
+            Self::Io { source, .. } => format!("nothing is changed; {}", io_help(source)),
             Self::Exists { .. } => "nothing is changed; run it again".to_owned(),
             Self::Held { .. } => {
                 "nothing is changed; wait until that one has ended, or end it".to_owned()
@@ -107,19 +107,18 @@ impl RecordError {
     }
 }
 
-/// Returns what to do when the system refuses to write a record.
+/// Returns what to do when the system refuses to read or write a record.
 pub(super) fn io_help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull
         | io::ErrorKind::QuotaExceeded
         | io::ErrorKind::FileTooLarge
-        | io::ErrorKind::WriteZero => {
-            "nothing is changed; free space, or name another folder by --state"
-        }
+        | io::ErrorKind::WriteZero => "free space, or name another folder by --state",
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "nothing is changed; make it writable for you, or name another folder by --state"
+            "get the right to it, or name another folder by --state"
         }
-        _ => "nothing is changed; --state names another folder",
+        io::ErrorKind::NotFound => "a part of the record was taken away",
+        _ => "--state names another folder",
     }
 }
 

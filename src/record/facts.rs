@@ -82,7 +82,7 @@ impl Facts {
             run: run.to_owned(),
             path: path.to_owned(),
             line: error.line().max(1),
-            what: format!("it is not what runbook writes: {error}"),
+            what: "it is not what runbook writes there".to_owned(),
         };
         let head: Head = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
         if head.format > Self::FORMAT {
