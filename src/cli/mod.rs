@@ -13,6 +13,7 @@ mod findings;
 pub mod invocation;
 pub mod look;
 pub mod params;
+mod past;
 pub mod program;
 mod prompt;
 mod runner;

@@ -20,7 +20,6 @@ use crate::engine::failure::Failure;
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
-use crate::report::failure;
 use crate::report::json::Json;
 use crate::report::look::Look;
 use crate::report::quiet::Quiet;
@@ -54,7 +53,7 @@ pub(super) async fn drive(
     tokio::select! {
         came = work(&mut world, cancel) => match came {
             Ok(Ok(finished)) => Ok(finished.outcome.code()),
-            Ok(Err(failure)) => Ok(cannot_go_on(context, &failure)),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
             Err(error) => Ok(untold(context, run, &error, committed.get())),
         },
@@ -82,29 +81,6 @@ fn untold(context: &Context<'_>, run: &str, error: &Untold, committed: bool) -> 
          = help: go on with it: runbook resume {run}; or put it back: runbook undo {run}\n"
     ));
     exit::STOPPED
-}
-
-/// Tells why a run that was cut short cannot go on: it is as it was.
-fn cannot_go_on(context: &Context<'_>, why: &Failure) -> u8 {
-    use crate::engine::failure::FailureKind;
-    let look = Look {
-        colors: context.look.color_err,
-        unicode: context.look.unicode,
-        width: context
-            .invocation
-            .terminal
-            .stderr
-            .then_some(context.look.width),
-    };
-    context.invocation.eprint("error: the run cannot go on\n");
-    for line in failure::draw(why, look) {
-        context.invocation.eprint(&format!("  {line}\n"));
-    }
-    match why.kind {
-        FailureKind::InDoubt => exit::UNKNOWN,
-        FailureKind::Connection | FailureKind::Target => exit::UNREACHABLE,
-        _ => exit::FAILED,
-    }
 }
 
 fn ended_at_once(context: &Context<'_>, run: &str, xid: Option<String>) -> u8 {

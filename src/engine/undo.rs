@@ -90,7 +90,7 @@ impl Works {
                 .into_iter()
                 .map(|id| plan.runbook().step(id))
                 .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
-                .filter(|inner| !matches!(state.results.get(&inner.id), None))
+                .filter(|inner| state.results.contains_key(&inner.id))
                 .collect();
             let asked: Vec<&Step> = inner
                 .iter()

@@ -8,6 +8,7 @@ pub mod journal;
 mod read;
 mod table;
 mod transaction;
+pub mod units;
 mod watch;
 
 use std::collections::HashMap;
