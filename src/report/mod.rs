@@ -30,6 +30,7 @@ pub mod status;
 mod step;
 pub mod table;
 pub mod terminal;
+mod undo;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::amount;
 use super::line::{Line, flow, paragraph};
 use super::look::{Look, Mark, Tone};
 use super::table::{self, more_of};
+use super::undo::{self, Undone};
 use super::{changes, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
@@ -156,11 +157,20 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             stderr,
             passed,
         } => ran(*code, *passed, look).body([output(stdout, look), output(stderr, look)].concat()),
-        StepResult::Rollback { restored, .. } => Told::new(
-            Mark::Passed,
-            look.line()
-                .plain(&format!("{} put back", amount::rows(*restored))),
-        ),
+        StepResult::Rollback {
+            restored,
+            changes,
+            conflicts,
+            ..
+        } => {
+            let undone = Undone {
+                restored: *restored,
+                changes,
+                conflicts,
+                failure: None,
+            };
+            undo::told(&undone, telling.dry_run, look)
+        }
         StepResult::WouldRun => Told::new(
             Mark::Skipped,
             look.line().dim("would run; a dry run cannot rehearse it"),
