@@ -51,7 +51,7 @@ pub(super) fn says(finished: &RunFinished, look: Look) -> Vec<Line> {
 }
 
 /// Draws "Done in 2.4 s (2.3 s waiting for you)."
-fn first(finished: &RunFinished, look: Look) -> Line {
+pub(super) fn first(finished: &RunFinished, look: Look) -> Line {
     let took = amount::duration(finished.took_ms);
     // Less is no answer of a person.
     let waited = if finished.waited_ms < 100.0 {

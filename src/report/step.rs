@@ -8,8 +8,9 @@ use super::undo::{self, Undone};
 use super::{changes, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
-use crate::engine::event::{Assertion, StepResult};
+use crate::engine::event::{Assertion, EventKind, StepResult};
 use crate::engine::failure::Failure;
+use crate::engine::outcome::Outcome;
 use crate::runbook::data::Rows;
 use crate::step::check::Severity;
 use crate::step::query::Show;
@@ -109,6 +110,20 @@ pub(super) enum Went {
     Elsewhere,
     /// It said no, and the run failed by it.
     Wrong,
+}
+
+impl Went {
+    /// Returns what became of a step that said no, by the event after it.
+    pub(super) fn after_no(next: &EventKind) -> Self {
+        match next {
+            EventKind::AtomicRolledBack { .. } => Self::Wrong,
+            EventKind::RunFinished(finished) => match finished.outcome {
+                Outcome::Done | Outcome::Nothing => Self::Elsewhere,
+                _ => Self::Wrong,
+            },
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 /// Draws what a step came to.

@@ -21,7 +21,6 @@ use crate::engine::event::{
     Decision, Event, EventKind, Item, RunStarted, Sink, StepRef, StepResult,
 };
 use crate::engine::failure::Failure;
-use crate::engine::outcome::Outcome;
 
 /// How output looks, and whether it is alive.
 #[derive(Clone, Copy, Debug)]
@@ -183,14 +182,7 @@ impl Terminal {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
-        let went = match next {
-            EventKind::AtomicRolledBack { .. } => Went::Wrong,
-            EventKind::RunFinished(finished) => match finished.outcome {
-                Outcome::Done | Outcome::Nothing => Went::Elsewhere,
-                _ => Went::Wrong,
-            },
-            _ => Went::Elsewhere,
-        };
+        let went = Went::after_no(next);
         self.went(&held.step, &held.result, went, held.took_ms)
     }
 

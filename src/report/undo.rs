@@ -25,6 +25,14 @@ pub(super) struct Undoing {
 }
 
 impl Undoing {
+    /// Returns what is put back, and why.
+    pub(super) fn new(of: &[String], why: &str) -> Self {
+        Self {
+            of: of.to_vec(),
+            why: why.to_owned(),
+        }
+    }
+
     /// Returns "a, b and c".
     pub(super) fn names(&self) -> String {
         if self.of.is_empty() {

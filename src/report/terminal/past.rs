@@ -28,10 +28,7 @@ impl Terminal {
 
     pub(super) fn undo_started(&mut self, of: &[String], why: &str) -> io::Result<()> {
         self.leave_loop()?;
-        let undoing = Undoing {
-            of: of.to_vec(),
-            why: why.to_owned(),
-        };
+        let undoing = Undoing::new(of, why);
         let line = self
             .look
             .line()
