@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Source;
+use crate::base::words;
 use crate::engine::outcome::{Outcome, exit};
 use crate::pg::connect_error::ConnectError;
+use crate::record::error::RecordError;
 
 /// Why the program ends without a result.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,9 @@ pub enum CliError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The record of a run cannot be written or read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// A run ended, and said so itself.
     #[error("{0}")]
     Ended(Outcome),
@@ -86,7 +91,7 @@ impl CliError {
     /// Returns the error of a file or stream.
     pub fn io(what: &str, error: &std::io::Error) -> Self {
         Self::Io {
-            message: format!("{what}: {}", io_words(error)),
+            message: format!("{what}: {}", words::io(error)),
         }
     }
 
@@ -127,6 +132,11 @@ impl CliError {
             Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
             Self::Connect(_) => exit::UNREACHABLE,
+            Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
+                exit::USAGE
+            }
+            Self::Record(RecordError::Newer { .. }) => exit::INVALID,
+            Self::Record(_) => exit::FAILED,
             Self::Ended(outcome) => outcome.code(),
             Self::Io { .. } => exit::FAILED,
             Self::Cancelled => exit::CANCELLED,
@@ -146,6 +156,7 @@ impl CliError {
             } => text(message, notes, help, colored),
             Self::Io { message } => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
+            Self::Record(error) => text(&error.to_string(), &[], &[error.help()], colored),
             Self::Diagnostics {
                 source_text,
                 diagnostics,
@@ -191,11 +202,4 @@ fn text(message: &str, notes: &[String], help: &[String], colored: bool) -> Stri
         let _ = writeln!(all, "  = {word}: {help}");
     }
     all
-}
-
-/// Returns an input or output error in plain words, without the number of the operating system.
-fn io_words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
 }

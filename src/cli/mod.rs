@@ -15,6 +15,7 @@ pub mod look;
 pub mod params;
 pub mod program;
 mod prompt;
+pub mod state;
 mod table;
 pub mod world;
 

@@ -6,5 +6,6 @@ mod check;
 mod hostile;
 mod parameters;
 mod pictures;
+mod record;
 mod schema;
 mod test;
