@@ -126,19 +126,19 @@ impl CliError {
     /// Returns the exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage { .. } => exit::USAGE,
-            Self::Clap(error) if error.use_stderr() => exit::USAGE,
-            Self::Clap(_) | Self::BrokenPipe => exit::DONE,
-            Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
-            Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
-            Self::Connect(_) => exit::UNREACHABLE,
-            Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
+            Self::Usage { .. }
+            | Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
                 exit::USAGE
             }
-            Self::Record(RecordError::Newer { .. }) => exit::INVALID,
-            Self::Record(_) => exit::FAILED,
+            Self::Clap(error) if error.use_stderr() => exit::USAGE,
+            Self::Clap(_) | Self::BrokenPipe => exit::DONE,
+            Self::Invalid { .. }
+            | Self::Diagnostics { .. }
+            | Self::Record(RecordError::Newer { .. }) => exit::INVALID,
+            Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
+            Self::Connect(_) => exit::UNREACHABLE,
             Self::Ended(outcome) => outcome.code(),
-            Self::Io { .. } => exit::FAILED,
+            Self::Io { .. } | Self::Record(_) => exit::FAILED,
             Self::Cancelled => exit::CANCELLED,
             Self::Shown(code) => *code,
             Self::Defect(_) => exit::DEFECT,
