@@ -2,6 +2,7 @@
 
 mod changes;
 mod hostile;
+mod past;
 mod run;
 mod sinks;
 mod table;
