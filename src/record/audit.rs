@@ -1,7 +1,7 @@
 //! Proves that the records of runs are whole: each by its own chain, and by the heads that are known of it
 //! elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -182,14 +182,15 @@ impl Auditor {
 
     /// A log that was cut off is whole in itself: it lacks a head.
     fn heads(&self, audit: &mut Audit, path: &Path, walk: &Walk<'_>) {
-        let lacks = |head: &str| !walk.lines.iter().any(|line| line.head == head);
+        let heads = heads_of(walk);
         let run = audit.run.clone();
         let mut ends = self.noted(&run, What::Ended);
-        if let Some((line, _)) = ends.find(|(_, note)| lacks(&note.head)) {
+        if let Some((line, _)) = ends.find(|(_, note)| !heads.contains(note.head.as_str())) {
             let what = format!("it was cut off: line {line} of the index knows an end of it");
             audit.findings.push(after_last(path, walk, what));
         }
-        if audit.ended && !self.noted(&run, What::Ended).any(|_| true) {
+        let is_noted = |what| self.noted(&run, what).next().is_some();
+        if audit.ended && is_noted(What::Began) && !is_noted(What::Ended) {
             let note = "the index does not know its end: the program may have been killed there";
             audit.notes.push(note.to_owned());
         }
@@ -207,12 +208,13 @@ impl Auditor {
             return;
         }
         audit.compared = true;
-        let of_run: Vec<&Kept> = (kept.iter())
-            .filter(|kept| kept.by_run == audit.run)
-            .collect();
-        let lacks = |head: &str| !walk.lines.iter().any(|line| line.head == head);
-        for kept in &of_run {
-            if kept.head.as_deref().is_some_and(lacks) {
+        let heads = heads_of(walk);
+        let mut entered = HashSet::new();
+        for kept in kept.iter().filter(|kept| kept.by_run == audit.run) {
+            if !kept.entry.undo {
+                entered.insert(kept.entry.unit);
+            }
+            if (kept.head.as_deref()).is_some_and(|head| !heads.contains(head)) {
                 let what = format!(
                     "it was cut off or altered: the journal knows a head of it, with the commit of {}",
                     told(&kept.entry.name, &kept.entry.unit)
@@ -224,7 +226,7 @@ impl Auditor {
             return;
         }
         for (line, name, unit) in committed(&walk.lines) {
-            if !(of_run.iter()).any(|kept| kept.entry.unit == unit && !kept.entry.undo) {
+            if !entered.contains(&unit) {
                 let what = format!(
                     "the journal lacks the commit of {} that this tells of",
                     told(&name, &unit)
@@ -255,6 +257,10 @@ impl Audit {
         self.find(path, &what);
         self
     }
+}
+
+fn heads_of<'a>(walk: &Walk<'a>) -> HashSet<&'a str> {
+    walk.lines.iter().map(|line| line.head).collect()
 }
 
 fn at_line(path: PathBuf, fault: Fault) -> Finding {

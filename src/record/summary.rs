@@ -105,33 +105,37 @@ fn written(folder: &Path) -> Option<Timestamp> {
 
 /// Returns what became of a run.
 pub fn became(base: &Path, begun: &Begun) -> Became {
+    let folder = store::folder(base, &begun.run);
+    let path = folder.join(EVENTS);
+    let last = || match File::open(&path).and_then(|file| last_line(&file)) {
+        Ok(line) => ending(&line),
+        Err(_) => Err(()),
+    };
+    match last() {
+        Err(()) => Became::Damaged,
+        Ok(Some(outcome)) => Became::Ended(outcome),
+        Ok(None) if lock::is_held(&folder) => Became::Running,
+        // It may have ended since the first look.
+        Ok(None) => match last() {
+            Ok(Some(outcome)) => Became::Ended(outcome),
+            _ => Became::CutShort,
+        },
+    }
+}
+
+/// Returns the outcome that a last line tells, where it ends a run.
+fn ending(line: &[u8]) -> Result<Option<Outcome>, ()> {
     #[derive(Deserialize)]
     struct Last<'a> {
         #[serde(borrow)]
         event: Cow<'a, str>,
         outcome: Option<Outcome>,
     }
-    let folder = store::folder(base, &begun.run);
-    // Who writes the last line lets go of the lock after it.
-    let held = lock::is_held(&folder);
-    let line = File::open(folder.join(EVENTS)).and_then(|file| last_line(&file));
-    let unfinished = if held {
-        Became::Running
-    } else {
-        Became::CutShort
-    };
-    match line {
-        Ok(line) if line.is_empty() => unfinished,
-        Ok(line) => match serde_json::from_slice::<Last<'_>>(&line) {
-            Ok(Last {
-                event,
-                outcome: Some(outcome),
-            }) if event == "run_finished" => Became::Ended(outcome),
-            Ok(_) => unfinished,
-            Err(_) => Became::Damaged,
-        },
-        Err(_) => Became::Damaged,
+    if line.is_empty() {
+        return Ok(None);
     }
+    let last: Last<'_> = serde_json::from_slice(line).map_err(drop)?;
+    Ok(last.outcome.filter(|_| last.event == "run_finished"))
 }
 
 /// Returns the last whole line of a file.

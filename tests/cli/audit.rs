@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use runbook::record::index;
 use runbook::record::run::RunRecord;
 use runbook::record::store;
 
-use crate::record::{facts, finished, log_of, noticed, started, write};
+use crate::record::{facts, files, finished, lay_out, log_of, noticed, started, write};
 use crate::test::Test;
 
 fn state(test: &Test) -> PathBuf {
@@ -205,6 +206,9 @@ fn a_record_of_another_run_is_none() {
     ");
 }
 
+static TWO: LazyLock<Vec<(PathBuf, Vec<u8>)>> =
+    LazyLock::new(|| files(&[("aaa222", 4), ("bbb222", 3)]));
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -212,10 +216,8 @@ proptest! {
     fn case_38_nothing_is_altered_or_cut_off_unseen(
         at in any::<prop::sample::Index>(), flip in 0..=255_u8, file in 0..3_usize
     ) {
-        let base = tempfile::TempDir::new().unwrap();
+        let base = lay_out(&TWO);
         let base = base.path();
-        write(base, "aaa222", 4);
-        write(base, "bbb222", 3);
         let path = match file {
             0 => log_of(base, "aaa222"),
             1 => store::folder(base, "aaa222").join("run.json"),
