@@ -202,22 +202,56 @@ pub async fn put_back<W: World>(
     lasting: Lasting<'_>,
     limits: &Limits,
 ) -> Result<PutBack, Failure> {
-    world.open(limits).await?;
+    let mut left: Vec<&Work> = works.iter().collect();
+    let mut before = PutBack::default();
+    loop {
+        let tried = once(world, &left, on_conflict, lasting, limits).await;
+        match tried {
+            // It was put back before: by this very run before it was cut short, or by someone else. What a
+            // transaction has recorded cannot be left out of it, so another one begins.
+            Err((Some(index), failure)) if failure.kind == FailureKind::Recorded => {
+                before.note(left.remove(index));
+            }
+            Err((_, failure)) => return Err(failure),
+            Ok(done) => {
+                before.undone.extend(done.undone);
+                return Ok(PutBack {
+                    undone: before.undone,
+                    ..done
+                });
+            }
+        }
+    }
+}
+
+/// Puts units back in one transaction; an error comes with the index of the unit that it is about.
+async fn once<W: World>(
+    world: &mut W,
+    works: &[&Work],
+    on_conflict: OnConflict,
+    lasting: Lasting<'_>,
+    limits: &Limits,
+) -> Result<PutBack, (Option<usize>, Failure)> {
+    if works.is_empty() {
+        return Ok(PutBack::default());
+    }
+    let whole = |failure| (None, failure);
+    world.open(limits).await.map_err(whole)?;
     let mut done = PutBack::default();
     let mut result = all(world, works, lasting, on_conflict, limits, &mut done).await;
     if let (Ok(()), Lasting::IfSame(shown)) = (&result, lasting) {
-        result = super::perform::same_as_approved(shown, &done.changes);
+        result = super::perform::same_as_approved(shown, &done.changes).map_err(whole);
     }
     let lasting = lasting != Lasting::No;
     let kept =
         result.is_ok() && lasting && (done.conflicts.is_empty() || on_conflict == OnConflict::Skip);
     if kept {
-        world.close(Close::Commit, limits).await?;
+        world.close(Close::Commit, limits).await.map_err(whole)?;
         return Ok(done);
     }
     let closed = world.close(Close::Rollback, limits).await;
     result?;
-    closed?;
+    closed.map_err(whole)?;
     if lasting {
         // What was put back before the conflict was found is taken back as well.
         done = PutBack {
@@ -230,43 +264,54 @@ pub async fn put_back<W: World>(
 
 async fn all<W: World>(
     world: &mut W,
-    works: &[Work],
+    works: &[&Work],
     lasting: Lasting<'_>,
     on_conflict: OnConflict,
     limits: &Limits,
     done: &mut PutBack,
-) -> Result<(), Failure> {
-    for work in works {
+) -> Result<(), (Option<usize>, Failure)> {
+    for (index, work) in works.iter().enumerate() {
+        let about = |failure| (Some(index), failure);
         if lasting != Lasting::No {
-            match world.record(&work.entry.undoing(), limits).await {
-                // It was put back before: by this very run before it was cut short, or by someone else.
-                Err(failure) if failure.kind == FailureKind::Recorded => {
-                    done.note(work);
-                    continue;
-                }
-                recorded => recorded?,
-            }
+            let entry = work.entry.undoing();
+            world.record(&entry, limits).await.map_err(about)?;
         }
-        for way in &work.ways {
-            match way {
-                Way::Images(fixes) => {
-                    let restored = world
-                        .restore(&work.entry, fixes.as_deref(), on_conflict, limits)
-                        .await?;
-                    done.add(restored);
-                }
-                Way::Statements(step, statements) => {
-                    for bound in statements {
-                        let changed = world.change(bound, &terms(*step), limits).await?;
-                        done.restored += changed.count;
-                        done.changes.append(changed.changes);
-                    }
-                }
-            }
-        }
+        one(world, work, on_conflict, limits, done)
+            .await
+            .map_err(about)?;
         done.note(work);
     }
-    done.changes.append(world.settle(limits).await?);
+    let late = world
+        .settle(limits)
+        .await
+        .map_err(|failure| (None, failure))?;
+    done.changes.append(late);
+    Ok(())
+}
+
+async fn one<W: World>(
+    world: &mut W,
+    work: &Work,
+    on_conflict: OnConflict,
+    limits: &Limits,
+    done: &mut PutBack,
+) -> Result<(), Failure> {
+    for way in &work.ways {
+        match way {
+            Way::Images(fixes) => {
+                let fixes = fixes.as_deref();
+                let restored = world.restore(&work.entry, fixes, on_conflict, limits);
+                done.add(restored.await?);
+            }
+            Way::Statements(step, statements) => {
+                for bound in statements {
+                    let changed = world.change(bound, &terms(*step), limits).await?;
+                    done.restored += changed.count;
+                    done.changes.append(changed.changes);
+                }
+            }
+        }
+    }
     Ok(())
 }
 
