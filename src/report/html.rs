@@ -4,6 +4,7 @@
 use std::io;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::page::Page;
@@ -29,7 +30,7 @@ pub fn draw(page: &Page, graph: &Graph) -> io::Result<String> {
         Graph::Svg(svg) => (svg.as_str(), ""),
         Graph::Missing(why) => ("", why.as_str()),
     };
-    let page = Value::from_serialize(page);
+    let page = Value::from(Serde(page));
     // The name decides that it is escaped as HTML.
     environment
         .add_template("page.html", TEMPLATE)
