@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Source;
 use crate::base::words;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::{Outcome, exit};
 use crate::pg::connect_error::ConnectError;
 use crate::record::error::RecordError;
@@ -47,6 +48,9 @@ pub enum CliError {
     /// The record of a run cannot be written or read.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The database refuses what a command needs, or cannot say.
+    #[error("{}", .0.message)]
+    Failed(Box<Failure>),
     /// A run ended, and said so itself.
     #[error("{0}")]
     Ended(Outcome),
@@ -68,6 +72,12 @@ pub enum CliError {
     /// A defect of the program.
     #[error("{0}")]
     Defect(String),
+}
+
+impl From<Failure> for CliError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
 }
 
 impl CliError {
@@ -129,16 +139,21 @@ impl CliError {
             Self::Usage { .. } => exit::USAGE,
             Self::Clap(error) if error.use_stderr() => exit::USAGE,
             Self::Clap(_) | Self::BrokenPipe => exit::DONE,
-            Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
+            Self::Invalid { .. }
+            | Self::Diagnostics { .. }
+            | Self::Record(RecordError::Newer { .. }) => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
             Self::Connect(_) => exit::UNREACHABLE,
             Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
                 exit::USAGE
             }
-            Self::Record(RecordError::Newer { .. }) => exit::INVALID,
-            Self::Record(_) => exit::FAILED,
+            Self::Failed(failure) => match failure.kind {
+                FailureKind::Connection | FailureKind::Target => exit::UNREACHABLE,
+                FailureKind::InDoubt => exit::UNKNOWN,
+                _ => exit::FAILED,
+            },
             Self::Ended(outcome) => outcome.code(),
-            Self::Io { .. } => exit::FAILED,
+            Self::Io { .. } | Self::Record(_) => exit::FAILED,
             Self::Cancelled => exit::CANCELLED,
             Self::Shown(code) => *code,
             Self::Defect(_) => exit::DEFECT,
@@ -157,6 +172,7 @@ impl CliError {
             Self::Io { message } => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
             Self::Record(error) => text(&error.to_string(), &[], &[error.help()], colored),
+            Self::Failed(failure) => text(&failure.message, &failure.notes, &failure.help, colored),
             Self::Diagnostics {
                 source_text,
                 diagnostics,

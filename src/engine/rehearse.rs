@@ -6,7 +6,7 @@ use super::decide::{self, Act};
 use super::event::{Approved, Decision, EventKind, StepResult};
 use super::failure::{Failure, FailureKind};
 use super::item::{items, skipped};
-use super::perform::{Performed, Stage, limits, perform, step_ref};
+use super::perform::{Performed, Stage, has_transaction, limits, perform, step_ref};
 use super::plan::Plan;
 use super::port::{Close, World};
 use super::scope::{Current, Surroundings};
@@ -168,9 +168,23 @@ impl<W: World> Rehearser<'_, W> {
             lasting: false,
             approved: None,
         };
-        let Performed { result, decision } = perform(&mut stage, step)
-            .await
-            .map_err(|failure| at(step, failure))?;
+        let own = has_transaction(step);
+        if own {
+            stage.world.open(&stage.limits).await?;
+        }
+        let performed = perform(&mut stage, step).await;
+        if own {
+            let how = if performed.is_ok() {
+                Close::Commit
+            } else {
+                Close::Rollback
+            };
+            let closed = stage.world.close(how, &stage.limits).await;
+            if performed.is_ok() {
+                closed.map_err(|failure| at(step, failure))?;
+            }
+        }
+        let Performed { result, decision } = performed.map_err(|failure| at(step, failure))?;
         let changes = match &result {
             StepResult::Fix { changes, .. } => changes.clone(),
             StepResult::WouldRun if matches!(step.kind, Kind::Fix(_)) => {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::change::Changes;
 use super::event::{Approved, Decision, EventKind, StepRef, StepResult};
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
+use super::journal::Unit;
 use super::outcome::Outcome;
-use crate::runbook::model::StepId;
+use super::scope;
+use crate::runbook::model::{Runbook, StepId};
 
 /// Where a run is, and what it knows.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +28,61 @@ pub struct State {
     pub atomics: BTreeMap<StepId, Changes>,
     /// What confirms approved.
     pub approved: Vec<Approved>,
-    /// The fixes and atomics whose changes are committed.
-    pub committed: Vec<StepId>,
+    /// The units whose changes are committed and stay in place, in order.
+    pub units: Vec<Unit>,
+    /// Those whose changes were put back.
+    pub undone: Vec<Unit>,
+    /// Whether rows were left as they are while others were put back.
+    pub left: bool,
+    /// The transaction that was about to commit, until it is known what became of it.
+    pub committing: Option<Committing>,
+    /// The transaction of an atomic that is open, and the item that it works on.
+    pub open: Option<(StepId, Option<usize>)>,
+    /// The item that a step works on.
+    item: Option<usize>,
+    /// How far loops have come.
+    pub loops: BTreeMap<StepId, Round>,
+    /// How far the batch that is under way has come.
+    pub batch: Option<Batch>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// Milliseconds that people took to answer.
     pub waited_ms: f64,
+}
+
+/// A transaction that was about to commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committing {
+    /// The fix or atomic.
+    pub step: StepRef,
+    /// What the journal knows it by.
+    pub unit: Unit,
+    /// Its id on the server.
+    pub transaction: Option<String>,
+    /// What it comes to when it is committed.
+    pub result: StepResult,
+}
+
+/// How far a loop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The first item that has no outcome yet.
+    pub next: usize,
+    /// How many items failed.
+    pub failed: u64,
+    /// The sum of the counts of the others.
+    pub count: u64,
+}
+
+/// How far a batch has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The part that committed last.
+    pub unit: Unit,
+    /// How many rows are done.
+    pub so_far: u64,
+    /// The last key that is done.
+    pub last: Vec<String>,
 }
 
 /// What happened last.
@@ -52,6 +103,8 @@ pub enum Position {
     Opened(StepId),
     /// It committed.
     Committed(StepId),
+    /// What a step that failed had led to was put back, as far as it could be.
+    PutBack(StepId),
     /// The run is over.
     Ended(Outcome),
 }
@@ -71,7 +124,10 @@ impl State {
     /// Takes in one event.
     pub fn apply(&mut self, event: &EventKind) {
         match event {
-            EventKind::StepStarted { step, .. } => self.position = Position::In(step.id),
+            EventKind::StepStarted { step, item, .. } => {
+                self.item = item.as_ref().map(|item| item.index);
+                self.position = Position::In(step.id);
+            }
             EventKind::StepSkipped { step } => {
                 self.trail.push((step.id, Way::Skipped));
                 self.position = Position::Skipped(step.id);
@@ -83,12 +139,12 @@ impl State {
                 ..
             } => {
                 self.finish(step, result);
+                self.pass(step, result, decision);
                 self.trail.push((step.id, Way::Decided(decision.clone())));
                 self.position = Position::After(step.id, decision.clone());
             }
             EventKind::StepFailed { step, failure, .. } => {
-                self.failure = Some(failure.clone());
-                self.trail.push((step.id, Way::Failed));
+                self.fail(step, failure);
                 self.position = Position::Failed(step.id);
             }
             EventKind::LoopFinished { step, count, .. } => {
@@ -97,47 +153,196 @@ impl State {
                 self.counts.insert(step.id, *count);
                 self.position = Position::After(step.id, Decision::Next);
             }
-            EventKind::AtomicStarted { step, .. } => self.position = Position::Opened(step.id),
+            EventKind::AtomicStarted { step, item } => {
+                self.open = Some((step.id, item.as_ref().map(|item| item.index)));
+                self.position = Position::Opened(step.id);
+            }
             EventKind::AtomicCommitted { step, changes, .. } => {
-                self.commit(step.id);
+                self.close(|round| round.count += changes.count());
                 self.atomics.insert(step.id, changes.clone());
                 self.position = Position::Committed(step.id);
             }
-            EventKind::RunFinished(finished) => self.position = Position::Ended(finished.outcome),
+            EventKind::AtomicRolledBack { .. } => {
+                self.committing = None;
+                self.close(|round| round.failed += 1);
+            }
+            EventKind::Committing {
+                step,
+                unit,
+                transaction,
+                result,
+            } => {
+                self.committing = Some(Committing {
+                    step: step.clone(),
+                    unit: *unit,
+                    transaction: transaction.clone(),
+                    result: result.clone(),
+                });
+            }
+            EventKind::BatchCommitted {
+                unit, so_far, last, ..
+            } => {
+                self.committing = None;
+                self.keep(*unit);
+                self.batch = Some(Batch {
+                    unit: *unit,
+                    so_far: *so_far,
+                    last: last.clone(),
+                });
+            }
+            EventKind::UndoFinished {
+                undone,
+                conflicts,
+                failure,
+                ..
+            } => {
+                self.put_back(undone, !conflicts.is_empty());
+                if let Some(failure) = failure
+                    && failure.kind == FailureKind::InDoubt
+                {
+                    self.failure = Some(failure.clone());
+                }
+                if let Position::Failed(id) | Position::After(id, _) = self.position {
+                    self.position = Position::PutBack(id);
+                }
+            }
+            EventKind::RunFinished(finished) => {
+                self.waited_ms = finished.waited_ms;
+                self.position = Position::Ended(finished.outcome);
+            }
             EventKind::RunStarted(started) => self.dry_run = started.dry_run,
             EventKind::LockWaited { .. }
             | EventKind::Noticed { .. }
             | EventKind::StepRetried { .. }
             | EventKind::Rehearsed { .. }
             | EventKind::Asked { .. }
-            | EventKind::AtomicRolledBack { .. }
             | EventKind::RunResumed { .. }
-            | EventKind::Committing { .. }
-            | EventKind::BatchCommitted { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::UndoFinished { .. } => {}
+            | EventKind::UndoStarted { .. } => {}
         }
     }
 
     fn finish(&mut self, step: &StepRef, result: &StepResult) {
-        let id = step.id;
+        let unit = Unit {
+            step: step.id,
+            item: self.item,
+            part: 0,
+        };
         match result {
             // What a program did lasts, whatever it did.
-            StepResult::Command { .. } if step.kind == "fix" => self.commit(id),
+            StepResult::Command { .. } if step.kind == "fix" => self.keep(unit),
             StepResult::Fix {
                 committed: true, ..
-            } if step.atomic.is_none() => self.commit(id),
+            } if step.atomic.is_none() => self.keep(unit),
             StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
+            StepResult::Rollback {
+                undone, conflicts, ..
+            } => self.put_back(undone, !conflicts.is_empty()),
             _ => {}
         }
-        let results = self.results.entry(id).or_default();
+        self.committing = None;
+        self.batch = None;
+        let results = self.results.entry(step.id).or_default();
         Arc::make_mut(results).push(result.clone());
     }
 
-    fn commit(&mut self, id: StepId) {
-        if !self.dry_run && !self.committed.contains(&id) {
-            self.committed.push(id);
+    /// Counts an item of a loop that has its outcome.
+    fn pass(&mut self, step: &StepRef, result: &StepResult, decision: &Decision) {
+        let (Some(item), None) = (self.item, &step.atomic) else {
+            return;
+        };
+        let round = self.loops.entry(step.id).or_default();
+        round.next = item + 1;
+        if *decision == Decision::Else {
+            round.failed += 1;
+        } else {
+            round.count += scope::count(result);
         }
+    }
+
+    fn fail(&mut self, step: &StepRef, failure: &Failure) {
+        if failure.kind != FailureKind::InDoubt {
+            self.committing = None;
+        }
+        if let (Some(item), None) = (self.item, &step.atomic) {
+            let round = self.loops.entry(step.id).or_default();
+            round.next = item + 1;
+            round.failed += 1;
+        }
+        self.failure = Some(failure.clone());
+        self.trail.push((step.id, Way::Failed));
+    }
+
+    /// Takes in that the open transaction of an atomic came to its end.
+    fn close(&mut self, count: impl FnOnce(&mut Round)) {
+        let Some((step, item)) = self.open.take() else {
+            return;
+        };
+        if let Some(committed) = self.committing.take() {
+            self.keep(committed.unit);
+        }
+        if let Some(item) = item {
+            let round = self.loops.entry(step).or_default();
+            round.next = item + 1;
+            count(round);
+        }
+    }
+
+    fn keep(&mut self, unit: Unit) {
+        // Of a batch the parts are known already.
+        if !self.dry_run && !self.units.contains(&unit) {
+            self.units.push(unit);
+        }
+    }
+
+    fn put_back(&mut self, undone: &[Unit], left: bool) {
+        self.units.retain(|unit| !undone.contains(unit));
+        self.undone.extend(undone);
+        self.left |= left;
+    }
+
+    /// Goes back to the beginning of what was under way, and is not any more.
+    pub fn begin_again(&mut self) {
+        let under_way = match (self.open.take(), self.committing.take()) {
+            (Some((atomic, _)), _) => Some(atomic),
+            (None, Some(committing)) => Some(committing.step.id),
+            (None, None) => None,
+        };
+        if let Some(step) = under_way {
+            self.position = Position::In(step);
+        }
+    }
+
+    /// Goes back to a loop that is not at its end.
+    pub fn continue_loop(&mut self, runbook: &Runbook) {
+        let (Position::After(id, _)
+        | Position::Failed(id)
+        | Position::Committed(id)
+        | Position::Skipped(id)) = self.position
+        else {
+            return;
+        };
+        let step = runbook.step(id);
+        let step = step.atomic.map_or(step, |atomic| runbook.step(atomic));
+        let round = self.loops.get(&step.id).copied().unwrap_or_default();
+        let allowed = u64::from(step.common.max_failures.unwrap_or(0));
+        let under_way = round.next > 0 && !self.counts.contains_key(&step.id);
+        let last = self.failure.as_ref().map(|failure| failure.kind);
+        let cancelled =
+            matches!(self.position, Position::Failed(_)) && last == Some(FailureKind::Cancelled);
+        if step.common.for_each.is_some() && under_way && round.failed <= allowed && !cancelled {
+            self.position = Position::In(step.id);
+        }
+    }
+
+    /// Returns the fixes and atomics of units, each once.
+    pub fn steps_of(units: &[Unit]) -> Vec<StepId> {
+        let mut steps = Vec::new();
+        for unit in units {
+            if !steps.contains(&unit.step) {
+                steps.push(unit.step);
+            }
+        }
+        steps
     }
 
     /// Returns the latest result of a step.

@@ -3,11 +3,14 @@
 
 mod change;
 mod counter;
+pub mod identity;
 mod image;
 pub mod journal;
+mod lease;
 mod read;
 mod table;
 mod transaction;
+pub mod units;
 mod watch;
 
 use std::collections::HashMap;
@@ -19,13 +22,14 @@ use tokio_postgres::{Client, Statement};
 
 use super::connect::Canceller;
 use super::connect_error::ConnectError;
-use super::failure;
 use super::settings::ConnectSettings;
 use crate::engine::event::{Blocker, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::Column;
-use crate::sql::ident::quote_literal;
 use counter::Watch;
+use identity::{FACTS, Facts};
+use journal::entry::Entered;
+use journal::schema::Standing;
 use table::TableFacts;
 
 /// What every session begins with. Texts of dates and numbers mean the same on every server; a fix does
@@ -43,12 +47,6 @@ const SETTINGS: &str = "\
     SELECT set_config('client_connection_check_interval', '2s', false) \
     WHERE current_setting('server_version_num')::int >= 140000";
 
-const FACTS: &str = "\
-    SELECT current_database()::text, current_user::text, current_setting('server_version'), \
-           pg_backend_pid()::text, pg_is_in_recovery()::text, \
-           CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
-                THEN (SELECT system_identifier::text FROM pg_control_system()) END";
-
 /// A session with what it knows of its server.
 pub struct Session {
     settings: ConnectSettings,
@@ -57,6 +55,10 @@ pub struct Session {
     notices: UnboundedReceiver<DbError>,
     pid: i32,
     target: TargetFacts,
+    /// Whether the server only follows another one.
+    replica: bool,
+    /// What the schema `runbook` is.
+    journal: Standing,
     /// How many transactions are open inside of one another.
     depth: usize,
     /// Whether deferred constraints were looked at since the last change.
@@ -79,8 +81,18 @@ pub struct Session {
     head: Option<String>,
     /// What the open transaction is recorded as.
     entries: Vec<crate::engine::journal::Entry>,
+    /// What the server said of these entries.
+    entered: Mutex<Entered>,
+    /// How many rows the open transaction changed.
+    changed: u64,
+    /// What `entries` and `changed` were when each of the open transactions began.
+    marks: Vec<(usize, u64)>,
     /// Advisory locks that the session holds.
     locks: Vec<String>,
+    /// What of the run's locks outlives the session.
+    leases: lease::Leases,
+    /// What there is to say beside results, besides what the server said.
+    said: Vec<String>,
     /// The transaction's id, once it has changed something.
     xid: Option<String>,
     columns: HashMap<String, Vec<Column>>,
@@ -115,33 +127,17 @@ impl Session {
         );
         set.map_err(wrong)?;
         let facts = facts.map_err(wrong)?;
-        let fact = |index: usize| {
-            facts
-                .first()
-                .and_then(|row| row.get::<_, Option<String>>(index))
-        };
-        let target = TargetFacts {
-            name: name.unwrap_or_else(|| server(&connected.place)).to_owned(),
-            database: fact(0).unwrap_or_default(),
-            user: fact(1).unwrap_or_default(),
-            server_version: fact(2)
-                .unwrap_or_default()
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            system_identifier: fact(5),
-            timeline: None,
-            database_oid: None,
-        };
-        let pid = fact(3).and_then(|pid| pid.parse().ok()).unwrap_or_default();
+        let name = name.unwrap_or_else(|| server(&connected.place)).to_owned();
+        let facts = Facts::read(facts.first(), name);
         Ok(Self {
             settings: settings.clone(),
             canceller: connected.canceller,
             notices: connected.notices,
             client,
-            pid,
-            target,
+            pid: facts.pid,
+            target: facts.target,
+            replica: facts.replica,
+            journal: facts.journal,
             depth: 0,
             settled: false,
             broken: false,
@@ -153,7 +149,12 @@ impl Session {
             writer: None,
             head: None,
             entries: Vec::new(),
+            entered: Mutex::default(),
+            changed: 0,
+            marks: Vec::new(),
             locks: Vec::new(),
+            leases: lease::Leases::default(),
+            said: Vec::new(),
             xid: None,
             columns: HashMap::new(),
             described: Vec::new(),
@@ -180,44 +181,6 @@ impl Session {
     /// Sets the settings that every later transaction begins with.
     pub fn set_local(&mut self, settings: Vec<(String, String)>) {
         self.local = settings;
-    }
-
-    /// Takes an advisory lock until the session ends.
-    ///
-    /// # Errors
-    /// Who has it.
-    pub async fn lock(&mut self, key: &str) -> Result<(), Failure> {
-        let text = format!(
-            "SELECT pg_try_advisory_lock(h)::text, \
-             (SELECT string_agg(format('%s (session %s of %s since %s)', coalesce(nullif(a.application_name, ''), 'unnamed'), \
-                                       a.pid, a.usename, date_trunc('second', a.backend_start)), ', ') \
-              FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = d.oid \
-                AND l.classid::bigint = (h >> 32) & 4294967295 AND l.objid::bigint = h & 4294967295 \
-                AND l.pid <> pg_backend_pid()) \
-             FROM hashtextextended({}, 0) AS h, pg_database d WHERE d.datname = current_database()",
-            quote_literal(&format!("runbook/{key}"))
-        );
-        let rows = self
-            .client
-            .query_typed(&text, &[])
-            .await
-            .map_err(|error| failure::of(&error, &text, 0))?;
-        let field = |index: usize| {
-            rows.first()
-                .and_then(|row| row.get::<_, Option<String>>(index))
-        };
-        if field(0).as_deref() == Some("true") {
-            self.locks.push(key.to_owned());
-            return Ok(());
-        }
-        let holder = field(1).unwrap_or_else(|| "another session".to_owned());
-        Err(Failure::new(
-            FailureKind::LockTimeout,
-            format!("another run holds the lock `{key}`"),
-        )
-        .note(format!("it is held by {holder}"))
-        .help("wait until that run is done"))
     }
 
     /// Returns where the id of a transaction stands while its COMMIT is under way.
@@ -247,27 +210,41 @@ impl Session {
     /// Connects again after the connection was lost.
     ///
     /// # Errors
-    /// The server is not there, or it is another one.
+    /// The server is not there, it is another one, or someone else has the run's lock meanwhile.
     pub async fn reconnect(&mut self) -> Result<(), Failure> {
+        let locks = std::mem::take(&mut self.locks);
+        if let Err(failure) = self.connect_again().await {
+            self.locks = locks;
+            return Err(failure);
+        }
+        self.lock_again(locks).await
+    }
+
+    /// Connects again, without the run's locks.
+    async fn connect_again(&mut self) -> Result<(), Failure> {
         let fresh = Self::connect(&self.settings, Some(&self.target.name))
             .await
             .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
-        if fresh.target.system_identifier != self.target.system_identifier
-            || fresh.target.database != self.target.database
-        {
-            return Err(Failure::new(
-                FailureKind::Connection,
-                "the address leads to another server than before",
-            ));
+        if let Some(failure) = identity::other_target(&self.target, &fresh.target, false) {
+            return Err(failure.note("the connection was lost and opened again"));
         }
-        let locks = std::mem::take(&mut self.locks);
+        if fresh.replica && !self.replica {
+            return fresh.refuse_replica();
+        }
         *self = Self {
             local: std::mem::take(&mut self.local),
             writer: self.writer.take(),
             head: self.head.take(),
+            leases: std::mem::take(&mut self.leases),
+            said: std::mem::take(&mut self.said),
             committing: Arc::clone(&self.committing),
             ..fresh
         };
+        Ok(())
+    }
+
+    /// Takes the locks again that the session had before it was connected again.
+    async fn lock_again(&mut self, locks: Vec<String>) -> Result<(), Failure> {
         for (index, key) in locks.iter().enumerate() {
             if let Err(failure) = self.lock(key).await {
                 // The next try must want them again.
@@ -281,7 +258,7 @@ impl Session {
 
     /// Returns what the server said beside results since the last time.
     pub fn take_notices(&mut self) -> Vec<String> {
-        let mut messages = Vec::new();
+        let mut messages = std::mem::take(&mut self.said);
         while let Ok(notice) = self.notices.try_recv() {
             if !notice.severity().eq_ignore_ascii_case("FATAL") {
                 messages.push(notice.message().to_owned());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, split};
+use super::log::{Fault, lines};
 use super::{files, lock};
 
 /// What the index knows of a run.
@@ -101,4 +102,40 @@ pub(super) fn after(line: &[u8]) -> Chain {
         Some((_, value)) => Chain::at(value),
         None => Chain::of(line),
     }
+}
+
+/// What the index says of all runs, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    /// Its lines, those that can be read.
+    pub(super) notes: Vec<(usize, Note)>,
+    /// What was altered in it.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Reads the index; where there is none, no run was noted.
+pub(super) fn read(base: &Path) -> io::Result<Index> {
+    let text = match std::fs::read(path(base)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
+        text => text?,
+    };
+    let mut index = Index::default();
+    let mut chain = Chain::of(b"");
+    for (number, bytes) in lines(&text).0.into_iter().enumerate() {
+        let line = number + 1;
+        let whole = chain
+            .follow(bytes)
+            .is_some_and(|(next, value)| next.head() == value);
+        let note = serde_json::from_slice::<Note>(bytes);
+        if !whole || note.is_err() {
+            index.faults.push(Fault {
+                line,
+                what: "it was altered, or a line before it was altered, moved or removed"
+                    .to_owned(),
+            });
+        }
+        index.notes.extend(note.ok().map(|note| (line, note)));
+        chain = after(bytes);
+    }
+    Ok(index)
 }

@@ -34,6 +34,7 @@
 //! was done because of it, since what is done waits until the line before is flushed. So it is cut off when
 //! the run is opened again. Anything else that is not whole is damage, and told with its line.
 
+pub mod audit;
 pub mod chain;
 pub mod error;
 pub mod facts;
@@ -43,3 +44,4 @@ pub mod lock;
 pub mod log;
 pub mod run;
 pub mod store;
+pub mod summary;

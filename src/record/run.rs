@@ -203,7 +203,7 @@ impl RunRecord {
         };
         if let Err(error) = written {
             self.broken = self.file.set_len(self.length).is_err();
-            return Err(self.told(&self.path, &error));
+            return Err(told(&self.path, &error));
         }
         self.length += words::long(line.len());
         self.chain = chain;
@@ -211,7 +211,7 @@ impl RunRecord {
         if matches!(event.kind, EventKind::RunFinished(_)) {
             self.sync()?;
             index::note(&self.base, &self.run, What::Ended, self.head())
-                .map_err(|error| self.told(&index::path(&self.base), &error))?;
+                .map_err(|error| told(&index::path(&self.base), &error))?;
         }
         Ok(())
     }
@@ -226,24 +226,16 @@ impl RunRecord {
         self.file.sync_data().map_err(|error| {
             // The system forgets what it could not write: a second try would pass for nothing.
             self.broken = true;
-            self.told(&self.path, &error)
+            told(&self.path, &error)
         })
     }
 
     fn usable(&self) -> io::Result<()> {
         if self.broken {
             let error = io::Error::other("an earlier failure left it in an unknown state");
-            return Err(self.told(&self.path, &error));
+            return Err(told(&self.path, &error));
         }
         Ok(())
-    }
-
-    fn told(&self, path: &Path, error: &io::Error) -> io::Error {
-        let (path, why, help) = (path.display(), words::io(error), io_help(error));
-        io::Error::new(
-            error.kind(),
-            format!("cannot write `{path}`: {why}; {help}"),
-        )
     }
 }
 
@@ -251,4 +243,12 @@ impl Sink for RunRecord {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         self.append(event)
     }
+}
+
+fn told(path: &Path, error: &io::Error) -> io::Error {
+    let (path, why, help) = (path.display(), words::io(error), io_help(error));
+    io::Error::new(
+        error.kind(),
+        format!("cannot write `{path}`: {why}; {help}"),
+    )
 }

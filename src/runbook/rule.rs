@@ -180,10 +180,26 @@ impl Rules<'_> {
                 self.say(template.refused(&error, text, &self.source()));
             }
         }
+        self.verify(fix);
         for (text, template) in sql.iter().zip(&self.step.sql) {
             self.guarded(fix, template.statement.picks_rows(), text.span());
             self.transaction(fix, template, text);
             self.lint(fix, template, text);
+        }
+    }
+
+    fn verify(&mut self, fix: &Fix) {
+        let (Some(text), Some(template)) = (&fix.verify, &self.step.verify) else {
+            return;
+        };
+        if let Err(error) = template.statement.allowed_in_read() {
+            self.say(template.refused(&error, text, &self.source()));
+        }
+        if fix.command.is_none() && fix.transaction == TransactionMode::One {
+            self.wrong(
+                "`verify` without need: the journal knows whether a transaction was committed",
+                "it is for programs, and for what runs outside of transactions",
+            );
         }
     }
 
@@ -293,7 +309,8 @@ impl Rules<'_> {
     }
 
     fn names_in_sql(&mut self) {
-        for template in self.step.sql.iter().chain(&self.step.undo) {
+        let step = self.step;
+        for template in step.sql.iter().chain(&step.undo).chain(&step.verify) {
             for expression in &template.names {
                 let safe = |name: &String| {
                     self.runbook.scopes[self.step.scope.0]

@@ -1,5 +1,6 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod audit;
 mod binding;
 mod cancel;
 mod changes;
@@ -8,6 +9,7 @@ mod confirm;
 mod errors;
 mod fix;
 mod flow;
+mod journal;
 mod loops;
 mod output;
 mod prompt;
@@ -16,6 +18,7 @@ mod redact;
 mod repeat;
 mod safety;
 mod server;
+mod session;
 mod shipped;
 mod terminal;
 mod test;

@@ -4,13 +4,14 @@ use super::super::change::Changes;
 use super::super::event::{Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::journal::{Terms, Undo};
-use super::super::port::{Close, World};
+use super::super::port::World;
 use super::query::expected;
 use super::{Performed, Stage, bind, command, template};
 use crate::base::words;
 use crate::runbook::context::Context;
 use crate::runbook::data::Rows;
 use crate::runbook::model::Step;
+use crate::step::Kind;
 use crate::step::fix::{Fix, TransactionMode};
 use crate::step::text::Template;
 
@@ -26,22 +27,21 @@ pub(super) async fn perform<W: World>(
     if fix.transaction == TransactionMode::None {
         return act(stage, step, &context).await;
     }
-    if step.atomic.is_some() {
-        let performed = change(stage, step, fix, &context).await?;
-        return Ok(performed);
-    }
-    stage.world.open(&stage.limits).await?;
-    match change(stage, step, fix, &context).await {
-        Ok(performed) => {
-            stage.world.close(Close::Commit, &stage.limits).await?;
-            Ok(performed)
-        }
-        Err(failure) => {
-            // The first failure is the one that matters; the transaction ends with its connection anyway.
-            let _ = stage.world.close(Close::Rollback, &stage.limits).await;
-            Err(failure)
-        }
-    }
+    change(stage, step, fix, &context).await
+}
+
+/// Returns whether a step is a fix that has a transaction of its own. It is performed within it; whoever
+/// performs it opens and closes it.
+pub(in crate::engine) fn has_transaction(step: &Step) -> bool {
+    let Kind::Fix(fix) = &step.kind else {
+        return false;
+    };
+    step.atomic.is_none() && !is_final(fix)
+}
+
+/// Returns whether nothing can take back what a fix does: it runs a program, or outside of transactions.
+pub(in crate::engine) fn is_final(fix: &Fix) -> bool {
+    fix.command.is_some() || fix.transaction == TransactionMode::None
 }
 
 async fn change<W: World>(

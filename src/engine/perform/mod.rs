@@ -22,7 +22,7 @@ use crate::runbook::statement::SqlTemplate;
 use crate::step::Kind;
 
 pub(super) use confirm::{ask, prepare};
-pub(super) use fix::same_as_approved;
+pub(super) use fix::{has_transaction, is_final, same_as_approved};
 
 /// What a step came to, and which way it chose.
 #[derive(Clone, Debug)]

@@ -88,6 +88,7 @@ impl Session {
         };
         let (returned, after) = self.guarded(limits, second).await?;
         self.xid.clone_from(&after.xid);
+        self.changed += returned.count;
         if bound.statement.access() == Access::Schema {
             self.forget();
         }
@@ -139,16 +140,6 @@ impl Session {
             rows: returned.rows,
             changes: Changes::with(tables, unpaired, unseen),
         })
-    }
-
-    pub(super) async fn begin(&self, pending: &str) -> Result<(), Failure> {
-        if pending.is_empty() {
-            return Ok(());
-        }
-        self.client
-            .batch_execute(pending)
-            .await
-            .map_err(|error| failure::of(&error, pending, 0))
     }
 
     /// Reads and locks the rows that an UPDATE is going to change, by its own predicate.

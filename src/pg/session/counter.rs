@@ -92,7 +92,7 @@ impl Session {
     /// # Errors
     /// The server's word, for a deferred constraint that is violated.
     pub async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
-        if self.settled || self.depth == 0 || !self.pending.is_empty() {
+        if self.settled || self.depth == 0 || self.is_unsent() {
             return Ok(Changes::default());
         }
         let watch = self.watch_counters().await?;

@@ -1,14 +1,20 @@
 //! The journal: a row for each transaction of a run, written in that transaction.
 
+mod doubt;
+pub(super) mod entry;
+pub(super) mod schema;
+
 use std::path::PathBuf;
 
 use super::Session;
+use super::identity::SAME;
 use crate::engine::conflict::Restored;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Entry;
 use crate::engine::port::Limits;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
+use entry::insert;
 
 /// Where row images and the journal's rows are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,31 +51,46 @@ impl Session {
         self.head = Some(head.to_owned());
     }
 
-    /// Writes an entry in the open transaction.
+    /// Writes an entry in the open transaction: with its next statement, or with its COMMIT.
     ///
     /// # Errors
-    /// The journal has it already, or there can be none.
-    pub async fn record(&mut self, entry: &Entry, _limits: &Limits) -> Result<(), Failure> {
+    /// There can be no entry. That the journal has it already is the failure of what is sent next.
+    pub async fn record(&mut self, entry: &Entry, limits: &Limits) -> Result<(), Failure> {
+        let writer = self.writer.clone().ok_or_else(nobody_writes)?;
+        if self.depth == 0 {
+            return Err(Failure::new(
+                FailureKind::Unsupported,
+                "a transaction was about to be recorded that is not open",
+            )
+            .help("please report it: it is a defect"));
+        }
+        self.refuse_replica()?;
+        if writer.keeping == Keeping::Database {
+            if self.is_unsent() {
+                self.ensure_journal().await?;
+            }
+            self.journal.usable()?;
+        }
+        let limit = self.time_limit(limits);
+        self.add_pending(&limit);
+        if self.entries.is_empty() {
+            self.add_pending(SAME);
+        }
+        if writer.keeping == Keeping::Database {
+            self.add_pending(&insert(entry, &writer));
+            if self.entries.is_empty()
+                && let Some(renewal) = self.renewal(&writer)
+            {
+                self.add_pending(&renewal);
+            }
+        }
         self.entries.push(entry.clone());
         Ok(())
     }
 
     /// Returns the id of the open transaction.
     pub fn transaction(&self) -> Option<String> {
-        self.xid.clone()
-    }
-
-    /// Returns whether a recorded transaction was committed.
-    ///
-    /// # Errors
-    /// Nobody can say.
-    pub async fn recorded(
-        &mut self,
-        _entry: &Entry,
-        _transaction: Option<&str>,
-        _limits: &Limits,
-    ) -> Result<bool, Failure> {
-        Err(missing())
+        self.xid.clone().or_else(|| self.entered_xid())
     }
 
     /// Puts back what an entry's transaction changed.
@@ -85,14 +106,14 @@ impl Session {
     ) -> Result<Restored, Failure> {
         Err(missing())
     }
+}
 
-    /// Gives up the leases of the run.
-    ///
-    /// # Errors
-    /// The server's word.
-    pub async fn release(&mut self) -> Result<(), Failure> {
-        Ok(())
-    }
+fn nobody_writes() -> Failure {
+    Failure::new(
+        FailureKind::Unsupported,
+        "a transaction was about to be recorded, and nobody said by whom",
+    )
+    .help("please report it: it is a defect")
 }
 
 fn missing() -> Failure {

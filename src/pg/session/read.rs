@@ -32,7 +32,7 @@ impl Session {
             // The answers are looked at within the limits: a statement that was cut short is an answer too.
             let work = async {
                 let (begun, described, rows, ended) = tokio::join!(biased;
-                    self.send(&begin),
+                    self.begin(&begin),
                     self.describe(bound, known),
                     self.rows(bound, keep),
                     self.send(end)

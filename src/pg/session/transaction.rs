@@ -20,9 +20,6 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a COMMIT may take before its fate is asked for.
 const COMMIT: Duration = Duration::from_mins(1);
 
-/// How long the fate of a COMMIT is asked for after the connection was lost.
-const DOUBT: Duration = Duration::from_secs(15);
-
 impl Session {
     /// Begins a transaction, or one inside of the open one. It is sent along with its first statement.
     pub fn open(&mut self) {
@@ -34,8 +31,22 @@ impl Session {
         if self.depth == 1 {
             self.xid = None;
             self.generated.clear();
+            self.changed = 0;
+            self.marks.clear();
+            self.unhear(0);
         }
-        self.pending = join(&self.pending, &begin);
+        self.marks.push((self.entries.len(), self.changed));
+        self.add_pending(&begin);
+    }
+
+    /// Adds what is sent before the next statement.
+    pub(super) fn add_pending(&mut self, text: &str) {
+        self.pending = join(&self.pending, text);
+    }
+
+    /// Returns whether nothing of the open transaction was sent yet.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.pending.starts_with("BEGIN")
     }
 
     /// Returns the statements that apply the run's settings; their values are quoted as literals.
@@ -86,14 +97,20 @@ impl Session {
     pub async fn close(&mut self, how: Close, limits: &Limits) -> Result<(), Failure> {
         let depth = self.depth;
         self.depth = depth.saturating_sub(1);
+        let unsent = self.is_unsent();
         let pending = self.take_pending();
+        let mark = self.marks.pop();
         if depth == 1 && how == Close::Rollback {
             // Nothing was sent yet, or the whole of it is taken back.
-            return if pending.is_empty() {
-                self.roll_back("ROLLBACK").await
-            } else {
+            return if unsent {
                 Ok(())
+            } else {
+                self.roll_back("ROLLBACK").await
             };
+        }
+        if let (Close::Rollback, Some((entries, changed))) = (how, mark) {
+            self.unhear(entries);
+            self.changed = changed;
         }
         match how {
             Close::Rollback => {
@@ -109,7 +126,7 @@ impl Session {
                     "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE SAVEPOINT runbook_{depth}"
                 );
                 let text = join(&pending, &release);
-                let result = self.guarded(limits, self.batch(&text)).await;
+                let result = self.guarded(limits, self.begin(&text)).await;
                 if result.is_err() {
                     let back = format!(
                         "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
@@ -144,44 +161,38 @@ impl Session {
     async fn commit(&mut self, pending: &str, limits: &Limits) -> Result<(), Failure> {
         if !self.settled || !pending.is_empty() {
             let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
-            if let Err(failure) = self.guarded(limits, self.batch(&ready)).await {
+            if let Err(failure) = self.guarded(limits, self.begin(&ready)).await {
                 let _ = self.roll_back("ROLLBACK").await;
                 return Err(failure);
             }
         }
-        let xid = self.xid.take();
+        let xid = self.transaction();
+        self.xid = None;
+        let commit = join(self.completion().as_deref().unwrap_or_default(), "COMMIT");
+        let leases = !self.entries.is_empty() && !self.locks.is_empty();
         self.say_committing(xid.clone());
         // Ctrl-C comes too late here; but a COMMIT that waits, for a standby for example, is not waited for
         // without end.
-        let both =
-            async { tokio::join!(biased; self.batch("COMMIT"), self.status(xid.as_deref())) };
-        let answer = tokio::time::timeout(COMMIT, both).await;
-        let status = match answer {
-            Ok((Ok(()), Ok(status))) => {
-                self.say_committing(None);
-                status
-            }
-            Ok((Err(failure), _)) if failure.kind != FailureKind::Connection => {
-                self.say_committing(None);
-                return Err(failure);
-            }
-            _ => {
-                let resolved = self.resolve_doubt(xid).await;
-                self.say_committing(None);
-                return resolved;
-            }
+        let all = async {
+            tokio::join!(biased; self.batch(&commit), self.read_back(), self.status(xid.as_deref()))
         };
-        match (xid, status.as_deref()) {
-            // Nothing was changed, so there is nothing that could be lost.
-            (None, _) | (Some(_), Some("committed")) => Ok(()),
-            (Some(_), other) => Err(Failure::new(
-                FailureKind::Statement,
-                format!(
-                    "the server did not commit the transaction: it is {}",
-                    other.unwrap_or("unknown")
-                ),
-            )),
-        }
+        let answer = tokio::time::timeout(COMMIT, all).await;
+        let lost = |failure: &Failure| failure.kind == FailureKind::Connection;
+        let result = match answer {
+            Ok((Ok(()), Ok(true), _)) => Ok(()),
+            Ok((Ok(()), _, Ok(status))) => confirmed(xid.as_deref(), status.as_deref()),
+            Ok((Err(failure), _, status)) if !lost(&failure) => {
+                // Where the entries could not be completed, COMMIT was not reached.
+                if status.is_err() {
+                    let _ = self.roll_back("ROLLBACK").await;
+                }
+                Err(failure)
+            }
+            _ => self.resolve_doubt(xid).await,
+        };
+        self.say_committing(None);
+        self.leases.held |= leases && result.is_ok();
+        result
     }
 
     fn say_committing(&self, xid: Option<String>) {
@@ -190,7 +201,7 @@ impl Session {
         }
     }
 
-    async fn status(&self, xid: Option<&str>) -> Result<Option<String>, Failure> {
+    pub(super) async fn status(&self, xid: Option<&str>) -> Result<Option<String>, Failure> {
         let Some(xid) = xid else {
             return Ok(None);
         };
@@ -203,35 +214,12 @@ impl Session {
         Ok(rows.first().and_then(|row| row.get::<_, Option<String>>(0)))
     }
 
-    /// The connection was lost while COMMIT was under way. The transaction's id tells what became of it,
-    /// once it is no longer in progress.
-    async fn resolve_doubt(&mut self, xid: Option<String>) -> Result<(), Failure> {
-        let Some(xid) = xid else {
-            return Err(failure::lost());
-        };
-        let until = Instant::now() + DOUBT;
-        while Instant::now() < until {
-            if self.reconnect().await.is_ok() {
-                match self.status(Some(&xid)).await {
-                    Ok(Some(status)) if status == "committed" => return Ok(()),
-                    Ok(Some(status)) if status == "aborted" => return Err(failure::lost()),
-                    _ => {}
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        Err(Failure::new(FailureKind::InDoubt, "the connection was lost while COMMIT was under way, and the server cannot be asked what became of it")
-            .note(format!("the transaction is {xid}"))
-            .help(format!("when the server is back, ask it: SELECT pg_xact_status('{xid}'::xid8)"))
-            .help("do not run it again before you know"))
-    }
-
     /// Rolls back everything, and asks the server whether it is gone.
     ///
     /// # Errors
     /// The server's word.
     pub async fn abort(&mut self) -> Result<bool, Failure> {
-        let began = self.depth > 0 && !self.pending.starts_with("BEGIN");
+        let began = self.depth > 0 && !self.is_unsent();
         self.depth = 0;
         self.pending.clear();
         if !began {
@@ -285,6 +273,21 @@ impl Session {
             ))
             .await;
         result.and(restored)
+    }
+}
+
+/// Believes only what the server says of a transaction.
+fn confirmed(xid: Option<&str>, status: Option<&str>) -> Result<(), Failure> {
+    match (xid, status) {
+        // Nothing was changed, so there is nothing that could be lost.
+        (None, _) | (Some(_), Some("committed")) => Ok(()),
+        (Some(_), other) => Err(Failure::new(
+            FailureKind::Statement,
+            format!(
+                "the server did not commit the transaction: it is {}",
+                other.unwrap_or("unknown")
+            ),
+        )),
     }
 }
 
