@@ -2,6 +2,8 @@
 
 mod changes;
 mod hostile;
+mod html;
+mod markdown;
 mod past;
 mod run;
 mod sinks;
