@@ -124,6 +124,7 @@ pub(super) fn everything(text: &str) -> Vec<EventKind> {
             last: vec![said()],
         },
         EventKind::Committing {
+            batch: None,
             step: named.clone(),
             unit,
             transaction: Some(said()),
@@ -149,6 +150,7 @@ pub(super) fn everything(text: &str) -> Vec<EventKind> {
                 by: said(),
                 why: Some(said()),
                 approved: vec![Approved {
+                    part: None,
                     step: StepId(0),
                     item: None,
                     digest: said(),
