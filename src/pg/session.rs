@@ -12,6 +12,7 @@ pub mod journal;
 mod lease;
 mod part;
 mod read;
+mod restore;
 mod table;
 mod transaction;
 pub mod units;
