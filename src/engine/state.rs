@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::Changes;
-use super::event::{Approved, Decision, EventKind, StepRef, StepResult};
+use super::event::{Approved, Decision, EventKind, Progress, StepRef, StepResult};
 use super::failure::{Failure, FailureKind};
 use super::journal::Unit;
 use super::outcome::Outcome;
@@ -61,6 +61,8 @@ pub struct Committing {
     pub transaction: Option<String>,
     /// What it comes to when it is committed.
     pub result: StepResult,
+    /// How far its batch has come then.
+    pub batch: Option<Progress>,
 }
 
 /// How far a loop has come.
@@ -79,10 +81,8 @@ pub struct Round {
 pub struct Batch {
     /// The part that committed last.
     pub unit: Unit,
-    /// How many rows are done.
-    pub so_far: u64,
-    /// The last key that is done.
-    pub last: Vec<String>,
+    /// How far it has come with it.
+    pub progress: Progress,
 }
 
 /// What happened last.
@@ -171,23 +171,32 @@ impl State {
                 unit,
                 transaction,
                 result,
+                batch,
             } => {
                 self.committing = Some(Committing {
                     step: step.clone(),
                     unit: *unit,
                     transaction: transaction.clone(),
                     result: result.clone(),
+                    batch: batch.clone(),
                 });
             }
             EventKind::BatchCommitted {
-                unit, so_far, last, ..
+                unit,
+                so_far,
+                of,
+                last,
+                ..
             } => {
                 self.committing = None;
                 self.keep(*unit);
                 self.batch = Some(Batch {
                     unit: *unit,
-                    so_far: *so_far,
-                    last: last.clone(),
+                    progress: Progress {
+                        so_far: *so_far,
+                        of: *of,
+                        last: last.clone(),
+                    },
                 });
             }
             EventKind::UndoFinished {
@@ -350,9 +359,10 @@ impl State {
         self.results.get(&id)?.last()
     }
 
-    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`.
+    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`
+    /// or one part of its `batch`.
     /// Where others of its items were approved but not this one, nothing equals what is returned.
-    pub fn approval(&self, id: StepId, item: Option<usize>) -> Option<String> {
+    pub fn approval(&self, id: StepId, item: Option<usize>, part: Option<u32>) -> Option<String> {
         let mut of_step = self
             .approved
             .iter()
@@ -360,7 +370,7 @@ impl State {
             .filter(|approved| approved.step == id)
             .peekable();
         of_step.peek()?;
-        let found = of_step.find(|approved| approved.item == item);
+        let found = of_step.find(|approved| approved.item == item && approved.part == part);
         Some(found.map_or_else(
             || "not shown".to_owned(),
             |approved| approved.digest.clone(),

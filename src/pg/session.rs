@@ -7,6 +7,7 @@ pub mod identity;
 mod image;
 pub mod journal;
 mod lease;
+mod part;
 mod read;
 mod table;
 mod transaction;
