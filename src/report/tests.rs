@@ -1,6 +1,7 @@
 //! Whole runs, as people see them, and what hostile data can't do.
 
 mod changes;
+mod everything;
 mod hostile;
 mod html;
 mod markdown;

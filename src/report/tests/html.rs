@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::markdown::{everything, page};
+use super::everything::everything;
+use super::markdown::page;
 use super::run::whole_run;
 use super::*;
 use crate::base::source::Source;
