@@ -26,6 +26,8 @@ const RESUMES: usize = 3;
 /// The place of a case, and what a run says there that nothing happens to.
 struct Case {
     ground: Ground,
+    /// Where its journal is: in the database, or beside the record.
+    journal: &'static str,
     calm: Vec<Seen>,
 }
 
@@ -47,13 +49,28 @@ impl Ended {
 }
 
 impl Case {
-    fn new() -> Self {
-        let mut ground = Ground::new(SETUP).runbook("one", ONE);
+    fn new(journal: &'static str) -> Self {
+        let mut case = Self {
+            ground: Ground::new(SETUP).runbook("one", ONE),
+            journal,
+            calm: Vec::new(),
+        };
         // The first run has the journal created; the others find it.
-        ground.attempt(["run", "one", "--yes"], None).code(0);
-        ground.renew();
-        let calm = ground.attempt(["run", "one", "--yes"], None).code(0).seen;
-        Self { ground, calm }
+        case.run(None).code(0);
+        case.ground.renew();
+        case.calm = case.run(None).code(0).seen;
+        case
+    }
+
+    /// One for each place of the journal.
+    fn all() -> [Self; 2] {
+        ["database", "local"].map(Self::new)
+    }
+
+    fn run(&mut self, fault: Option<Fault>) -> Attempt {
+        let run = ["run", "one", "--yes", "--output", "json"];
+        let journal = ["--journal", self.journal];
+        self.ground.attempt(run.into_iter().chain(journal), fault)
     }
 
     /// Returns how many COMMITs a calm run has, and so which one is the fix's: the last that a client says.
@@ -73,10 +90,10 @@ impl Case {
     fn meet(&mut self, fault: Fault) -> Ended {
         self.ground.renew();
         let before = self.counter();
-        let args = ["run", "one", "--yes", "--output", "json"];
-        let first = self.ground.attempt(args, Some(fault));
+        let first = self.run(Some(fault));
         let mut last: Option<Attempt> = None;
-        if let Some(run) = self.run(&first) {
+        // The run says its id itself, or its folder does.
+        if let Some(run) = first.run().or_else(|| self.ground.recorded()) {
             for _ in 0..RESUMES {
                 let code = last.as_ref().map_or(first.code, |last| last.code);
                 if matches!(code, Some(0 | 10 | 11)) {
@@ -88,11 +105,6 @@ impl Case {
         self.ground.release();
         let added = self.counter() - before;
         Ended { first, last, added }
-    }
-
-    /// Returns the run's id, if it has begun: as it says, or as its folder is called.
-    fn run(&self, first: &Attempt) -> Option<String> {
-        first.run().or_else(|| self.ground.recorded())
     }
 
     /// Kills a run at every message of one side, and resumes it.
@@ -118,98 +130,104 @@ impl Case {
 
 #[test]
 fn case_01_killed_before_any_message_of_the_program_it_is_done_once() {
-    Case::new().killed_at_all(Side::Client);
+    Case::new("database").killed_at_all(Side::Client);
 }
 
 #[test]
 fn case_01_killed_before_any_message_of_the_server_it_is_done_once() {
-    Case::new().killed_at_all(Side::Server);
+    Case::new("database").killed_at_all(Side::Server);
 }
 
 #[test]
 fn case_02_killed_after_commit_was_sent_resume_says_that_it_was_done() {
-    let mut case = Case::new();
-    let moment = Moment::committed(case.commits());
-    let ended = case.meet(Fault::new(Harm::Kill, moment));
-    assert!(ended.first.hit.is_some_and(|hit| hit.commit));
-    assert_eq!(ended.added, 1, "{}", ended.last());
-    ended.last.unwrap().code(0).says("add");
+    for mut case in Case::all() {
+        let moment = Moment::committed(case.commits());
+        let ended = case.meet(Fault::new(Harm::Kill, moment));
+        assert!(ended.first.hit.is_some_and(|hit| hit.commit));
+        assert_eq!(ended.added, 1, "{}", ended.last());
+        ended.last.unwrap().code(0).says("add");
+    }
 }
 
 #[test]
 fn case_03_a_lost_answer_to_commit_is_resolved_and_commit_not_sent_again() {
-    let mut case = Case::new();
-    for harm in [
-        Harm::Cut,
-        Harm::Swallow,
-        Harm::CloseToClient,
-        Harm::CloseToServer,
-    ] {
-        let moment = Moment::committed(case.commits());
-        let ended = case.meet(Fault::new(harm, moment));
-        assert!(ended.first.hit.is_some_and(|hit| hit.commit), "{harm:?}");
-        assert_eq!(ended.added, 1, "{harm:?}: {}", ended.first);
-        // The run itself finds out: it needs no resume.
-        assert_eq!(ended.first.code, Some(0), "{harm:?}: {}", ended.first);
+    for mut case in Case::all() {
+        for harm in [
+            Harm::Cut,
+            Harm::Swallow,
+            Harm::CloseToClient,
+            Harm::CloseToServer,
+        ] {
+            let moment = Moment::committed(case.commits());
+            let ended = case.meet(Fault::new(harm, moment));
+            assert!(ended.first.hit.is_some_and(|hit| hit.commit), "{harm:?}");
+            assert_eq!(ended.added, 1, "{harm:?}: {}", ended.first);
+            // The run itself finds out: it needs no resume.
+            assert_eq!(ended.first.code, Some(0), "{harm:?}: {}", ended.first);
+        }
     }
 }
 
 #[test]
 fn case_03_a_commit_that_never_arrived_is_not_taken_for_done() {
-    let mut case = Case::new();
-    for harm in [Harm::Cut, Harm::Swallow, Harm::CloseToServer] {
-        let moment = Moment::commit(case.commits());
-        let ended = case.meet(Fault::new(harm, moment));
-        assert!(ended.first.hit.is_some_and(|hit| hit.commit), "{harm:?}");
-        let done = ended.last().code == Some(0);
-        assert_eq!(ended.added, i64::from(done), "{harm:?}: {}", ended.last());
+    for mut case in Case::all() {
+        for harm in [Harm::Cut, Harm::Swallow, Harm::CloseToServer] {
+            let moment = Moment::commit(case.commits());
+            let ended = case.meet(Fault::new(harm, moment));
+            assert!(ended.first.hit.is_some_and(|hit| hit.commit), "{harm:?}");
+            let done = ended.last().code == Some(0);
+            assert_eq!(ended.added, i64::from(done), "{harm:?}: {}", ended.last());
+        }
     }
 }
 
 #[test]
 fn case_03_a_session_that_lives_on_is_not_taken_for_rolled_back() {
-    let mut case = Case::new();
-    for moment in [
-        Moment::commit(case.commits()),
-        Moment::committed(case.commits()),
-    ] {
-        let ended = case.meet(Fault::new(Harm::Strand, moment));
-        assert_eq!(ended.last().code, Some(0), "{}", ended.last());
-        assert_eq!(ended.added, 1, "{moment}: {}", ended.last());
+    for mut case in Case::all() {
+        for moment in [
+            Moment::commit(case.commits()),
+            Moment::committed(case.commits()),
+        ] {
+            let ended = case.meet(Fault::new(Harm::Strand, moment));
+            assert_eq!(ended.last().code, Some(0), "{}", ended.last());
+            assert_eq!(ended.added, 1, "{moment}: {}", ended.last());
+        }
     }
 }
 
 #[test]
 fn case_04_the_server_crashes_in_the_middle_of_a_fix() {
-    let mut case = Case::new();
-    let commits = case.commits();
-    let nth = |seen: &&Seen| seen.side == Side::Client && seen.commit;
-    let at = case.calm.iter().rfind(nth).unwrap().nth;
-    for fault in [
-        Fault::new(Harm::Crash, Moment::client(at - 2)),
-        Fault::new(Harm::Crash, Moment::commit(commits)),
-        Fault::new(Harm::Crash, Moment::commit(commits)).after(),
-        Fault::new(Harm::Crash, Moment::committed(commits)),
-    ] {
-        let ended = case.meet(fault);
-        assert!(ended.first.hit.is_some(), "{fault}");
-        let done = match ended.last().code {
-            Some(0) => 1,
-            Some(10 | 11) => 0,
-            _ => panic!("{fault}: {}", ended.last()),
-        };
-        assert_eq!(ended.added, done, "{fault}: {}", ended.last());
+    for mut case in Case::all() {
+        let commits = case.commits();
+        let nth = |seen: &&Seen| seen.side == Side::Client && seen.commit;
+        let at = case.calm.iter().rfind(nth).unwrap().nth;
+        for fault in [
+            Fault::new(Harm::Crash, Moment::client(at - 2)),
+            Fault::new(Harm::Crash, Moment::commit(commits)),
+            Fault::new(Harm::Crash, Moment::commit(commits)).after(),
+            Fault::new(Harm::Crash, Moment::committed(commits)),
+        ] {
+            let ended = case.meet(fault);
+            assert!(ended.first.hit.is_some(), "{fault}");
+            let done = match ended.last().code {
+                Some(0) => 1,
+                Some(10 | 11) => 0,
+                _ => panic!("{fault}: {}", ended.last()),
+            };
+            assert_eq!(ended.added, done, "{fault}: {}", ended.last());
+        }
     }
 }
 
 #[test]
 fn case_05_a_terminated_session_is_rolled_back_and_says_so() {
-    let mut case = Case::new();
-    let moment = Moment::commit(case.commits());
-    let ended = case.meet(Fault::new(Harm::Terminate, moment));
-    assert_eq!(ended.added, 0, "{}", ended.first);
-    ended
-        .first
-        .code(10)
-        .says("terminating connection due to administrator command");
+    for mut case in Case::all() {
+        let moment = Moment::commit(case.commits());
+        let ended = case.meet(Fault::new(Harm::Terminate, moment));
+        assert_eq!(ended.added, 0, "{}", ended.first);
+        ended
+            .first
+            .code(10)
+            .says("terminating connection due to administrator command");
+    }
 }

@@ -34,9 +34,16 @@ impl Server {
         self.scratch.crash().unwrap();
     }
 
-    /// Starts it again, and returns once it has recovered.
+    /// Starts it again, and returns once it has recovered, and others have written.
+    ///
+    /// Transactions that a crash lost leave their ids to the next ones: who asks only for the fate of an id may be
+    /// told of another one's.
     pub(crate) fn restart(&mut self) {
         self.runtime.block_on(self.scratch.restart()).unwrap();
+        self.rows("CREATE TABLE IF NOT EXISTS others (n int)");
+        self.rows(
+            "DO $$ BEGIN FOR n IN 1..30 LOOP INSERT INTO others VALUES (n); COMMIT; END LOOP; END $$",
+        );
     }
 
     /// Runs statements, and returns rows as the server prints them: a line a row, values apart by ` | `. A session of
