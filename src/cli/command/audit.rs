@@ -145,7 +145,9 @@ fn tell(
         0 => format!("{all} whole{index}"),
         bad => format!("{bad} of {all} not whole{index}"),
     }));
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines
+        .iter()
+        .fold(String::new(), |text, line| text + &line.to_string() + "\n");
     context.invocation.print(&text)?;
     Ok(if bad == 0 && index.is_empty() {
         exit::DONE
