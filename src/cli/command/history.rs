@@ -217,7 +217,5 @@ fn draw(context: &Context<'_>, past: &[Past<'_>]) -> String {
         count: words::long(past.len()),
     };
     let lines = table::draw(&rows, Show::Table, usize::MAX, look);
-    lines
-        .iter()
-        .fold(String::new(), |text, line| text + &line.to_string() + "\n")
+    lines.iter().map(|line| line.to_string() + "\n").collect()
 }
