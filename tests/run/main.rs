@@ -17,6 +17,7 @@ mod query;
 mod redact;
 mod repeat;
 mod report;
+mod resume;
 mod safety;
 mod server;
 mod session;
