@@ -2,6 +2,7 @@
 
 mod binding;
 mod cancel;
+mod captured;
 mod changes;
 mod command;
 mod confirm;
@@ -15,6 +16,8 @@ mod prompt;
 mod query;
 mod redact;
 mod repeat;
+mod restore;
+mod restore_exact;
 mod safety;
 mod server;
 mod session;
