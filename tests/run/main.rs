@@ -3,6 +3,7 @@
 mod audit;
 mod binding;
 mod cancel;
+mod captured;
 mod changes;
 mod command;
 mod confirm;
@@ -18,6 +19,8 @@ mod redact;
 mod repeat;
 mod report;
 mod resume;
+mod restore;
+mod restore_exact;
 mod safety;
 mod server;
 mod session;

@@ -227,7 +227,7 @@ impl Test {
         );
         let hash = |table: &str| {
             let rows = connection.rows(&format!(
-                "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM {table} t"
+                "SELECT count(*), coalesce(sum(hashtextextended((t.*)::text, 0)::numeric), 0) FROM {table} t"
             ));
             format!("{table}: {rows}\n")
         };
