@@ -9,7 +9,7 @@ use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
-    Answer, Bound, Changed, Close, Limits, Output, Program, Question, World,
+    Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };
 use crate::pg::session::Session;
 use crate::record::run::RunRecord;
@@ -99,6 +99,16 @@ impl World for RealWorld {
         limits: &Limits,
     ) -> Result<Changed, Failure> {
         self.session.change(bound, terms, limits).await
+    }
+
+    async fn part(
+        &mut self,
+        bound: &Bound,
+        after: Option<&[String]>,
+        size: u32,
+        limits: &Limits,
+    ) -> Result<Part, Failure> {
+        self.session.part(bound, after, size, limits).await
     }
 
     async fn restore(

@@ -55,6 +55,8 @@ pub struct Restored {
     pub rows: u64,
     /// The rows that were put back.
     pub changes: super::change::Changes,
-    /// The rows that were not.
+    /// The rows that were not, or the first of them.
     pub conflicts: Vec<Conflict>,
+    /// How many were not, those that are not listed included.
+    pub conflicting: u64,
 }

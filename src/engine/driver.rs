@@ -2,6 +2,7 @@
 //! folds that into the state.
 
 mod atomic;
+mod batch;
 mod ending;
 mod resume;
 mod step;

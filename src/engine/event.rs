@@ -172,6 +172,9 @@ pub enum EventKind {
         transaction: Option<String>,
         /// What it comes to when it is committed.
         result: StepResult,
+        /// How far its `batch` has come then, where it is a part of one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<Progress>,
     },
     /// A part of a `batch` committed.
     BatchCommitted {
@@ -214,6 +217,17 @@ pub enum EventKind {
     },
     /// The run ended.
     RunFinished(Box<RunFinished>),
+}
+
+/// How far a batch has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// How many rows are done.
+    pub so_far: u64,
+    /// How many rows there are to do.
+    pub of: u64,
+    /// The last key that is done; none once all are.
+    pub last: Vec<String>,
 }
 
 /// How a run began.

@@ -91,7 +91,6 @@ fn unsupported(step: &Step) -> Option<String> {
         Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
             "approvals by several people are not part of this version"
         }
-        Kind::Fix(fix) if fix.batch.is_some() => "`batch` is not part of this version",
         _ if step.common.parallel.is_some_and(|parallel| parallel > 1) => {
             "`parallel` above 1 is not part of this version"
         }

@@ -1,14 +1,15 @@
 //! Where a run is: a fold over its events, so that what is recorded is enough to know it.
 
+mod fold;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::Changes;
-use super::event::{Approved, Decision, EventKind, StepRef, StepResult};
+use super::event::{Approved, Decision, Progress, StepRef, StepResult};
 use super::failure::{Failure, FailureKind};
 use super::journal::Unit;
 use super::outcome::Outcome;
-use super::scope;
 use crate::runbook::model::{Runbook, StepId};
 
 /// Where a run is, and what it knows.
@@ -61,6 +62,8 @@ pub struct Committing {
     pub transaction: Option<String>,
     /// What it comes to when it is committed.
     pub result: StepResult,
+    /// How far its batch has come then.
+    pub batch: Option<Progress>,
 }
 
 /// How far a loop has come.
@@ -79,10 +82,8 @@ pub struct Round {
 pub struct Batch {
     /// The part that committed last.
     pub unit: Unit,
-    /// How many rows are done.
-    pub so_far: u64,
-    /// The last key that is done.
-    pub last: Vec<String>,
+    /// How far it has come with it.
+    pub progress: Progress,
 }
 
 /// What happened last.
@@ -121,185 +122,6 @@ pub enum Way {
 }
 
 impl State {
-    /// Takes in one event.
-    pub fn apply(&mut self, event: &EventKind) {
-        match event {
-            EventKind::StepStarted { step, item, .. } => {
-                self.item = item.as_ref().map(|item| item.index);
-                self.position = Position::In(step.id);
-            }
-            EventKind::StepSkipped { step } => {
-                self.trail.push((step.id, Way::Skipped));
-                self.position = Position::Skipped(step.id);
-            }
-            EventKind::StepFinished {
-                step,
-                result,
-                decision,
-                ..
-            } => {
-                self.finish(step, result);
-                self.pass(step, result, decision);
-                self.trail.push((step.id, Way::Decided(decision.clone())));
-                self.position = Position::After(step.id, decision.clone());
-            }
-            EventKind::StepFailed { step, failure, .. } => {
-                self.fail(step, failure);
-                self.position = Position::Failed(step.id);
-            }
-            EventKind::LoopFinished { step, count, .. } => {
-                // A loop over nothing has a result as well.
-                self.results.entry(step.id).or_default();
-                self.counts.insert(step.id, *count);
-                self.position = Position::After(step.id, Decision::Next);
-            }
-            EventKind::AtomicStarted { step, item } => {
-                self.open = Some((step.id, item.as_ref().map(|item| item.index)));
-                self.position = Position::Opened(step.id);
-            }
-            EventKind::AtomicCommitted { step, changes, .. } => {
-                self.close(|round| round.count += changes.count());
-                self.atomics.insert(step.id, changes.clone());
-                self.position = Position::Committed(step.id);
-            }
-            EventKind::AtomicRolledBack { .. } => {
-                self.committing = None;
-                self.close(|round| round.failed += 1);
-            }
-            EventKind::Committing {
-                step,
-                unit,
-                transaction,
-                result,
-            } => {
-                self.committing = Some(Committing {
-                    step: step.clone(),
-                    unit: *unit,
-                    transaction: transaction.clone(),
-                    result: result.clone(),
-                });
-            }
-            EventKind::BatchCommitted {
-                unit, so_far, last, ..
-            } => {
-                self.committing = None;
-                self.keep(*unit);
-                self.batch = Some(Batch {
-                    unit: *unit,
-                    so_far: *so_far,
-                    last: last.clone(),
-                });
-            }
-            EventKind::UndoFinished {
-                undone,
-                conflicts,
-                failure,
-                ..
-            } => {
-                self.put_back(undone, !conflicts.is_empty());
-                if let Some(failure) = failure
-                    && failure.kind == FailureKind::InDoubt
-                {
-                    self.failure = Some(failure.clone());
-                }
-                if let Position::Failed(id) | Position::After(id, _) = self.position {
-                    self.position = Position::PutBack(id);
-                }
-            }
-            EventKind::RunFinished(finished) => {
-                self.waited_ms = finished.waited_ms;
-                self.position = Position::Ended(finished.outcome);
-            }
-            EventKind::RunStarted(started) => self.dry_run = started.dry_run,
-            EventKind::LockWaited { .. }
-            | EventKind::Noticed { .. }
-            | EventKind::StepRetried { .. }
-            | EventKind::Rehearsed { .. }
-            | EventKind::Asked { .. }
-            | EventKind::RunResumed { .. }
-            | EventKind::UndoStarted { .. } => {}
-        }
-    }
-
-    fn finish(&mut self, step: &StepRef, result: &StepResult) {
-        let unit = Unit {
-            step: step.id,
-            item: self.item,
-            part: 0,
-        };
-        match result {
-            // What a program did lasts, whatever it did.
-            StepResult::Command { .. } if step.kind == "fix" => self.keep(unit),
-            StepResult::Fix {
-                committed: true, ..
-            } if step.atomic.is_none() => self.keep(unit),
-            StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
-            StepResult::Rollback {
-                undone, conflicts, ..
-            } => self.put_back(undone, !conflicts.is_empty()),
-            _ => {}
-        }
-        self.committing = None;
-        self.batch = None;
-        let results = self.results.entry(step.id).or_default();
-        Arc::make_mut(results).push(result.clone());
-    }
-
-    /// Counts an item of a loop that has its outcome.
-    fn pass(&mut self, step: &StepRef, result: &StepResult, decision: &Decision) {
-        let (Some(item), None) = (self.item, &step.atomic) else {
-            return;
-        };
-        let round = self.loops.entry(step.id).or_default();
-        round.next = item + 1;
-        if *decision == Decision::Else {
-            round.failed += 1;
-        } else {
-            round.count += scope::count(result);
-        }
-    }
-
-    fn fail(&mut self, step: &StepRef, failure: &Failure) {
-        if failure.kind != FailureKind::InDoubt {
-            self.committing = None;
-        }
-        if let (Some(item), None) = (self.item, &step.atomic) {
-            let round = self.loops.entry(step.id).or_default();
-            round.next = item + 1;
-            round.failed += 1;
-        }
-        self.failure = Some(failure.clone());
-        self.trail.push((step.id, Way::Failed));
-    }
-
-    /// Takes in that the open transaction of an atomic came to its end.
-    fn close(&mut self, count: impl FnOnce(&mut Round)) {
-        let Some((step, item)) = self.open.take() else {
-            return;
-        };
-        if let Some(committed) = self.committing.take() {
-            self.keep(committed.unit);
-        }
-        if let Some(item) = item {
-            let round = self.loops.entry(step).or_default();
-            round.next = item + 1;
-            count(round);
-        }
-    }
-
-    fn keep(&mut self, unit: Unit) {
-        // Of a batch the parts are known already.
-        if !self.dry_run && !self.units.contains(&unit) {
-            self.units.push(unit);
-        }
-    }
-
-    fn put_back(&mut self, undone: &[Unit], left: bool) {
-        self.units.retain(|unit| !undone.contains(unit));
-        self.undone.extend(undone);
-        self.left |= left;
-    }
-
     /// Goes back to the beginning of what was under way, and is not any more.
     pub fn begin_again(&mut self) {
         let under_way = match (self.open.take(), self.committing.take()) {
@@ -350,9 +172,10 @@ impl State {
         self.results.get(&id)?.last()
     }
 
-    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`.
+    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`
+    /// or one part of its `batch`.
     /// Where others of its items were approved but not this one, nothing equals what is returned.
-    pub fn approval(&self, id: StepId, item: Option<usize>) -> Option<String> {
+    pub fn approval(&self, id: StepId, item: Option<usize>, part: Option<u32>) -> Option<String> {
         let mut of_step = self
             .approved
             .iter()
@@ -360,7 +183,7 @@ impl State {
             .filter(|approved| approved.step == id)
             .peekable();
         of_step.peek()?;
-        let found = of_step.find(|approved| approved.item == item);
+        let found = of_step.find(|approved| approved.item == item && approved.part == part);
         Some(found.map_or_else(
             || "not shown".to_owned(),
             |approved| approved.digest.clone(),

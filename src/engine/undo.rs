@@ -48,6 +48,8 @@ pub struct PutBack {
     pub changes: Changes,
     /// The rows that someone changed since.
     pub conflicts: Vec<Conflict>,
+    /// Of what was only looked at: whether the server says that the transaction is aborted.
+    pub aborted: Option<bool>,
 }
 
 /// Whether what is put back stays so.
@@ -249,17 +251,20 @@ async fn once<W: World>(
         world.close(Close::Commit, limits).await.map_err(whole)?;
         return Ok(done);
     }
+    if !lasting {
+        let aborted = world.abort().await;
+        result?;
+        done.aborted = Some(aborted.map_err(whole)?);
+        return Ok(done);
+    }
     let closed = world.close(Close::Rollback, limits).await;
     result?;
     closed.map_err(whole)?;
-    if lasting {
-        // What was put back before the conflict was found is taken back as well.
-        done = PutBack {
-            conflicts: done.conflicts,
-            ..PutBack::default()
-        };
-    }
-    Ok(done)
+    // What was put back before the conflict was found is taken back as well.
+    Ok(PutBack {
+        conflicts: done.conflicts,
+        ..PutBack::default()
+    })
 }
 
 async fn all<W: World>(

@@ -1,13 +1,18 @@
 //! A run's one connection: set up so that nothing depends on the login's own settings, with transactions
 //! inside of one another by savepoints.
 
+pub mod capture_row;
 mod change;
 mod counter;
+pub mod fingerprint;
 pub mod identity;
 mod image;
+pub mod image_file;
 pub mod journal;
 mod lease;
+mod part;
 mod read;
+mod restore;
 mod table;
 mod transaction;
 pub mod units;

@@ -22,8 +22,19 @@ fn walk(events: &[Event]) -> Walk {
         if passage.inner.is_empty() {
             walk.steps.extend(footstep(passage, &passage.what));
         }
+        // What an atomic did that did not commit does not remain.
+        let lost = matches!(passage.what, What::RolledBack | What::Failed(_));
         for inner in &passage.inner {
-            walk.steps.extend(footstep(inner, &inner.what));
+            let is_fix = matches!(inner.what, What::Result(StepResult::Fix { .. }, ..));
+            walk.steps
+                .extend(footstep(inner, &inner.what).map(|step| Footstep {
+                    fate: if lost && is_fix {
+                        Some(Fate::Undone)
+                    } else {
+                        step.fate
+                    },
+                    ..step
+                }));
         }
     }
     // The items of a loop, and retries, are one step of the way: the last tells.
@@ -66,11 +77,12 @@ fn undone(event: &Event) -> &[Unit] {
 fn footstep(passage: &Passage, what: &What) -> Option<Footstep> {
     let step = passage.step?;
     let fate = match what {
-        What::Result(_, Decision::Else, Went::Wrong) => Some(Fate::Failed),
+        What::Result(_, Decision::Else, Went::Wrong) | What::Failed(_) | What::RolledBack => {
+            Some(Fate::Failed)
+        }
         What::Result(_, Decision::Else, _) => Some(Fate::No),
         What::Result(StepResult::WouldRun, ..) | What::Skipped => Some(Fate::Skipped),
         What::Result(..) | What::Committed(_) | What::Looped(..) => Some(Fate::Done),
-        What::Failed(_) | What::RolledBack => Some(Fate::Failed),
         _ => None,
     };
     let way = match what {

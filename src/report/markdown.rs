@@ -6,10 +6,10 @@ use super::page::{Block, Cell, Page, Section, Table};
 
 /// Draws a page.
 pub fn draw(page: &Page) -> String {
-    let mut text = format!("# {}\n\n", escape(&page.title));
-    let _ = writeln!(text, "**{}**", escape(&page.ending.words));
+    let mut text = format!("# {}\n\n", inline(&page.title));
+    let _ = writeln!(text, "**{}**", inline(&page.ending.words));
     for line in &page.ending.lines {
-        let _ = writeln!(text, "\n{}", paragraph(line));
+        let _ = writeln!(text, "\n{}", inline(line));
     }
     text.push('\n');
     text.push_str(&blocks(&page.ending.blocks));
@@ -27,7 +27,7 @@ pub fn draw(page: &Page) -> String {
     if !page.not_rehearsed.is_empty() {
         text.push_str("## What it could not rehearse\n\n");
         for what in &page.not_rehearsed {
-            let _ = writeln!(text, "- {}", paragraph(what));
+            let _ = writeln!(text, "- {}", inline(what));
         }
         text.push('\n');
     }
@@ -64,7 +64,7 @@ fn answers(page: &Page) -> String {
             "| {} | {} | {} | {} | {} |",
             inline(&answer.step),
             inline(&answer.question),
-            answer.answer,
+            answer.said,
             inline(&answer.by),
             answer.at
         );
@@ -105,7 +105,7 @@ fn blocks(blocks: &[Block]) -> String {
 
 fn block(block: &Block) -> String {
     match block {
-        Block::Text { text } => paragraph(text) + "\n",
+        Block::Text { text } => inline(text) + "\n",
         Block::Question { text } => format!("> {}\n", inline(text)),
         Block::Help { text } => format!("**help:** {}\n", inline(text)),
         Block::Output { text } => code(text),
@@ -179,11 +179,6 @@ fn code(text: &str) -> String {
     format!("{fence}text\n{text}\n{fence}\n")
 }
 
-/// Returns a text of several lines as a paragraph.
-fn paragraph(text: &str) -> String {
-    inline(text)
-}
-
 /// Returns a text on one line.
 fn inline(text: &str) -> String {
     let lines: Vec<String> = text.trim_end().split('\n').map(escape).collect();
@@ -208,7 +203,9 @@ fn escape(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            '\t' => escaped.push_str("&#9;"),
+            '\t' => escaped.push_str("&emsp;"),
+            // Spaces at the start make a block of code.
+            ' ' if text[..index].trim().is_empty() => escaped.push_str("&nbsp;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
                 escaped.push('\\');
                 escaped.push(next);
@@ -236,6 +233,7 @@ mod tests {
             ("15.18", "15\\.18"),
             ("- one\n# two", "\\- one<br>\\# two"),
             ("[a](b) ![c](d)", "\\[a\\](b) \\!\\[c\\](d)"),
+            ("    code\tx", "&nbsp;&nbsp;&nbsp;&nbsp;code&emsp;x"),
             ("anna@example.com 1-2", "anna@example.com 1-2"),
         ];
         for (text, expected) in cases {

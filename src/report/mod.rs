@@ -37,6 +37,7 @@ mod step;
 pub mod story;
 pub mod table;
 pub mod terminal;
+pub mod text;
 mod undo;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub(super) struct Ending {
 pub(super) struct Answer {
     pub(super) step: String,
     pub(super) question: String,
-    pub(super) answer: &'static str,
+    pub(super) said: &'static str,
     pub(super) by: String,
     pub(super) at: String,
 }
@@ -131,8 +131,11 @@ fn facts(story: &Story) -> Vec<Fact> {
         Fact::new("By", &begun.actor),
         Fact::new("Database", &database),
         Fact::new("Login", &target.user),
-        Fact::new("Server", &format!("PostgreSQL {}", target.server_version)),
     ];
+    if !target.server_version.is_empty() {
+        let server = format!("PostgreSQL {}", target.server_version);
+        facts.push(Fact::new("Server", &server));
+    }
     let system = target.system_identifier.as_deref();
     facts.extend(system.map(|id| Fact::new("System identifier", id)));
     facts.extend(
@@ -242,7 +245,7 @@ fn answer(passage: &Passage) -> Option<Answer> {
             .step
             .map_or_else(String::new, |step| legible(&step.name)),
         question: legible(question.unwrap_or_default()),
-        answer: if *yes { "yes" } else { "no" },
+        said: if *yes { "yes" } else { "no" },
         by: legible(&by),
         at: time(passage.at),
     })

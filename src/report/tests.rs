@@ -1,7 +1,10 @@
 //! Whole runs, as people see them, and what hostile data can't do.
 
 mod changes;
+mod everything;
 mod hostile;
+mod html;
+mod markdown;
 mod past;
 mod run;
 mod sinks;

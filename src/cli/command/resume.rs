@@ -11,6 +11,7 @@ use crate::cli::{Context, connection, past, state};
 use crate::engine::driver::{self, Past};
 use crate::engine::event::{Event, Sink, StepResult};
 use crate::engine::plan::Plan;
+use crate::pg::session::identity::other_target;
 use crate::record::log::Log;
 use crate::record::run::{Opened, RunRecord};
 use crate::record::store;
@@ -144,6 +145,9 @@ impl Resuming<'_> {
             connected = connect(context, &application, plan.runbook()) => connected?,
             () = runner::interrupted() => return Err(CliError::Cancelled),
         };
+        if let Some(other) = other_target(&log.facts.target, session.target(), args.new_timeline) {
+            return Err(other.into());
+        }
         past.actor = runner::actor(context, &session);
         session.set_writer(writer(&plan, log.facts.journal, base));
         let answering = Answering {

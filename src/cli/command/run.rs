@@ -15,7 +15,7 @@ use crate::pg::session::journal::{Keeping, Writer};
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
-use crate::runbook::model::Runbook;
+use crate::runbook::model::{Runbook, Step};
 use crate::step::Kind;
 
 /// Runs a runbook, and returns the exit code of its outcome.
@@ -66,6 +66,10 @@ pub(super) async fn connect(
     runbook: &Runbook,
 ) -> Result<Session, CliError> {
     let session = connection::connect(context, application).await?;
+    let changes = |step: &Step| matches!(step.kind, Kind::Fix(_) | Kind::Rollback(_));
+    if runbook.steps.iter().any(changes) {
+        session.refuse_replica()?;
+    }
     let reads = runbook
         .steps
         .iter()

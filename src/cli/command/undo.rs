@@ -16,6 +16,7 @@ use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
 use crate::engine::undo::{self, Request, Way, Work, Works};
 use crate::pg::session::Session;
+use crate::pg::session::identity::other_target;
 use crate::pg::session::journal::{Keeping, Writer};
 use crate::pg::session::units::Recorded;
 use crate::record::error::RecordError;
@@ -55,10 +56,16 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
         connected = connection::connect(context, &application) => connected?,
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
+    session.refuse_replica()?;
     // Nobody goes on with the run, and nobody else puts it back, as long as its record is held.
     let (target, held) = match store::find(base, &args.run) {
         Ok(run) => {
             let opened = RunRecord::open(base, &run, &runner::person(context))?;
+            // After a failover the journal and the images say themselves what is there.
+            let began = &opened.log.facts.target;
+            if let Some(other) = other_target(began, session.target(), true) {
+                return Err(other.into());
+            }
             let target = local(context, args, &mut session, &opened, base).await?;
             (target, Some(opened.record))
         }

@@ -187,7 +187,7 @@ impl<W: World> Driver<'_, W> {
         let limits = limits(step, &self.cancel);
         let settled = self.world.settle(&limits).await;
         let item = open.item().map(|item| item.index);
-        let approved = self.state.approval(open.id, item);
+        let approved = self.state.approval(open.id, item, None);
         let same = settled.and_then(|late| {
             open.changes.append(late);
             approved.map_or(Ok(()), |approved| {
@@ -234,7 +234,7 @@ impl<W: World> Driver<'_, W> {
             changes: open.changes.clone(),
             committed: true,
         };
-        self.commit_unit(step, unit, &result, limits).await
+        self.commit_unit(step, unit, &result, None, limits).await
     }
 
     /// Returns whether a loop of transactions goes on after one of them failed. It counts as failed already.

@@ -103,7 +103,19 @@ impl<W: World> Driver<'_, W> {
 
     /// Tells what could not be told before.
     fn was_committed(&mut self, pending: Committing) -> Result<(), Untold> {
-        let Committing { step, result, .. } = pending;
+        let Committing {
+            step,
+            unit,
+            result,
+            batch,
+            ..
+        } = pending;
+        if let Some(progress) = batch {
+            let count = scope::count(&result);
+            self.tell_part(self.plan.runbook().step(unit.step), unit, count, &progress)?;
+            self.state.begin_again();
+            return Ok(());
+        }
         if self.state.open.is_some() {
             let changes = match result {
                 StepResult::Fix { changes, .. } => changes,

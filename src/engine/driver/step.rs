@@ -121,6 +121,11 @@ impl<W: World> Driver<'_, W> {
         if let Kind::Rollback(rollback) = &step.kind {
             return Ok(self.roll_back(step, rollback).await);
         }
+        if let Kind::Fix(fix) = &step.kind
+            && let Some(batch) = &fix.batch
+        {
+            return self.work_through(step, fix, batch, current).await;
+        }
         if has_transaction(step) {
             return self.transact(step, current).await;
         }
@@ -138,7 +143,7 @@ impl<W: World> Driver<'_, W> {
             // An atomic's approval is for all of it, and is looked at before its commit.
             approved: self
                 .state
-                .approval(step.id, current.first().map(|item| item.index)),
+                .approval(step.id, current.first().map(|item| item.index), None),
             lasting: !self.plan.dry_run,
             world: self.world,
         }

@@ -1,6 +1,6 @@
 //! Transactions that the journal knows: begun with their entry, and told of before they commit.
 
-use super::super::event::{EventKind, StepResult};
+use super::super::event::{EventKind, Progress, StepResult};
 use super::super::failure::Failure;
 use super::super::journal::{Entry, Unit};
 use super::super::perform::{Performed, limits, perform, step_ref};
@@ -28,7 +28,7 @@ impl<W: World> Driver<'_, W> {
         let mut stage = self.stage(step, current);
         match perform(&mut stage, step).await {
             Ok(performed) => Ok(self
-                .commit_unit(step, unit, &performed.result, &limits)
+                .commit_unit(step, unit, &performed.result, None, &limits)
                 .await?
                 .map(|()| performed)),
             Err(failure) => {
@@ -64,6 +64,7 @@ impl<W: World> Driver<'_, W> {
         step: &Step,
         unit: Unit,
         result: &StepResult,
+        batch: Option<&Progress>,
         limits: &Limits,
     ) -> Result<Result<(), Failure>, Untold> {
         if !self.plan.dry_run {
@@ -72,6 +73,7 @@ impl<W: World> Driver<'_, W> {
                 unit,
                 transaction: self.world.transaction(),
                 result: result.clone(),
+                batch: batch.cloned(),
             });
             if told.is_err() {
                 // What is not recorded must not happen.

@@ -111,6 +111,9 @@ pub struct Approved {
     /// Which item of its `for_each`, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<usize>,
+    /// Which part of its `batch`, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
     /// The digest.
     pub digest: String,
 }

@@ -4,7 +4,7 @@ use super::super::change::Changes;
 use super::super::event::{Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::journal::{Terms, Undo};
-use super::super::port::World;
+use super::super::port::{Bound, World};
 use super::query::expected;
 use super::{Performed, Stage, bind, command, template};
 use crate::base::words;
@@ -59,20 +59,7 @@ async fn change<W: World>(
         changes.append(changed.changes);
         rows = changed.rows;
     }
-    let shown = stage
-        .state
-        .approved
-        .iter()
-        .any(|approved| approved.step == step.id || Some(approved.step) == step.atomic);
-    guard(fix, context, count).map_err(|failure| {
-        if shown {
-            failure.note(
-                "other rows were shown and approved: someone changed the data since; run it again",
-            )
-        } else {
-            failure
-        }
-    })?;
+    check_guard(stage, step, fix, count)?;
     if step.atomic.is_none() {
         changes.append(stage.world.settle(&stage.limits).await?);
     }
@@ -87,6 +74,58 @@ async fn change<W: World>(
             committed: step.atomic.is_none() && stage.lasting,
         },
         decision: Decision::Next,
+    })
+}
+
+/// Returns the statement of a batch, for all of its rows.
+pub(in crate::engine) fn whole<W: World>(
+    stage: &Stage<'_, W>,
+    step: &Step,
+) -> Result<Bound, Failure> {
+    let context = stage.context(step)?;
+    match step.sql.as_slice() {
+        [sql] => bind(&context, sql),
+        _ => Err(template("a batch has one statement")),
+    }
+}
+
+/// Does one part of a batch, and returns how many rows it changed. Its guard is about all parts.
+pub(in crate::engine) async fn perform_part<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+    bound: &Bound,
+) -> Result<(u64, Changes), Failure> {
+    let terms = terms(step, fix, &stage.context(step)?)?;
+    let changed = stage.world.change(bound, &terms, &stage.limits).await?;
+    let mut changes = changed.changes;
+    changes.append(stage.world.settle(&stage.limits).await?);
+    if let Some(approved) = &stage.approved {
+        same_as_approved(approved, &changes)?;
+    }
+    Ok((changed.count, changes))
+}
+
+/// Holds the number of changed rows against the guard of a fix.
+pub(in crate::engine) fn check_guard<W: World>(
+    stage: &Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+    count: u64,
+) -> Result<(), Failure> {
+    let shown = stage
+        .state
+        .approved
+        .iter()
+        .any(|approved| approved.step == step.id || Some(approved.step) == step.atomic);
+    guard(fix, &stage.context(step)?, count).map_err(|failure| {
+        if shown {
+            failure.note(
+                "other rows were shown and approved: someone changed the data since; run it again",
+            )
+        } else {
+            failure
+        }
     })
 }
 

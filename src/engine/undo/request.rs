@@ -267,7 +267,7 @@ impl<W: World> Undoing<'_, W> {
             committed: Vec::new(),
             undone,
             undoable: false,
-            aborted: dry_run.then_some(true),
+            aborted: done.aborted.filter(|_| dry_run),
             changes: dry_run.then(|| done.changes.clone()),
             took_ms: self.clock.elapsed_ms(),
             waited_ms: self.waited_ms,

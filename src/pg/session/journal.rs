@@ -9,12 +9,9 @@ use std::path::PathBuf;
 
 use super::Session;
 use super::identity::SAME;
-use crate::engine::conflict::Restored;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Entry;
 use crate::engine::port::Limits;
-use crate::runbook::model::StepId;
-use crate::step::rollback::OnConflict;
 use entry::insert;
 
 /// Where row images and the journal's rows are kept.
@@ -93,20 +90,6 @@ impl Session {
     pub fn transaction(&self) -> Option<String> {
         self.xid.clone().or_else(|| self.entered_xid())
     }
-
-    /// Puts back what an entry's transaction changed.
-    ///
-    /// # Errors
-    /// The server's word.
-    pub async fn restore(
-        &mut self,
-        _entry: &Entry,
-        _fixes: Option<&[StepId]>,
-        _on_conflict: OnConflict,
-        _limits: &Limits,
-    ) -> Result<Restored, Failure> {
-        Err(missing())
-    }
 }
 
 fn nobody_writes() -> Failure {
@@ -115,11 +98,4 @@ fn nobody_writes() -> Failure {
         "a transaction was about to be recorded, and nobody said by whom",
     )
     .help("please report it: it is a defect")
-}
-
-fn missing() -> Failure {
-    Failure::new(
-        FailureKind::Unsupported,
-        "putting rows back is not part of this version",
-    )
 }

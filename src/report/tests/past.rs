@@ -307,6 +307,7 @@ fn a_resumed_run_says_so_and_one_that_was_cut_short_too() {
             1.0,
         ),
         EventKind::Committing {
+            batch: None,
             step: step("reactivation"),
             unit: UNIT,
             transaction: Some("771".into()),

@@ -16,7 +16,7 @@ pub enum Fate {
     Failed,
     /// It was left out.
     Skipped,
-    /// What it had changed was put back.
+    /// What it had changed does not remain.
     Undone,
 }
 

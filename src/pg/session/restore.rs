@@ -1,0 +1,224 @@
+//! Putting back what a transaction changed, by the images of its rows: on the server, set by set, and only
+//! rows that nobody changed since.
+
+mod apply;
+mod check;
+mod guard;
+mod later;
+mod order;
+mod relation;
+mod source;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::Session;
+use crate::engine::change::Changes;
+use crate::engine::conflict::Restored;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::journal::Entry;
+use crate::engine::port::Limits;
+use crate::pg::failure;
+use crate::runbook::model::StepId;
+use crate::step::rollback::OnConflict;
+use apply::Work;
+use check::Found;
+use relation::Relation;
+use source::Source;
+
+/// What is put back: where the images are, and of which tables.
+struct Images {
+    source: Source,
+    relations: Vec<Relation>,
+}
+
+impl Session {
+    /// Puts back, in the open transaction, what an entry's transaction changed: all of it, or what some of
+    /// its fixes did. Records that the unit is put back; the journal knows units, not fixes, so of an
+    /// atomic only one choice of fixes is ever put back.
+    ///
+    /// # Errors
+    /// The server's word; the journal has it already; the tables have other columns now; what was put back
+    /// did not stay, or changed more than it was to.
+    pub async fn restore(
+        &mut self,
+        entry: &Entry,
+        fixes: Option<&[StepId]>,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Restored, Failure> {
+        self.record(&entry.undoing(), limits).await?;
+        let watch = self.watch_counters().await?;
+        let pending = self.take_pending_within(limits);
+        self.settled = false;
+        let source = self
+            .guarded(limits, async {
+                let (begun, source) =
+                    tokio::join!(biased; self.begin(&pending), self.source(entry, fixes));
+                begun?;
+                source
+            })
+            .await?;
+        if source.captures.is_empty() {
+            return Ok(Restored::default());
+        }
+        let images = self.guarded(limits, self.tables_of(source)).await?;
+        let mut found = self.guarded(limits, self.check(entry, &images)).await?;
+        let mut restored = check::told(&mut found, &images.relations);
+        if restored.conflicting > 0 && on_conflict == OnConflict::Stop {
+            restored.rows = 0;
+            restored.changes = Changes::default();
+            return Ok(restored);
+        }
+        let is_partial = found.iter().any(Found::is_partial);
+        let after = self
+            .guarded(limits, async {
+                if is_partial {
+                    self.leave_out(entry, &images).await?;
+                }
+                self.put_back(&images, &found, is_partial, &watch).await
+            })
+            .await?;
+        self.xid = after.or(self.xid.take());
+        self.changed += restored.rows;
+        Ok(restored)
+    }
+
+    /// Reads what must be known of the tables, and keeps their columns from changing.
+    async fn tables_of(&self, source: Source) -> Result<Images, Failure> {
+        let mut names: Vec<String> = Vec::new();
+        for held in &source.captures {
+            if !names.contains(&held.capture.relation) {
+                names.push(held.capture.relation.clone());
+            }
+        }
+        let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", names.join(", "));
+        let facts = relation::facts();
+        let params: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
+        let (locked, rows) = tokio::join!(biased;
+            self.run(&lock),
+            self.ask(&facts, &params)
+        );
+        locked?;
+        let relations = rows?
+            .iter()
+            .map(|row| Relation::read(row, &source))
+            .collect::<Result<_, _>>()?;
+        Ok(Images { source, relations })
+    }
+
+    /// Locks the rows, and finds out what became of them since.
+    async fn check(&self, entry: &Entry, images: &Images) -> Result<Vec<Found>, Failure> {
+        let laters = self.laters(entry, images).await?;
+        let flights = images.relations.iter().map(|relation| {
+            let lock = check::lock(&images.source, relation);
+            let text = check::states(&images.source, relation, &laters);
+            async move {
+                let (locked, rows) = tokio::join!(biased; self.run(&lock), self.ask(&text, &[]));
+                locked?;
+                rows
+            }
+        });
+        let answers = futures_util::future::join_all(flights).await;
+        answers
+            .into_iter()
+            .zip(&images.relations)
+            .map(|(rows, relation)| Ok(Found::read(&rows?, relation, &laters)))
+            .collect()
+    }
+
+    /// Notes which rows are left as they are: those that someone changed, and those that are back already.
+    async fn leave_out(&self, entry: &Entry, images: &Images) -> Result<(), Failure> {
+        let laters = self.laters(entry, images).await?;
+        self.run(check::LEFT_OUT).await?;
+        for (index, relation) in images.relations.iter().enumerate() {
+            let text = check::leave_out(&images.source, relation, index, &laters);
+            self.run(&text).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rows back, newest statement first, reads them again, and looks at what else it changed: all
+    /// in one flight. Returns the transaction's id.
+    async fn put_back(
+        &self,
+        images: &Images,
+        found: &[Found],
+        is_partial: bool,
+        watch: &super::counter::Watch,
+    ) -> Result<Option<String>, Failure> {
+        let works = order::works(images);
+        let texts: Vec<String> = works
+            .iter()
+            .map(|work| apply::statement(images, work, is_partial))
+            .collect();
+        let again: Vec<String> = (0..images.relations.len())
+            .map(|index| apply::again(images, index, is_partial))
+            .collect();
+        let named = guard::names(images);
+        let params: [(&(dyn ToSql + Sync), Type); 1] = [(&named, Type::TEXT_ARRAY)];
+        let works_done = futures_util::future::join_all(texts.iter().map(|text| self.run(text)));
+        let read_again =
+            futures_util::future::join_all(again.iter().map(|text| self.ask(text, &[])));
+        let (counted, done, wrong, allowed, after) = tokio::join!(biased;
+            self.counters(&watch.baseline),
+            works_done,
+            read_again,
+            self.ask(guard::ROOTS, &params),
+            self.counters(&watch.counters)
+        );
+        let counted = counted?;
+        let done: Vec<(Work, u64)> = works
+            .into_iter()
+            .zip(done)
+            .map(|(work, done)| Ok((work, done?)))
+            .collect::<Result<_, Failure>>()?;
+        for (rows, relation) in wrong.into_iter().zip(&images.relations) {
+            if let Some(row) = rows?.first() {
+                return Err(apply::not_back(row, relation));
+            }
+        }
+        let allowed: Vec<String> = allowed?
+            .iter()
+            .filter_map(|row| row.get::<_, Option<String>>(0))
+            .collect();
+        let after = after?;
+        guard::nothing_else(images, found, &done, &allowed, &counted, &after)?;
+        if matches!(images.source.table, source::FILE) {
+            self.run(&format!("DROP TABLE {}", source::FILE)).await?;
+        }
+        if is_partial {
+            self.run(&format!("DROP TABLE {}", check::LEFT)).await?;
+        }
+        Ok(after.xid)
+    }
+
+    /// Runs a statement of our own and returns how many rows it changed.
+    async fn run(&self, text: &str) -> Result<u64, Failure> {
+        self.client
+            .execute_typed(text, &[])
+            .await
+            .map_err(|error| failure::of(&error, text, text.len()))
+    }
+
+    /// Asks the server something of our own.
+    async fn ask(
+        &self,
+        text: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Failure> {
+        self.client
+            .query_typed(text, params)
+            .await
+            .map_err(|error| failure::of(&error, text, text.len()))
+    }
+}
+
+/// Returns a failure that says why rows cannot be put back.
+fn conflict(message: String) -> Failure {
+    Failure::new(FailureKind::Conflict, message)
+}
+
+fn text(row: &Row, index: usize) -> Option<String> {
+    row.get::<_, Option<String>>(index)
+}

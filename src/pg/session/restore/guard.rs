@@ -1,0 +1,96 @@
+//! What putting back changed beyond the rows that were to be put back: nothing, or it is refused.
+
+use super::super::image::Counters;
+use super::Images;
+use super::apply::{Verb, Work};
+use super::check::Found;
+use crate::base::words;
+use crate::engine::failure::{Failure, FailureKind};
+
+/// Finds the names under which the server counts tables.
+pub(super) const ROOTS: &str = "\
+    SELECT coalesce(pg_partition_root(to_regclass(name)), to_regclass(name))::text FROM unnest($1::text[]) AS name";
+
+/// Returns the tables that the fixes say may change too.
+pub(super) fn names(images: &Images) -> Vec<String> {
+    let captures = images.source.captures.iter();
+    captures
+        .flat_map(|held| held.capture.tables.iter().flatten().cloned())
+        .collect()
+}
+
+/// Refuses what changed beyond the rows that were to be put back, and the tables that may change. Triggers
+/// of a table may do their work in tables that they changed before; but no row may go that was not to go.
+pub(super) fn nothing_else(
+    images: &Images,
+    found: &[Found],
+    done: &[(Work, u64)],
+    allowed: &[String],
+    before: &Counters,
+    after: &Counters,
+) -> Result<(), Failure> {
+    let has_triggers = images.relations.iter().any(|known| known.has_triggers);
+    for (table, counts) in &after.tables {
+        let earlier = before.tables.iter().find(|(known, _)| known == table);
+        let earlier = earlier.map_or([0; 3], |(_, counts)| *counts);
+        let [inserted, updated, deleted] =
+            [0, 1, 2].map(|at: usize| counts[at].saturating_sub(earlier[at]));
+        if inserted + updated + deleted == 0 || allowed.contains(table) {
+            continue;
+        }
+        let of_table = |at: usize| {
+            images
+                .relations
+                .get(at)
+                .is_some_and(|relation| relation.counted.contains(table))
+        };
+        if !(0..images.relations.len()).any(of_table) {
+            return Err(refuse(table, [inserted, updated, deleted]));
+        }
+        let own = |verb: Verb| {
+            let works = done.iter();
+            let of = works.filter(|(work, _)| work.verb == verb && of_table(work.relation));
+            of.map(|(_, count)| count).sum::<u64>()
+        };
+        // A row that goes to another partition is counted as deleted there and inserted here.
+        let moved = own(Verb::Update).saturating_sub(updated);
+        let going: u64 = found
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| of_table(*at))
+            .map(|(_, found)| found.deleted)
+            .sum();
+        let beyond = [
+            inserted.saturating_sub(own(Verb::Insert) + moved),
+            updated.saturating_sub(own(Verb::Update)),
+            deleted.saturating_sub(own(Verb::Delete).max(going) + moved),
+        ];
+        if beyond[2] > 0 || (!has_triggers && beyond.iter().sum::<u64>() > 0) {
+            return Err(refuse(table, beyond));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(table: &str, [inserted, updated, deleted]: [u64; 3]) -> Failure {
+    let counts = [
+        (inserted, "inserted"),
+        (updated, "updated"),
+        (deleted, "deleted"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", words::count(*count, "row")))
+        .collect();
+    Failure::new(
+        FailureKind::Conflict,
+        format!(
+            "putting the rows back would change {table} too: {}",
+            counts.join(", ")
+        ),
+    )
+    .note("by a cascade or a trigger; the fix did not change these rows, so they would not be put back but lost or altered")
+    .note("nothing was put back")
+    .help(format!("look at the rows of {table} that came since; once they are gone or point elsewhere, it can be put back"))
+}
