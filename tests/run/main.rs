@@ -16,6 +16,7 @@ mod prompt;
 mod query;
 mod redact;
 mod repeat;
+mod report;
 mod safety;
 mod server;
 mod session;

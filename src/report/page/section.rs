@@ -87,6 +87,15 @@ fn section(passage: &Passage, dry_run: bool) -> Section {
         went: Went::On,
     };
     let came = came(&passage.what, telling);
+    // What the steps of an atomic say is not said again in sum.
+    let said = passage.inner.iter().map(fixed).sum::<u64>();
+    let came = match passage.what {
+        What::Committed(found) if found.count() == said => Came {
+            blocks: Vec::new(),
+            ..came
+        },
+        _ => came,
+    };
     let mut blocks: Vec<Block> = passage
         .asides
         .iter()
@@ -112,6 +121,14 @@ fn section(passage: &Passage, dry_run: bool) -> Section {
         took_ms: passage.took_ms.unwrap_or_default(),
         blocks,
         inner: sections(&passage.inner, dry_run),
+    }
+}
+
+/// Returns how many rows a fix changed that are shown with it.
+fn fixed(passage: &Passage) -> u64 {
+    match passage.what {
+        What::Result(StepResult::Fix { changes, .. }, ..) => changes.count(),
+        _ => 0,
     }
 }
 
