@@ -1,6 +1,6 @@
 //! A run that goes through all that can be told, with a text wherever there is room for one.
 
-use super::past::{conflicts, undone};
+use super::undo::{conflicts, undone};
 use super::*;
 use crate::engine::conflict::Conflict;
 use crate::engine::event::{Approved, Blocker};
@@ -154,6 +154,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
+            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -165,6 +166,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
     let approved = Approved {
         step: StepId(0),
         item: None,
+        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {
