@@ -13,7 +13,6 @@
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
 //! | [`live`], [`function`] | a runbook against the live catalog; volatile functions in reads |
-//! | [`kept`] | what the journal keeps of runs, to be compared with their records |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
 pub mod binaries;
@@ -25,7 +24,6 @@ pub mod environment;
 mod failure;
 pub mod function;
 pub mod host;
-pub mod kept;
 pub mod keyword;
 pub mod live;
 pub mod passfile;

@@ -200,6 +200,11 @@ impl Auditor {
         let Some((target, kept)) = &self.journal else {
             return;
         };
+        if facts.journal == Place::Local {
+            let note = "not compared: its journal is beside the record, not in a database";
+            audit.notes.push(note.to_owned());
+            return;
+        }
         if !is_same(target, &facts.target) {
             audit.notes.push(format!(
                 "not compared: it ran on the database `{}` of {}",
@@ -221,9 +226,6 @@ impl Auditor {
                 );
                 audit.findings.push(after_last(path, walk, what));
             }
-        }
-        if facts.journal == Place::Local {
-            return;
         }
         for (line, name, unit) in committed(&walk.lines) {
             if !entered.contains(&unit) {

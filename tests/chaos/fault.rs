@@ -34,6 +34,8 @@ pub(crate) enum Harm {
     Delay,
     /// Nothing arrives any more; after a while the connection is lost.
     Swallow,
+    /// Nothing arrives any more, until the program gives up by itself: only for steps with a time-out.
+    Silence,
     /// Nothing arrives any more and the program is killed, but its session lives on.
     Strand,
     /// The server hears an end, the program does not.
@@ -43,6 +45,7 @@ pub(crate) enum Harm {
 }
 
 impl Harm {
+    /// All that can come at any moment.
     pub(crate) const ALL: [Self; 9] = [
         Self::Kill,
         Self::Terminate,
@@ -64,6 +67,7 @@ impl Harm {
             Self::Cut => "connection cut",
             Self::Delay => "message delayed",
             Self::Swallow => "messages swallowed",
+            Self::Silence => "silence",
             Self::Strand => "session stranded",
             Self::CloseToServer => "closed to the server",
             Self::CloseToClient => "closed to the program",
@@ -120,7 +124,7 @@ impl Fault {
             (Harm::Cut, false) => Action::Cut,
             (Harm::Cut, true) => Action::CutAfter,
             (Harm::Delay, _) => Action::Delay(LATE),
-            (Harm::Swallow | Harm::Strand, _) => Action::Swallow,
+            (Harm::Swallow | Harm::Silence | Harm::Strand, _) => Action::Swallow,
             (Harm::CloseToServer, _) => Action::CloseToServer,
             (Harm::CloseToClient, _) => Action::CloseToClient,
         }

@@ -92,10 +92,9 @@ impl Ground {
         let mut program = Program::start(self.command(args));
         let mut hit = None;
         if let (Some(fault), Some(fired)) = (fault, fired) {
-            hit = await_moment(&mut program, &fired).map(|fired| {
+            hit = await_moment(&mut program, &fired).and_then(|fired| {
                 let seen = fired.seen;
-                self.harm(fault.harm, &mut program, fired);
-                seen
+                self.harm(fault.harm, &mut program, fired).then_some(seen)
             });
         }
         if hit.is_none() && self.stranded {
@@ -127,16 +126,16 @@ impl Ground {
         command
     }
 
-    fn harm(&mut self, harm: Harm, program: &mut Program, fired: Fired) {
+    /// Does what the proxy does not do itself; returns whether it could be done.
+    fn harm(&mut self, harm: Harm, program: &mut Program, fired: Fired) -> bool {
         match harm {
             Harm::Kill => {
                 program.kill();
                 drop(fired);
             }
             Harm::Terminate => {
-                if let Some(pid) = fired.pid {
-                    self.server.terminate(pid);
-                }
+                let Some(pid) = fired.pid else { return false };
+                self.server.terminate(pid);
             }
             Harm::Crash => {
                 self.server.crash();
@@ -152,8 +151,10 @@ impl Ground {
                 self.proxy.release();
             }
             // The proxy has done it.
-            Harm::Cut | Harm::Delay | Harm::CloseToServer | Harm::CloseToClient => {}
+            Harm::Cut | Harm::Delay | Harm::Silence | Harm::CloseToServer | Harm::CloseToClient => {
+            }
         }
+        true
     }
 
     /// Lets the stranded session end once the program waits for it, or has ended.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use crate::fault::{Fault, Harm};
 use crate::frame::{Side, Tag};
 use crate::ground::Ground;
-use crate::moment::{Action, Moment};
+use crate::moment::{Action, Moment, Seen};
 
 const ONE: &str = "risk: medium
 steps:
@@ -148,4 +148,22 @@ fn encryption_is_declined_and_clients_are_refused_on_demand() {
     client.read_to_end(&mut rest).unwrap();
     ground.proxy.refuse(true);
     assert_eq!(connect().read(&mut answer).unwrap(), 0);
+}
+
+#[test]
+fn a_step_with_a_time_out_gives_up_on_silence_by_itself() {
+    let text = ONE.replace("  rows: 1\n", "  rows: 1\n  timeout: 500ms\n");
+    let mut ground = ground().runbook("one", &text);
+    let seen = ground.attempt(RUN, None).code(0).seen;
+    let commit = |seen: &&Seen| seen.side == Side::Client && seen.commit;
+    let at = seen.iter().rfind(commit).unwrap().nth;
+    for nth in [at - 8, at - 2] {
+        ground.renew();
+        let before = counter(&ground);
+        let fault = Fault::new(Harm::Silence, Moment::client(nth));
+        let attempt = ground.attempt(RUN, Some(fault));
+        assert_ne!(attempt.code, Some(0), "{attempt}");
+        ground.release();
+        assert_eq!(counter(&ground), before);
+    }
 }

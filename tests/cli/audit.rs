@@ -153,13 +153,9 @@ fn case_38_the_index_is_a_chain_too() {
     fs::remove_file(&path).unwrap();
     assert_snapshot!(told(&test, 10), @r"
     ✗ aaa222  ROOT/home/.local/state/runbook/index.jsonl: it lacks the run: its lines were removed, or the record is from elsewhere
-      = note: the index does not know its end: the program may have been killed there
     ✗ bbb222  ROOT/home/.local/state/runbook/index.jsonl: it lacks the run: its lines were removed, or the record is from elsewhere
-      = note: the index does not know its end: the program may have been killed there
     ✗ ccc222  ROOT/home/.local/state/runbook/index.jsonl: it lacks the run: its lines were removed, or the record is from elsewhere
-      = note: the index does not know its end: the program may have been killed there
     ✗ ddd222  ROOT/home/.local/state/runbook/index.jsonl: it lacks the run: its lines were removed, or the record is from elsewhere
-      = note: the index does not know its end: the program may have been killed there
 
     4 of 4 records not whole
     ");

@@ -1,9 +1,12 @@
 //! The list of past runs.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use insta::assert_snapshot;
+use runbook::cli::invocation::Invocation;
 use runbook::engine::event::Event;
 use runbook::record::run::RunRecord;
 use serde_json::{Value, json};
@@ -271,5 +274,33 @@ fn a_folder_that_cannot_be_read_is_said() {
     assert_snapshot!(test.args(["history"]).stderr(10), @r"
     error: cannot read `ROOT/home/.local/state/runbook/runs`: not a directory
       = help: nothing is changed; --state names another folder
+    ");
+}
+
+/// What a made-up process writes.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_user_without_a_folder_must_name_one() {
+    let written = Written::default();
+    let args = ["runbook", "history"];
+    // Where there are neither variables nor an account.
+    let invocation = Invocation::new(args, "/", io::sink(), written.clone());
+    runbook::cli::main(&invocation);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert_snapshot!(text, @r"
+    error: there is no folder for the records of runs: $HOME is not set
+      = help: name one by --state DIR or $RUNBOOK_STATE
     ");
 }

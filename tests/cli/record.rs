@@ -1,6 +1,7 @@
 //! The record of a run: written, found, opened again, and proof against alteration.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -440,6 +441,38 @@ fn case_14_a_full_disk_leaves_no_half_line() {
     assert_snapshot!(text.replace(&base.path().display().to_string(), "BASE"), @r"
     cannot write `BASE/runs/abc234/events.jsonl`: file too large; free space, or name another folder by --state
     cannot write `BASE/runs/.other/run.json`: file too large
+    nothing is changed; free space, or name another folder by --state
+    ");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_says_what_to_do() {
+    let base = TempDir::new().unwrap();
+    let file = base.path().join("file");
+    fs::write(&file, "").unwrap();
+    let refused = RunRecord::create(&file.join("state"), &facts("abc234"));
+    assert_snapshot!(error(refused, base.path()), @r"
+    cannot create `BASE/file/state/runs`: not a directory
+    nothing is changed; --state names another folder
+    ");
+    let io = |kind: io::ErrorKind| {
+        let error = RecordError::Io {
+            what: "create",
+            path: "state".into(),
+            source: kind.into(),
+        };
+        format!("{error}\n{}", error.help())
+    };
+    assert_snapshot!(io(io::ErrorKind::ReadOnlyFilesystem), @r"
+    cannot create `state`: read-only filesystem or storage medium
+    nothing is changed; get the right to it, or name another folder by --state
+    ");
+    assert_snapshot!(io(io::ErrorKind::PermissionDenied), @r"
+    cannot create `state`: permission denied
+    nothing is changed; get the right to it, or name another folder by --state
+    ");
+    assert_snapshot!(io(io::ErrorKind::StorageFull), @r"
+    cannot create `state`: no storage space
     nothing is changed; free space, or name another folder by --state
     ");
 }

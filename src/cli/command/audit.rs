@@ -8,10 +8,8 @@ use crate::cli::args::{AuditArgs, AuditWhat};
 use crate::cli::error::CliError;
 use crate::cli::{Context, connection, state};
 use crate::engine::outcome::exit;
-use crate::pg::kept;
 use crate::record::audit::{Audit, Auditor, Finding, Kept};
 use crate::record::{index, store};
-use crate::report::failure;
 use crate::report::line::Line;
 use crate::report::look::{Look, Mark};
 
@@ -48,10 +46,8 @@ pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
         NAMING.iter().any(|name| environment.var(name).is_some())
     };
     let (auditor, place) = if named && !runs.is_empty() {
-        match connection::runtime()?.block_on(compare(context, auditor, &runs))? {
-            Some((auditor, place)) => (auditor, Some(place)),
-            None => return Ok(exit::FAILED),
-        }
+        let compared = connection::runtime()?.block_on(compare(context, auditor, &runs))?;
+        (compared.0, Some(compared.1))
     } else {
         (auditor, None)
     };
@@ -69,40 +65,23 @@ pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
     Ok(code)
 }
 
-/// Reads the journal of the database. Nothing when that failed, which is told then.
+/// Reads the journal of the database.
 async fn compare(
     context: &Context<'_>,
     auditor: Auditor,
     runs: &BTreeSet<String>,
-) -> Result<Option<(Auditor, String)>, CliError> {
+) -> Result<(Auditor, String), CliError> {
     let session = connection::connect(context, "runbook/audit").await?;
     let runs: Vec<String> = runs.iter().cloned().collect();
-    let rows = match kept::kept(&session, &runs).await {
-        Ok(rows) => rows.unwrap_or_default(),
-        Err(failure) => {
-            let look = look(context, context.look.color_err);
-            for line in failure::draw(&failure, look) {
-                context.invocation.eprint(&format!("{line}\n"));
-            }
-            return Ok(None);
-        }
-    };
-    let kept = rows.into_iter().map(|(by_run, entry, head)| Kept {
-        by_run,
-        entry,
-        head,
+    let rows = session.kept(&runs).await?.into_iter();
+    let kept = rows.map(|row| Kept {
+        by_run: row.by_run,
+        entry: row.entry,
+        head: row.head,
     });
     let target = session.target().clone();
     let place = format!("the database `{}` of {}", target.database, target.name);
-    Ok(Some((auditor.journal(target, kept.collect()), place)))
-}
-
-fn look(context: &Context<'_>, colors: bool) -> Look {
-    Look {
-        colors,
-        unicode: context.look.unicode,
-        width: None,
-    }
+    Ok((auditor.journal(target, kept.collect()), place))
 }
 
 fn tell(
@@ -111,7 +90,11 @@ fn tell(
     index: &[Finding],
     audits: &[Audit],
 ) -> Result<u8, CliError> {
-    let look = look(context, context.look.color_out);
+    let look = Look {
+        colors: context.look.color_out,
+        unicode: context.look.unicode,
+        width: None,
+    };
     if audits.is_empty() && index.is_empty() {
         let folder = context.invocation.show(base);
         context
@@ -145,7 +128,7 @@ fn tell(
         0 => format!("{all} whole{index}"),
         bad => format!("{bad} of {all} not whole{index}"),
     }));
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
     context.invocation.print(&text)?;
     Ok(if bad == 0 && index.is_empty() {
         exit::DONE

@@ -217,5 +217,5 @@ fn draw(context: &Context<'_>, past: &[Past<'_>]) -> String {
         count: words::long(past.len()),
     };
     let lines = table::draw(&rows, Show::Table, usize::MAX, look);
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| line.to_string() + "\n").collect()
 }
