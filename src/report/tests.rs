@@ -10,6 +10,7 @@ mod run;
 mod sinks;
 mod table;
 mod trouble;
+mod undo;
 
 use std::cell::RefCell;
 use std::io::{self, Write};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::block::{Block, changes, conflicts, rows};
 use super::{PLAIN, time, word};
 use crate::base::words;
-use crate::engine::event::{Blocker, Item, StepResult};
+use crate::engine::event::{Approved, Blocker, Item, StepResult};
 use crate::report::line::legible;
 use crate::report::look::Mark;
 use crate::report::step::{self, Telling, Went};
@@ -13,6 +13,9 @@ use crate::report::story::{Aside, Passage, What};
 use crate::report::undo::{Undoing, Undone};
 use crate::report::{amount, ending};
 use crate::step::query::Show;
+
+/// How many digests of approved changes are named.
+const MOST_DIGESTS: usize = 10;
 
 /// A step on a page.
 #[derive(Debug, Serialize)]
@@ -224,10 +227,7 @@ fn seen(result: &StepResult) -> Vec<Block> {
             let list = Block::assertions(items);
             list.into_iter().chain(help.map(Block::help)).collect()
         }
-        StepResult::Confirm { approved, .. } => approved
-            .iter()
-            .map(|approved| Block::text(&format!("The yes holds for changes {}.", approved.digest)))
-            .collect(),
+        StepResult::Confirm { approved, .. } => holds(approved).into_iter().collect(),
         StepResult::Fix {
             rows: returned,
             changes: found,
@@ -247,6 +247,18 @@ fn seen(result: &StepResult) -> Vec<Block> {
         }
         StepResult::WouldRun => Vec::new(),
     }
+}
+
+/// Tells which changes a yes holds for.
+fn holds(approved: &[Approved]) -> Option<Block> {
+    let shown = approved.iter().take(MOST_DIGESTS);
+    let mut digests: Vec<String> = shown.map(|approved| approved.digest.clone()).collect();
+    let more = approved.len().saturating_sub(MOST_DIGESTS);
+    if more > 0 {
+        digests.push(format!("{more} more"));
+    }
+    let words = format!("The yes holds for changes {}.", words::list(&digests));
+    (!digests.is_empty()).then(|| Block::text(&words))
 }
 
 /// Makes what happened while a step ran.

@@ -1,6 +1,6 @@
 //! A run that goes through all that can be told, with a text wherever there is room for one.
 
-use super::past::{conflicts, undone};
+use super::undo::{conflicts, undone};
 use super::*;
 use crate::engine::conflict::Conflict;
 use crate::engine::event::{Approved, Blocker};
@@ -155,6 +155,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
+            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -167,6 +168,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
         part: None,
         step: StepId(0),
         item: None,
+        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {

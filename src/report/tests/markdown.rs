@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::everything::everything;
-use super::past::{conflicts, put_back, undo_of, undo_started, undoable, undone};
 use super::run::whole_run;
+use super::undo::{conflicts, put_back, undo_of, undo_started, undoable, undone};
 use super::*;
 use crate::report::markdown;
 use crate::report::page::Page;
