@@ -25,8 +25,11 @@ fn run(test: &Test, state: &Path, args: &str) -> String {
             .collect()
     };
     let before = ids();
-    test.run(&format!("run t --yes --state {} {args}", state.display()))
-        .code(0);
+    test.run(&format!(
+        "run t --yes --state-dir {} {args}",
+        state.display()
+    ))
+    .code(0);
     let mut new = ids().into_iter().filter(|id| !before.contains(id));
     new.next().unwrap()
 }

@@ -183,19 +183,19 @@ fn a_run_that_does_not_exist_is_said() {
     exit 2
     --- stderr
     error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
-      = help: `runbook history` lists the runs; --state names another folder
+      = help: `runbook history` lists the runs; --state-dir names another folder
     ");
     assert_snapshot!(test.run("undo zzzzzz"), @"
     exit 2
     --- stderr
     error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
-      = help: `runbook history` lists the runs; --state names another folder
+      = help: `runbook history` lists the runs; --state-dir names another folder
     ");
     assert_snapshot!(test.run("report zzzzzz"), @"
     exit 2
     --- stderr
     error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
-      = help: `runbook history` lists the runs; --state names another folder
+      = help: `runbook history` lists the runs; --state-dir names another folder
     ");
 }
 

@@ -70,7 +70,7 @@ fn own_flags(command: &Command) -> BTreeSet<String> {
         "runbooks",
         "target",
         "database-url",
-        "state",
+        "state-dir",
         "color",
         "help",
         "version",
