@@ -1,7 +1,9 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod audit;
 mod binding;
 mod cancel;
+mod captured;
 mod changes;
 mod command;
 mod confirm;
@@ -15,6 +17,10 @@ mod prompt;
 mod query;
 mod redact;
 mod repeat;
+mod report;
+mod restore;
+mod restore_exact;
+mod resume;
 mod safety;
 mod server;
 mod session;
