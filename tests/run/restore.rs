@@ -443,3 +443,87 @@ fn what_the_journal_does_not_know_cannot_be_put_back() {
       note: it was never committed, or the journal was begun anew since
     ");
 }
+
+#[test]
+fn images_that_are_gone_are_missed() {
+    let test = paid();
+    let failure = undo_local(&test, "aaaaaa").unwrap_err();
+    assert_snapshot!(test.redact(&words(&failure)), @"
+    Conflict: step `step_0` of run RUN cannot be put back: its row images are not in ROOT/aaaaaa/images
+      note: it was never committed, or they were removed since; nothing was put back
+      help: bring the folder back from a backup, then try it again
+    ");
+}
+
+#[test]
+fn a_run_that_prints_values_in_another_way_finds_them_the_same() {
+    let test = Test::sql(
+        "CREATE TABLE t (id timestamptz PRIMARY KEY, d date, i interval, f float8, b bytea, v int, kept int); \
+         INSERT INTO t VALUES ('2024-02-29 12:00+05:45', '2024-12-31', '1 mon -3 days 04:05:06.7', 0.1::float8 + 0.2, '\\x00ff', 1, 1)",
+    );
+    let before = test.contents();
+    let table = [own("public.t", "id")];
+    for ignored in [&[] as &[&str], &["kept"]] {
+        let run = if ignored.is_empty() {
+            "aaaaaa"
+        } else {
+            "bbbbbb"
+        };
+        Fix {
+            ignored,
+            ..Fix::new(run, "UPDATE t SET v = v + 1, d = NULL", &table)
+        }
+        .apply(&test);
+        block_on(async {
+            let mut session = connect(&test.db.url(), "undoer").await;
+            let settings = [
+                ("TimeZone", "Asia/Kathmandu"),
+                ("DateStyle", "SQL, DMY"),
+                ("IntervalStyle", "iso_8601"),
+                ("extra_float_digits", "-3"),
+                ("bytea_output", "escape"),
+            ];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            session.set_local(settings.into());
+            let restored = undo_in(&mut session, &entry(run, 0), None, OnConflict::Stop).await;
+            assert_eq!(restored.unwrap().rows, 1);
+        });
+    }
+    assert_eq!(
+        test.rows(
+            "SELECT count(*) FROM t WHERE d = '2024-12-31' AND f = 0.1::float8 + 0.2 AND v = 1"
+        ),
+        "1"
+    );
+    let own = |all: &str| {
+        all.lines()
+            .filter(|line| line.starts_with("t:"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(own(&test.contents()), own(&before));
+}
+
+#[test]
+fn a_login_that_may_change_only_these_columns_can_put_them_back() {
+    let test = Test::sql(USERS);
+    Fix::new(
+        "aaaaaa",
+        "UPDATE users SET plan = 'paid' WHERE id = 1",
+        &[own("public.users", "id")],
+    )
+    .apply(&test);
+    let role = format!("clerk_of_{}", test.db.name());
+    test.connect().run(&format!(
+        "CREATE ROLE {role}; GRANT SELECT, UPDATE (plan) ON users TO {role}; GRANT USAGE ON SCHEMA runbook TO {role}; \
+         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA runbook TO {role}"
+    ));
+    block_on(async {
+        let mut session = connect(&test.db.url(), "undoer").await;
+        session.set_local(vec![("role".to_owned(), role.clone())]);
+        let restored = undo_in(&mut session, &entry("aaaaaa", 0), None, OnConflict::Stop).await;
+        assert_eq!(restored.unwrap().rows, 1);
+    });
+    test.connect()
+        .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

@@ -90,7 +90,7 @@ impl Relation {
         // The key is what a row is found by, so it is compared whatever a fix ignores.
         left_out.retain(|column| columns.contains(column) && !key.contains(column));
         Ok(Self {
-            only: if !is_root && held.iter().any(|held| held.capture.alone) {
+            only: if !is_root && held.iter().all(|held| held.capture.alone) {
                 "ONLY "
             } else {
                 ""
