@@ -8,7 +8,7 @@ use runbook::runbook::model::StepId;
 use runbook::step::rollback::OnConflict;
 
 use crate::captured::{Fix, changes, conflicts, indirect, own, undo, undo_by, undo_in};
-use crate::session::{block_on, connect, connect_keeping, entry, words};
+use crate::session::{block_on, connect, connect_keeping, entry, limits, words};
 use crate::test::Test;
 
 const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text, plan text, updated_at timestamptz DEFAULT '2020-01-01 00:00+00'); \
@@ -526,4 +526,59 @@ fn a_login_that_may_change_only_these_columns_can_put_them_back() {
     });
     test.connect()
         .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn an_edit_that_is_under_way_is_waited_for_and_seen() {
+    let test = paid();
+    let other = test.connect();
+    other.run("BEGIN; UPDATE users SET plan = 'gold' WHERE id = 2");
+    let restored = std::thread::scope(|scope| {
+        let undoing = scope.spawn(|| undo(&test, "aaaaaa").unwrap());
+        test.until(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        );
+        other.run("COMMIT");
+        undoing.join().unwrap()
+    });
+    assert_snapshot!(conflicts(&restored), @"
+    0 rows back, 1 not
+    Edited users (id) = (2)
+      plan: then paid, now gold, back free
+    ");
+}
+
+#[test]
+fn case_26_what_is_killed_midway_leaves_everything_as_it_was() {
+    let test = paid();
+    let before = test.contents();
+    block_on(async {
+        let mut session = connect(&test.db.url(), "undoer").await;
+        session.open();
+        let entry = entry("aaaaaa", 0);
+        let restored = session
+            .restore(&entry, None, OnConflict::Stop, &limits())
+            .await;
+        assert_eq!(restored.unwrap().rows, 3);
+        // The connection is gone with the session, before any COMMIT.
+    });
+    assert_eq!(test.contents(), before);
+    assert_eq!(undo(&test, "aaaaaa").unwrap().rows, 3);
+}
+
+#[test]
+fn a_foreign_key_on_the_way_back_is_the_servers_word() {
+    let test = Test::sql(&format!(
+        "{USERS}; CREATE TABLE plans (plan text PRIMARY KEY); INSERT INTO plans VALUES ('free'), ('paid'); \
+         ALTER TABLE users ADD FOREIGN KEY (plan) REFERENCES plans DEFERRABLE INITIALLY DEFERRED"
+    ));
+    Fix::new("aaaaaa", PAID, &[own("public.users", "id")]).apply(&test);
+    test.connect()
+        .run("DELETE FROM users WHERE id > 3; DELETE FROM plans WHERE plan = 'free'");
+    let before = test.contents();
+    assert_snapshot!(words(&undo(&test, "aaaaaa").unwrap_err()), @r#"
+    Statement: insert or update on table "users" violates foreign key constraint "users_plan_fkey"
+      note: Key (plan)=(free) is not present in table "plans".
+    "#);
+    assert_eq!(test.contents(), before);
 }

@@ -12,6 +12,7 @@ mod source;
 use std::collections::HashMap;
 use tokio_postgres::Row;
 
+use futures_util::future::join_all;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Session;
@@ -124,16 +125,26 @@ impl Session {
     /// Locks the rows, and finds out what became of them since.
     async fn check(&self, entry: &Entry, images: &Images) -> Result<Vec<Found>, Failure> {
         let laters = self.laters(entry, images).await?;
-        let flights = images.relations.iter().map(|relation| {
-            let lock = check::lock(&images.source, relation);
-            let text = check::states(&images.source, relation, &laters);
-            async move {
-                let (locked, rows) = tokio::join!(biased; self.run(&lock), self.ask(&text, &[]));
-                locked?;
-                rows
-            }
-        });
-        let answers = futures_util::future::join_all(flights).await;
+        // Whoever puts back the same tables locks them in the same order.
+        let mut sorted: Vec<&Relation> = images.relations.iter().collect();
+        sorted.sort_by_key(|relation| &relation.name);
+        let source = &images.source;
+        let locks: Vec<String> = sorted
+            .iter()
+            .map(|relation| check::lock(source, relation))
+            .collect();
+        let states: Vec<String> = images
+            .relations
+            .iter()
+            .map(|relation| check::states(source, relation, &laters))
+            .collect();
+        let (locked, answers) = tokio::join!(biased;
+            join_all(locks.iter().map(|text| self.run(text))),
+            join_all(states.iter().map(|text| self.ask(text, &[])))
+        );
+        for locked in locked {
+            locked?;
+        }
         answers
             .into_iter()
             .zip(&images.relations)
@@ -192,9 +203,8 @@ impl Session {
             .collect();
         let named = guard::names(images);
         let params: [(&(dyn ToSql + Sync), Type); 1] = [(&named, Type::TEXT_ARRAY)];
-        let works_done = futures_util::future::join_all(texts.iter().map(|text| self.run(text)));
-        let read_again =
-            futures_util::future::join_all(again.iter().map(|text| self.ask(text, &[])));
+        let works_done = join_all(texts.iter().map(|text| self.run(text)));
+        let read_again = join_all(again.iter().map(|text| self.ask(text, &[])));
         let (counted, done, wrong, allowed, after) = tokio::join!(biased;
             self.counters(&watch.baseline),
             works_done,
