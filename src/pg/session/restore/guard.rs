@@ -1,6 +1,6 @@
 //! What putting back changed beyond the rows that were to be put back: nothing, or it is refused.
 
-use super::super::image::Counters;
+use super::super::guard::Counters;
 use super::Images;
 use super::apply::{Verb, Work};
 use super::check::Found;
