@@ -1,8 +1,12 @@
 //! What a fix changed: rows by key, before and after, and the digest that a person's yes is bound to.
 
+mod tally;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use tally::Tally;
 
 /// What happened to a row.
 #[derive(
@@ -50,17 +54,6 @@ impl RowChange {
     fn has_new_key(&self) -> bool {
         self.own
             || (self.deed == Deed::Inserted && self.columns.iter().any(|column| column.volatile))
-    }
-
-    /// Returns what rows are ordered by: their keys, or, where those are new each time, what is not.
-    fn order(&self) -> (Deed, Vec<String>) {
-        let stable = self.columns.iter().filter(|column| !column.volatile);
-        let stable = stable.map(|column| format!("{:?}", column.after));
-        if self.has_new_key() {
-            (self.deed, stable.collect())
-        } else {
-            (self.deed, self.key.clone())
-        }
     }
 }
 
@@ -113,25 +106,29 @@ impl Changes {
 
     /// Makes changes of tables with all their rows.
     pub fn new(tables: Vec<TableChange>) -> Self {
-        Self::with(tables, Vec::new(), Vec::new())
+        let tallies = tables.into_iter().map(|mut table| {
+            let rows = std::mem::take(&mut table.rows);
+            let mut tally = Tally::new(table);
+            for row in rows {
+                tally.keep(row);
+            }
+            tally
+        });
+        Self::of(tallies.collect(), Vec::new())
     }
 
-    /// Makes changes of tables with all their rows: computes the digest, then keeps the first rows. `unpaired`
-    /// are rows whose values before are not known: they are not shown, but the digest covers them.
-    pub fn with(
-        mut tables: Vec<TableChange>,
-        mut unpaired: Vec<String>,
-        unseen: Vec<String>,
-    ) -> Self {
+    /// Makes changes of what was added up table by table, and of what was done beside.
+    pub fn of(tallies: Vec<Tally>, unseen: Vec<String>) -> Self {
         let mut hasher = Sha256::new();
-        unpaired.sort();
-        for text in unpaired.iter().chain(&unseen) {
+        for text in &unseen {
             hash_text(&mut hasher, text);
         }
-        for table in &mut tables {
-            table.rows.sort_by_cached_key(RowChange::order);
-            hash_table(&mut hasher, table);
-            table.rows.truncate(SHOWN_ROWS);
+        let mut tables = Vec::new();
+        for tally in tallies {
+            tally.hash(&mut hasher);
+            if tally.table.count() > 0 {
+                tables.push(tally.shown());
+            }
         }
         Self {
             tables,
@@ -171,35 +168,10 @@ impl Changes {
     }
 }
 
-/// Lengths keep two texts from passing for another two.
+/// Adds a text to a hash. Lengths keep two texts from passing for another two.
 fn hash_text(hasher: &mut Sha256, text: &str) {
     hasher.update(text.len().to_le_bytes());
     hasher.update(text);
-}
-
-fn hash_table(hasher: &mut Sha256, table: &TableChange) {
-    let mut part = |text: &str| hash_text(hasher, text);
-    part(&table.table);
-    part(&format!(
-        "{} {} {}",
-        table.inserted, table.updated, table.deleted
-    ));
-    for row in &table.rows {
-        part(&format!("{:?}", row.deed));
-        if !row.has_new_key() {
-            row.key.iter().for_each(|key| part(key));
-        }
-        for column in &row.columns {
-            part(&column.column);
-            part(&format!("{:?}", column.before));
-            let after = if column.volatile {
-                "volatile".to_owned()
-            } else {
-                format!("{:?}", column.after)
-            };
-            part(&after);
-        }
-    }
 }
 
 /// Returns bytes in lower-case hexadecimal.

@@ -242,7 +242,7 @@ impl<W: World> Rehearser<'_, W> {
                     "{}: cannot be rehearsed, and runs for real after a yes",
                     step.title
                 );
-                Changes::with(Vec::new(), Vec::new(), vec![unseen])
+                Changes::of(Vec::new(), vec![unseen])
             }
             _ => Changes::default(),
         };

@@ -1,24 +1,32 @@
 //! A run's one connection: set up so that nothing depends on the login's own settings, with transactions
 //! inside of one another by savepoints.
 
+mod capture;
 pub mod capture_row;
 mod change;
+mod clock;
 mod counter;
 pub mod fingerprint;
+mod guard;
 pub mod identity;
 mod image;
 pub mod image_file;
 pub mod journal;
 mod lease;
 mod part;
+mod reach;
 mod read;
 mod restore;
+mod settle;
+mod stream;
+mod sweep;
 mod table;
 mod transaction;
+mod undoable;
 pub mod units;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -71,7 +79,9 @@ pub struct Session {
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
     /// Keys that the transaction's INSERTs were given.
-    generated: Vec<(String, String)>,
+    generated: HashSet<(String, String)>,
+    /// What the statements since constraints were last looked at may change.
+    reaches: Vec<reach::Reach>,
     /// What reads the server's counters.
     watch: Option<Watch>,
     /// The id of a transaction whose COMMIT is under way, for who ends the program meanwhile.
@@ -146,7 +156,8 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
-            generated: Vec::new(),
+            generated: HashSet::new(),
+            reaches: Vec::new(),
             committing: Arc::default(),
             watch: None,
             pending: String::new(),

@@ -47,6 +47,8 @@ pub struct Target {
     pub set_columns: Vec<String>,
     /// True for INSERT .. ON CONFLICT.
     pub on_conflict: bool,
+    /// True for ON CONFLICT DO UPDATE.
+    pub overwrites: bool,
     /// True for `WHERE CURRENT OF cursor`.
     pub where_current_of: bool,
 }
@@ -85,6 +87,9 @@ fn insert(insert: &ast::Insert, source: &str) -> Option<Target> {
         returning: place(insert.returning_clause()),
         set_columns: columns.as_ref().map(column_names).unwrap_or_default(),
         on_conflict: insert.on_conflict_clause().is_some(),
+        overwrites: insert
+            .on_conflict_clause()
+            .is_some_and(|clause| overwrites(clause.syntax())),
         ..named(Dml::Insert, &insert.relation_name_ref()?, source)?
     })
 }
@@ -145,8 +150,17 @@ fn named(verb: Dml, relation: &ast::RelationNameRef, source: &str) -> Option<Tar
         returning: None,
         set_columns: Vec::new(),
         on_conflict: false,
+        overwrites: false,
         where_current_of: false,
     })
+}
+
+/// Returns whether ON CONFLICT goes on with DO UPDATE.
+fn overwrites(clause: &SyntaxNode) -> bool {
+    let kinds: Vec<SyntaxKind> = tree::words(clause).map(|token| token.kind()).collect();
+    kinds
+        .windows(2)
+        .any(|pair| pair == [SyntaxKind::DO_KW, SyntaxKind::UPDATE_KW])
 }
 
 fn assigned(update: &ast::Update) -> Vec<String> {

@@ -16,7 +16,7 @@ fn triggers_and_cascades_are_shown() {
          CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit VALUES (TG_OP || ' ' || OLD.name); RETURN NULL; END$$; \
          CREATE TRIGGER note AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION note()",
     )
-    .fix("sql: DELETE FROM parents WHERE id = 1\nrows: 1");
+    .fix("sql: DELETE FROM parents WHERE id = 1\nrows: 1\ntables: [parents, children, tags, audit]\nundo: none");
     assert_snapshot!(test.run("run t --dry-run"), @"
     exit 0
     --- stdout
@@ -75,7 +75,7 @@ fn triggers_and_cascades_are_shown() {
 fn a_table_without_a_key_is_counted() {
     let test =
         Test::sql("CREATE TABLE log (what text); INSERT INTO log VALUES ('a'), ('a'), ('b')")
-            .fix("sql: UPDATE log SET what = 'c' WHERE what = 'a'\nrows: 2");
+            .fix("sql: UPDATE log SET what = 'c' WHERE what = 'a'\nrows: 2\nundo: none");
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
@@ -113,6 +113,7 @@ fn partitions_are_shown_as_their_table() {
             - fix: move
               sql: UPDATE events SET day = '2026-02-01' WHERE id = 1
               rows: 1
+              undo: UPDATE events SET day = '2026-01-05' WHERE id = 1
             - fix: add
               sql: INSERT INTO events VALUES (3, '2026-01-31', 'c')
             - fix: remove
@@ -200,7 +201,7 @@ fn a_before_trigger_that_changes_the_row_is_seen() {
 #[test]
 fn upserts_tell_new_rows_from_changed_ones() {
     let test = Test::sql("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'a')")
-        .fix("sql: \"INSERT INTO items VALUES (1, 'b'), (2, 'c') ON CONFLICT (id) DO UPDATE SET name = excluded.name\"");
+        .fix("sql: \"INSERT INTO items VALUES (1, 'b'), (2, 'c') ON CONFLICT (id) DO UPDATE SET name = excluded.name\"\nundo: none");
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout
@@ -225,7 +226,7 @@ fn a_changed_key_is_shown() {
     let test = Test::sql(
         "CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'a')",
     )
-    .fix("sql: UPDATE items SET id = 2 WHERE id = 1\nrows: 1");
+    .fix("sql: UPDATE items SET id = 2 WHERE id = 1\nrows: 1\nundo: none");
     assert_snapshot!(test.run("run t --yes"), @"
     exit 0
     --- stdout

@@ -85,6 +85,7 @@ const ECHO: &str = "
         ask: Go?
       - fix: kept
         sql: INSERT INTO kept VALUES (1, {{ shown.value }}) ON CONFLICT (id) DO UPDATE SET body = {{ value }}
+        undo: none
         rows: 1
       - check: same
         sql: SELECT body = {{ value }} AS same FROM kept
@@ -270,6 +271,7 @@ fn case_35_a_dry_run_leaves_nothing_of_anything() {
             - fix: gone
               sql: DELETE FROM accounts WHERE id = 1
               rows: 1
+              tables: [accounts, parts]
             - fix: table
               sql: CREATE TABLE extra (id int)
               undo: DROP TABLE extra

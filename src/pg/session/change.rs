@@ -3,31 +3,54 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::image::{Clock, Counters, Images, Returned, direct, generated, indirect, same_rows};
+use super::capture::{Keys, Subject, completed};
+use super::counter::Watch;
+use super::guard::{Allowed, Counters, indirect};
+use super::image::{Clock, Direct};
+use super::reach::Reach;
+use super::sweep;
 use super::table::TableFacts;
+use super::undoable;
 use crate::base::words;
-use crate::engine::change::Changes;
+use crate::engine::change::{Changes, Tally};
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::journal::Terms;
+use crate::engine::journal::{Terms, Undo};
 use crate::engine::port::{Bound, Changed, Limits};
-use crate::pg::{bind, failure};
-use crate::runbook::data::{Rows, record_fields};
-use crate::sql::ident::quote_ident;
+use crate::runbook::data::Rows;
 use crate::sql::statement::Access;
-use crate::sql::target::{Dml, Target};
 
-/// How many rows of one statement are held in memory before it is refused.
-const MOST_ROWS: usize = 1_000_000;
+/// A statement on its way, and what is known of it before it is sent.
+pub(super) struct Work<'a> {
+    pub(super) bound: &'a Bound,
+    pub(super) terms: &'a Terms,
+    pub(super) subject: Option<Subject<'a>>,
+    /// The tables that may change beside the statement's own rows.
+    pub(super) allowed: Allowed,
+    /// The statement's own table and those that inherit from it, where it reaches them.
+    pub(super) tree: Vec<Arc<TableFacts>>,
+    /// The tables whose rows are looked for when the server counted more.
+    pub(super) swept: Vec<Arc<TableFacts>>,
+}
+
+/// What the first flight told.
+pub(super) struct Begun {
+    pub(super) counted: Counters,
+    pub(super) snapshot: String,
+    pub(super) locked: Option<Keys>,
+    /// The capture that the statement's own rows belong to.
+    pub(super) capture: Option<String>,
+}
 
 impl Session {
     /// Runs a changing statement in the open transaction, and says which rows it changed.
     ///
     /// # Errors
-    /// The server's word.
+    /// The server's word; [`FailureKind::Undeclared`] for what changes beyond what was declared, and for what
+    /// cannot be put back though it must be.
     pub async fn change(
         &mut self,
         bound: &Bound,
-        _terms: &Terms,
+        terms: &Terms,
         limits: &Limits,
     ) -> Result<Changed, Failure> {
         if self.depth == 0 {
@@ -37,304 +60,253 @@ impl Session {
         }
         self.settled = false;
         let watch = self.watch_counters().await?;
+        // Rows that row-level security hides are an error, never a part that is left out.
+        self.add_pending("SET LOCAL row_security = off");
         let mut pending = self.take_pending_within(limits);
         if !self.local.is_empty() || self.depth > 1 {
             // What a table's name means may depend on the run's settings, and on what the transaction did.
             self.guarded(limits, self.begin(&pending)).await?;
             pending.clear();
         }
+        let work = match self.work(bound, terms).await {
+            Ok(work) => work,
+            Err(failure) => {
+                // A failure here must not lose what begins the transaction.
+                self.pending = pending;
+                return Err(failure);
+            }
+        };
+        let begun = self
+            .guarded(limits, self.first_flight(&work, &watch, &pending))
+            .await?;
+        let changed = self.second_flight(&work, begun, &watch, limits).await?;
+        self.changed += changed.count;
+        if !work.swept.is_empty() {
+            self.add_pending(&sweep::close(work.swept.len()));
+        }
+        if bound.statement.access() == Access::Schema {
+            self.forget();
+        }
+        self.reaches.push(Reach {
+            terms: terms.clone(),
+            allowed: work.allowed,
+            swept: work.swept,
+        });
+        Ok(changed)
+    }
+
+    /// Learns of a statement what must be known before it is sent, and refuses what cannot be put back.
+    async fn work<'a>(&mut self, bound: &'a Bound, terms: &'a Terms) -> Result<Work<'a>, Failure> {
         let target = bound
             .statement
             .target()
             .filter(|target| !target.where_current_of);
         let facts = match target {
-            // A failure here must not lose what begins the transaction.
-            Some(target) => match self.table(&target.table).await {
-                Ok(facts) => facts,
-                Err(failure) => {
-                    self.pending = pending;
-                    return Err(failure);
-                }
-            },
+            Some(target) => self.table(&target.table).await?,
             None => None,
         };
-        // The first flight opens the transaction and locks the rows; only then the statement is sent, so
-        // that it can never run outside of the transaction.
-        let first = async {
-            let images = async {
-                match (target, &facts) {
-                    (Some(target), Some(facts))
-                        if target.verb == Dml::Update && !facts.key.is_empty() =>
-                    {
-                        self.before(bound, target, facts).await
-                    }
-                    _ => Ok(Images::new()),
-                }
-            };
-            let (begun, counted, before) =
-                tokio::join!(biased; self.begin(&pending), self.counters(&watch.baseline), images);
-            begun?;
-            let before = before?;
-            Ok((counted?, before))
-        };
-        let (counted, before) = self.guarded(limits, first).await?;
-        let second = async {
-            let (returned, after) = tokio::join!(biased;
-                self.statement(bound, target, facts.as_ref()),
-                self.counters(&watch.counters)
-            );
-            let returned = returned?;
-            Ok((returned, after?))
-        };
-        let (returned, after) = self.guarded(limits, second).await?;
-        self.xid.clone_from(&after.xid);
-        self.changed += returned.count;
-        if bound.statement.access() == Access::Schema {
-            self.forget();
+        let declared = self
+            .declared(terms.tables.as_deref().unwrap_or_default())
+            .await?;
+        let subject = target
+            .zip(facts)
+            .map(|(target, facts)| Subject { target, facts });
+        let mut tree = Vec::new();
+        if let Some(subject) = subject.as_ref().filter(|subject| subject.is_tree()) {
+            tree.push(Arc::clone(&subject.facts));
+            tree.extend(self.declared(&subject.facts.children).await?);
         }
-        self.told(bound, facts.as_deref(), before, &counted, &after, returned)
-    }
-
-    /// Makes of images and counters what is told of a statement.
-    fn told(
-        &mut self,
-        bound: &Bound,
-        facts: Option<&TableFacts>,
-        before: Images,
-        counted: &Counters,
-        after: &Counters,
-        returned: Returned,
-    ) -> Result<Changed, Failure> {
-        let (mut tables, mut unpaired, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
-        let target = bound.statement.target();
-        if let (Some(target), Some(facts)) = (target, facts) {
-            same_rows(target, facts, &before, &returned)?;
-            let clock = Clock {
-                now: after.now.clone(),
-                asked: asks_for_the_time(bound),
-                generated: self.generated.clone(),
-            };
-            let (table, blurred) = direct(target, facts, before, &returned, &clock);
-            if !blurred.is_empty() {
-                let rows = words::count(blurred.len() as u64, "updated row");
-                unseen.push(format!(
-                    "{rows} of {}: what they were cannot be shown",
-                    facts.name
-                ));
+        let tables = subject.iter().map(|subject| &subject.facts);
+        undoable::refuse_hidden(tables.chain(&tree).chain(&declared))?;
+        if terms.undo == Undo::Images {
+            undoable::refuse(&bound.statement, subject.as_ref(), &tree, &declared)?;
+        }
+        let allowed = match (&terms.tables, &subject) {
+            (Some(_), _) => {
+                Allowed::Only(declared.iter().map(|facts| facts.root.clone()).collect())
             }
-            unpaired = blurred;
-            tables.extend(table);
-        } else {
-            unseen.push(format!(
-                "{}: its rows cannot be shown one by one",
-                bound.statement.verb()
-            ));
+            (None, Some(_)) => Allowed::None,
+            (None, None) => Allowed::All,
+        };
+        if let Some(subject) = &subject
+            && matches!(allowed, Allowed::Only(_))
+            && !allowed.admits(&subject.facts.root)
+        {
+            return Err(undoable::own_table_is_missing(&subject.facts));
         }
-        self.generated.extend(generated(&tables));
-        let own = tables.first().zip(facts);
-        let own = own.map(|(table, facts)| (facts.root.as_str(), table));
-        let unknown = target.is_none() || facts.is_none();
-        tables.extend(indirect(own, counted, after, unknown));
-        Ok(Changed {
-            count: returned.count,
-            rows: returned.rows,
-            changes: Changes::with(tables, unpaired, unseen),
+        let swept = if terms.undo == Undo::Images {
+            let beside = |facts: &&Arc<TableFacts>| {
+                !tree.iter().any(|other| other.relation == facts.relation)
+            };
+            let declared = declared.iter().filter(beside);
+            tree.iter().chain(declared).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Work {
+            bound,
+            terms,
+            subject,
+            allowed,
+            tree,
+            swept,
         })
     }
 
-    /// Reads and locks the rows that an UPDATE is going to change, by its own predicate.
-    async fn before(
+    /// Opens the transaction, declares what keeps the rows as they are, and locks those of the predicate; only
+    /// then the statement is sent, so that it can never run outside of the transaction.
+    async fn first_flight(
         &self,
-        bound: &Bound,
-        target: &Target,
-        facts: &TableFacts,
-    ) -> Result<Images, Failure> {
-        let name = reference(target);
-        let from = target
-            .from_sql
-            .as_deref()
-            .map(|from| format!(", {from}"))
-            .unwrap_or_default();
-        let condition = target
-            .where_sql
-            .as_deref()
-            .map(|condition| format!(" WHERE {condition}"))
-            .unwrap_or_default();
-        let alias = target
-            .alias
-            .as_deref()
-            .map(|alias| format!(" AS {}", quote_ident(alias)))
-            .unwrap_or_default();
-        let text = format!(
-            "{with} SELECT {key}, ({name}.*)::text FROM {only}{table}{alias}{from}{condition}\n FOR UPDATE OF {name}",
-            with = target.with_sql.as_deref().unwrap_or_default(),
-            key = key_sql(target, facts),
-            only = if target.only { "ONLY " } else { "" },
-            table = target.table_sql,
+        work: &Work<'_>,
+        watch: &Watch,
+        pending: &str,
+    ) -> Result<Begun, Failure> {
+        let declare = sweep::declare(&work.swept);
+        let subject = work.subject.as_ref();
+        let capture = async {
+            let own = subject.filter(|subject| !subject.is_tree());
+            match own.filter(|_| self.stores_images(work.terms)) {
+                Some(own) => self
+                    .begin_capture(&own.facts, work.terms, true)
+                    .await
+                    .map(Some),
+                None => Ok(None),
+            }
+        };
+        let (begun, counted, snapshot, declared, locked, capture) = tokio::join!(biased;
+            self.begin(pending),
+            self.counters(&watch.baseline),
+            self.snapshot(!work.swept.is_empty()),
+            self.begin(&declare),
+            self.lock_rows(work.bound, subject),
+            capture
         );
-        let (text, binds) = bind::renumber(&text, &bound.binds);
-        let rows = self.query(&text, &binds).await?;
-        Ok(rows
-            .iter()
-            .map(|row| (fields(row, 0), record(row, 1)))
-            .collect())
+        begun?;
+        let (counted, snapshot) = (counted?, snapshot?);
+        declared?;
+        Ok(Begun {
+            counted,
+            snapshot,
+            locked: locked?,
+            capture: capture?,
+        })
     }
 
-    async fn query(
-        &self,
-        text: &str,
-        binds: &[crate::runbook::data::Cell],
-    ) -> Result<Vec<tokio_postgres::Row>, Failure> {
-        let params = bind::params(binds);
-        let rows = self
-            .client
-            .query_typed(text, &bind::borrowed(&params))
-            .await
-            .map_err(|error| failure::of(&error, text, 0))?;
-        if rows.len() > MOST_ROWS {
-            let message = format!(
-                "the statement concerns {} rows; one may change {MOST_ROWS} at most",
-                rows.len()
+    /// Sends the statement, takes its rows as they come, and holds what the server counted against them.
+    async fn second_flight(
+        &mut self,
+        work: &Work<'_>,
+        begun: Begun,
+        watch: &Watch,
+        limits: &Limits,
+    ) -> Result<Changed, Failure> {
+        let Some(subject) = &work.subject else {
+            return self.uncaptured(work, &begun, watch, limits).await;
+        };
+        let generated = std::mem::take(&mut self.generated);
+        let clock = Clock {
+            now: &begun.counted.now,
+            asked: super::clock::is_asked(work.bound),
+            generated: &generated,
+        };
+        let facts = &subject.facts;
+        let again = |swept: &&Arc<TableFacts>| swept.root == facts.root && swept.key == facts.key;
+        let remember = work.tree.is_empty() && work.swept.iter().any(|swept| again(&swept));
+        let mut direct = Direct::new(subject.target, facts, clock, remember);
+        let flight = async {
+            let (streamed, after) = tokio::join!(biased;
+                self.stream(work, subject, begun.capture.as_deref(), &mut direct),
+                self.counters(&watch.counters)
             );
-            return Err(Failure::new(FailureKind::Unsupported, message)
-                .help("change them in several steps, each with its predicate"));
-        }
-        Ok(rows)
-    }
-
-    async fn statement(
-        &self,
-        bound: &Bound,
-        target: Option<&Target>,
-        facts: Option<&Arc<TableFacts>>,
-    ) -> Result<Returned, Failure> {
-        let own = bound.statement.text();
-        let (Some(target), Some(facts)) = (target, facts) else {
-            return self.uncaptured(bound).await;
-        };
-        let name = reference(target);
-        let fresh = if target.on_conflict {
-            format!("({name}.xmax = 0)::text")
-        } else {
-            "'true'".to_owned()
-        };
-        let images = format!(
-            "{}, ({name}.*)::text AS runbook_image, {fresh} AS runbook_fresh",
-            key_sql(target, facts)
-        );
-        if target.returning.is_none() {
-            let rows = self
-                .query(&format!("{own}\n RETURNING {images}"), &bound.binds)
+            let streamed = streamed?;
+            same_rows(subject, begun.locked, streamed.keys)?;
+            let after = after?;
+            let found = self
+                .beyond(work, subject, &begun, &mut direct, &after)
                 .await?;
-            return Ok(Returned {
-                count: rows.len() as u64,
-                rows: Rows::default(),
-                images: rows
-                    .iter()
-                    .map(|row| (fields(row, 0), record(row, 1), flag(row, 2)))
-                    .collect(),
-            });
+            Ok((streamed, after, found))
+        };
+        let (streamed, after, found) = self.guarded(limits, flight).await?;
+        self.xid.clone_from(&after.xid);
+        let mut unseen = Vec::new();
+        if direct.blurred > 0 && (work.tree.is_empty() || work.swept.is_empty()) {
+            let rows = words::count(direct.blurred, "updated row");
+            unseen.push(format!(
+                "{rows} of {}: what they were cannot be shown",
+                facts.name
+            ));
         }
-        let text = format!(
-            "WITH runbook_change AS ({own}\n, {images}) \
-             SELECT runbook_change.runbook_key, runbook_change.runbook_image, runbook_change.runbook_fresh, \
-                    runbook_change::text FROM runbook_change"
-        );
-        let (described, rows) =
-            tokio::join!(biased; self.columns(bound), self.query(&text, &bound.binds));
-        let (columns, rows) = (described?, rows?);
-        let returned = rows
+        if let Some(capture) = &begun.capture {
+            let update = completed(capture, &direct.changed, &direct.kept, streamed.keys.count);
+            self.add_pending(&update);
+        }
+        found
+            .pending
             .iter()
-            .take(crate::engine::change::SHOWN_ROWS)
-            .map(|row| {
-                let mut fields = record(row, 3);
-                fields.truncate(columns.len());
-                fields
-            });
-        Ok(Returned {
-            count: rows.len() as u64,
-            rows: Rows {
-                rows: returned.collect(),
-                count: rows.len() as u64,
-                columns,
-            },
-            images: rows
-                .iter()
-                .map(|row| (fields(row, 0), record(row, 1), flag(row, 2)))
-                .collect(),
+            .for_each(|update| self.add_pending(update));
+        let fresh = std::mem::take(&mut direct.generated);
+        let mut tallies = Vec::new();
+        if work.tree.is_empty() || work.swept.is_empty() {
+            tallies.push(direct.tally);
+        }
+        tallies.extend(found.tallies);
+        unseen.extend(found.unseen);
+        self.generated = generated;
+        self.generated.extend(fresh);
+        Ok(Changed {
+            count: streamed.keys.count,
+            rows: streamed.rows,
+            changes: Changes::of(tallies, unseen),
         })
     }
 
     /// Runs a statement whose rows cannot be captured: the server's counters tell what it did.
-    async fn uncaptured(&self, bound: &Bound) -> Result<Returned, Failure> {
-        let own = bound.statement.text();
-        let params = bind::params(&bound.binds);
-        let wrong = |error| failure::of(&error, own, 0);
-        let count = self
-            .client
-            .execute_typed(own, &bind::borrowed(&params))
-            .await
-            .map_err(wrong)?;
-        Ok(Returned {
+    async fn uncaptured(
+        &mut self,
+        work: &Work<'_>,
+        begun: &Begun,
+        watch: &Watch,
+        limits: &Limits,
+    ) -> Result<Changed, Failure> {
+        let flight = async {
+            let (count, after) = tokio::join!(biased;
+                self.execute(work.bound),
+                self.counters(&watch.counters)
+            );
+            Ok((count?, after?))
+        };
+        let (count, after) = self.guarded(limits, flight).await?;
+        self.xid.clone_from(&after.xid);
+        let tables = indirect(None, &begun.counted, &after, true);
+        work.allowed.hold(&tables, &begun.counted, &after, None)?;
+        let verb = work.bound.statement.verb();
+        Ok(Changed {
             count,
-            ..Returned::default()
+            rows: Rows::default(),
+            changes: Changes::of(
+                tables.into_iter().map(Tally::new).collect(),
+                vec![format!("{verb}: its rows cannot be shown one by one")],
+            ),
         })
     }
 }
 
-/// Returns whether a statement asks for the time: its dates and times are new each time then.
-fn asks_for_the_time(bound: &Bound) -> bool {
-    const CLOCKS: [&str; 6] = [
-        "now",
-        "clock_timestamp",
-        "statement_timestamp",
-        "transaction_timestamp",
-        "timeofday",
-        "age",
-    ];
-    let text = bound.statement.text().to_uppercase();
-    let keyword = [
-        "CURRENT_TIMESTAMP",
-        "CURRENT_DATE",
-        "CURRENT_TIME",
-        "LOCALTIME",
-    ];
-    bound
-        .statement
-        .functions()
-        .iter()
-        .any(|call| CLOCKS.contains(&call.name.as_str()))
-        || keyword.iter().any(|word| text.contains(word))
-}
-
-/// Returns how a statement's own clauses name its table.
-fn reference(target: &Target) -> String {
-    quote_ident(target.alias.as_deref().unwrap_or(&target.table.name))
-}
-
-fn key_sql(target: &Target, facts: &TableFacts) -> String {
-    let name = reference(target);
-    let columns: Vec<String> = facts
-        .key
-        .iter()
-        .map(|column| format!("{name}.{}", quote_ident(column)))
-        .collect();
-    format!("ROW({})::text AS runbook_key", columns.join(", "))
-}
-
-fn fields(row: &tokio_postgres::Row, index: usize) -> Vec<String> {
-    record(row, index)
-        .into_iter()
-        .map(Option::unwrap_or_default)
-        .collect()
-}
-
-fn record(row: &tokio_postgres::Row, index: usize) -> Vec<Option<String>> {
-    row.get::<_, Option<&str>>(index)
-        .and_then(record_fields)
-        .unwrap_or_default()
-}
-
-fn flag(row: &tokio_postgres::Row, index: usize) -> bool {
-    row.get::<_, Option<&str>>(index) == Some("true")
+/// An UPDATE or DELETE changes exactly the rows that its predicate found just before.
+fn same_rows(subject: &Subject, locked: Option<Keys>, changed: Keys) -> Result<(), Failure> {
+    let Some(locked) = locked.filter(|locked| *locked != changed) else {
+        return Ok(());
+    };
+    // A trigger that runs before may leave rows out: that does no harm.
+    if subject.facts.has_triggers && changed.count < locked.count {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::Changed,
+        format!(
+            "the statement changed other rows of {} than its predicate found just before",
+            subject.facts.name
+        ),
+    )
+    .note("the predicate gives other rows each time, or someone changed the data meanwhile; nothing was changed")
+    .help("take random(), nextval() and other volatile functions out of the predicate, or run it again"))
 }

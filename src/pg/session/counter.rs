@@ -3,36 +3,46 @@
 use tokio_postgres::Statement;
 
 use super::Session;
-use super::image::{Counters, indirect};
-use crate::engine::change::Changes;
+use super::guard::Counters;
 use crate::engine::failure::Failure;
-use crate::engine::port::Limits;
 use crate::pg::failure;
 
 /// What the server counted in this transaction, by table, with the transaction's id and time. Only tables
-/// are looked at on which the transaction holds a lock for writing. Partitions count for their root.
+/// are looked at on which the transaction holds a lock for writing. Partitions count for their root. A table
+/// that was emptied by TRUNCATE or rewritten is not counted, but locked exclusively.
 const COUNTERS: &str = "\
     SELECT t.root::regclass::text, \
            sum(pg_stat_get_xact_tuples_inserted(t.relation))::text, \
            sum(pg_stat_get_xact_tuples_updated(t.relation))::text, \
-           sum(pg_stat_get_xact_tuples_deleted(t.relation))::text \
-    FROM (SELECT DISTINCT l.relation, coalesce(pg_partition_root(l.relation)::oid, l.relation) AS root \
-          FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace \
+           sum(pg_stat_get_xact_tuples_deleted(t.relation))::text, \
+           bool_or(t.exclusive)::text \
+    FROM (SELECT l.relation, coalesce(pg_partition_root(l.relation)::oid, l.relation) AS root, \
+                 bool_or(l.mode = 'AccessExclusiveLock') AS exclusive \
+          FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
+            AND c.relnamespace <> 'pg_catalog'::regnamespace AND c.relnamespace IS DISTINCT FROM to_regnamespace('runbook') \
           WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' \
-            AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) t \
+            AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
+          GROUP BY l.relation) t \
     GROUP BY t.root \
-    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text";
+    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, NULL";
 
 /// What the counters stand at before a statement. The server keeps what it has not reported yet of earlier
 /// transactions in them, so every table is looked at that has any.
 const BASELINE: &str = "\
-    SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text \
+    SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text, \
+           bool_or(t.exclusive)::text \
     FROM (SELECT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, \
                  pg_stat_get_xact_tuples_inserted(c.oid) AS inserted, \
                  pg_stat_get_xact_tuples_updated(c.oid) AS updated, \
-                 pg_stat_get_xact_tuples_deleted(c.oid) AS deleted \
-          FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace <> 'pg_catalog'::regnamespace) t \
-    WHERE t.inserted + t.updated + t.deleted > 0 GROUP BY t.root";
+                 pg_stat_get_xact_tuples_deleted(c.oid) AS deleted, \
+                 l.relation IS NOT NULL AS exclusive \
+          FROM pg_class c LEFT JOIN \
+            (SELECT DISTINCT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' \
+               AND mode = 'AccessExclusiveLock') l ON l.relation = c.oid \
+          WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.relnamespace <> 'pg_catalog'::regnamespace \
+            AND c.relnamespace IS DISTINCT FROM to_regnamespace('runbook')) t \
+    WHERE t.inserted + t.updated + t.deleted > 0 OR t.exclusive GROUP BY t.root \
+    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, NULL";
 
 /// The prepared statements that read the counters.
 #[derive(Clone)]
@@ -74,9 +84,14 @@ impl Session {
                     .unwrap_or_default()
             };
             match field(0) {
-                Some(table) => counters
-                    .tables
-                    .push((table, [number(1), number(2), number(3)])),
+                Some(table) => {
+                    if field(4).as_deref() == Some("true") {
+                        counters.exclusive.push(table.clone());
+                    }
+                    counters
+                        .tables
+                        .push((table, [number(1), number(2), number(3)]));
+                }
                 None => {
                     counters.xid = field(1);
                     counters.now = [field(2), field(3)].into_iter().flatten().collect();
@@ -84,33 +99,5 @@ impl Session {
             }
         }
         Ok(counters)
-    }
-
-    /// Lets deferred constraints and triggers do now what they would do at COMMIT, and says what they
-    /// changed: a person must see it before the yes, and it must be what was approved.
-    ///
-    /// # Errors
-    /// The server's word, for a deferred constraint that is violated.
-    pub async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
-        if self.settled || self.depth == 0 || self.is_unsent() {
-            return Ok(Changes::default());
-        }
-        let watch = self.watch_counters().await?;
-        let work = async {
-            let (counted, done, after) = tokio::join!(biased;
-                self.counters(&watch.baseline),
-                self.begin("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"),
-                self.counters(&watch.counters)
-            );
-            done?;
-            Ok((counted?, after?))
-        };
-        let (counted, after) = self.guarded(limits, work).await?;
-        self.settled = true;
-        let tables = indirect(None, &counted, &after, false);
-        if tables.is_empty() {
-            return Ok(Changes::default());
-        }
-        Ok(Changes::new(tables))
     }
 }

@@ -1,164 +1,203 @@
-//! Row images before and after a statement, and what of them is a change.
+//! Rows as they were and as they are, and what of them is a change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::table::TableFacts;
-use crate::engine::change::{ColumnChange, Deed, RowChange, TableChange};
-use crate::engine::failure::{Failure, FailureKind};
-use crate::runbook::data::Rows;
-use crate::sql::target::{Dml, Target};
+use crate::engine::change::{ColumnChange, Deed, RowChange, Tally};
+use crate::runbook::data::record_fields;
+use crate::sql::target::Target;
 
-/// Rows by key.
-pub(super) type Images = HashMap<Vec<String>, Vec<Option<String>>>;
+/// The values of a row, in the order of its table's columns.
+pub(super) type Image = Vec<Option<String>>;
 
-/// What a statement returned.
-#[derive(Default)]
-pub(super) struct Returned {
-    pub(super) count: u64,
-    pub(super) rows: Rows,
-    pub(super) images: Vec<(Vec<String>, Vec<Option<String>>, bool)>,
-}
-
-/// The server's counters, and what else is known of the transaction.
-#[derive(Default)]
-pub(super) struct Counters {
-    pub(super) tables: Vec<(String, [u64; 3])>,
-    pub(super) xid: Option<String>,
-    /// The texts of the transaction's time.
-    pub(super) now: Vec<String>,
-}
+/// How many keys of a statement's rows are remembered, where a trigger may change these rows again.
+pub(super) const REMEMBERED: usize = 100_000;
 
 /// What of a transaction's values is new each time.
-pub(super) struct Clock {
+pub(super) struct Clock<'a> {
     /// The texts of the transaction's time.
-    pub(super) now: Vec<String>,
+    pub(super) now: &'a [String],
     /// Whether the statement asks for the time.
     pub(super) asked: bool,
-    /// Keys that the transaction's own INSERTs were given.
-    pub(super) generated: Vec<(String, String)>,
+    /// Keys that the transaction's own INSERTs were given, by table.
+    pub(super) generated: &'a HashSet<(String, String)>,
 }
 
-/// An UPDATE changes only rows that its predicate found before, or what they were is not known. Fewer rows
-/// are a trigger's doing, and do no harm.
-pub(super) fn same_rows(
-    target: &Target,
-    facts: &TableFacts,
-    before: &Images,
-    returned: &Returned,
-) -> Result<(), Failure> {
-    let moves = facts
-        .key
-        .iter()
-        .any(|column| target.set_columns.contains(column));
-    let found = |(key, _, _): &(Vec<String>, _, _)| before.contains_key(key);
-    if target.verb != Dml::Update
-        || moves
-        || facts.key.is_empty()
-        || returned.images.iter().all(found)
-    {
-        return Ok(());
+impl Clock<'_> {
+    /// Returns whether the transaction itself made the row of a key.
+    fn made(&self, facts: &TableFacts, key: &[String]) -> bool {
+        !self.generated.is_empty()
+            && key.iter().any(|part| {
+                let known = (facts.name.clone(), part.clone());
+                self.generated.contains(&known)
+            })
     }
-    Err(Failure::new(
-        FailureKind::Changed,
-        format!(
-            "the statement changed other rows of {} than its predicate found just before",
-            facts.name
-        ),
-    )
-    .note("the predicate gives other rows each time, or someone changed the data meanwhile; nothing was changed")
-    .help("take random(), nextval() and other volatile functions out of the predicate, or run it again"))
 }
 
-/// Returns the changes of the statement's own table, and the rows that it updated of which is not known what
-/// they were: of a table without a key, of an UPDATE that moves keys, of ON CONFLICT DO UPDATE.
-pub(super) fn direct(
-    target: &Target,
-    facts: &TableFacts,
-    mut before: Images,
-    returned: &Returned,
-    clock: &Clock,
-) -> (Option<TableChange>, Vec<String>) {
-    let mut unpaired = Vec::new();
-    let moves = facts
-        .key
-        .iter()
-        .any(|column| target.set_columns.contains(column));
-    let mut table = TableChange {
-        table: facts.name.clone(),
-        key: facts.key.clone(),
-        inserted: 0,
-        updated: 0,
-        deleted: 0,
-        rows: Vec::new(),
-        indirect: false,
-    };
-    for (key, image, fresh) in &returned.images {
-        let deed = match target.verb {
-            Dml::Insert if *fresh => Deed::Inserted,
-            Dml::Insert | Dml::Update => Deed::Updated,
-            Dml::Delete => Deed::Deleted,
-        };
-        match deed {
-            Deed::Inserted => table.inserted += 1,
-            Deed::Updated => table.updated += 1,
-            Deed::Deleted => table.deleted += 1,
+/// A row as its statement returns it.
+pub(super) struct Pair<'a> {
+    /// `ROW(key)::text`.
+    pub(super) key: &'a str,
+    pub(super) before: Option<&'a str>,
+    pub(super) after: Option<&'a str>,
+    /// Whether it is new where nothing is known of it before.
+    pub(super) fresh: bool,
+}
+
+impl Pair<'_> {
+    pub(super) fn deed(&self) -> Deed {
+        match (self.before, self.after) {
+            (Some(_), None) => Deed::Deleted,
+            (None, Some(_)) if self.fresh => Deed::Inserted,
+            _ => Deed::Updated,
         }
-        let old = before.remove(key).filter(|_| !moves);
-        let columns = match (deed, old) {
-            (Deed::Deleted, _) => differences(facts, target, Some(image), None, clock),
-            (Deed::Inserted, _) => differences(facts, target, None, Some(image), clock),
-            (Deed::Updated, Some(old)) => {
-                differences(facts, target, Some(&old), Some(image), clock)
+    }
+}
+
+/// The rows of one statement in its own table, as they stream by.
+pub(super) struct Direct<'a> {
+    target: &'a Target,
+    facts: &'a TableFacts,
+    pub(super) clock: Clock<'a>,
+    pub(super) tally: Tally,
+    /// Columns that differ in any updated row.
+    pub(super) changed: BTreeSet<String>,
+    /// Columns that a trigger sets to the time.
+    pub(super) kept: BTreeSet<String>,
+    /// How many updated rows there are of which is not known what they were.
+    pub(super) blurred: u64,
+    /// Keys that new rows were given by their defaults.
+    pub(super) generated: HashSet<(String, String)>,
+    /// The rows by key, where a trigger may change them again: as they were, and as the statement left them.
+    pub(super) remembered: Option<HashMap<String, (Option<String>, Option<String>)>>,
+}
+
+impl<'a> Direct<'a> {
+    pub(super) fn new(
+        target: &'a Target,
+        facts: &'a TableFacts,
+        clock: Clock<'a>,
+        remember: bool,
+    ) -> Self {
+        Self {
+            target,
+            facts,
+            clock,
+            tally: Tally::empty(&facts.name, &facts.key, false),
+            changed: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            blurred: 0,
+            generated: HashSet::new(),
+            remembered: remember.then(HashMap::new),
+        }
+    }
+
+    pub(super) fn take(&mut self, pair: &Pair) {
+        if let Some(rows) = self
+            .remembered
+            .as_mut()
+            .filter(|rows| rows.len() <= REMEMBERED)
+        {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let images = (owned(pair.before), owned(pair.after));
+            rows.insert(pair.key.to_owned(), images);
+        }
+        let deed = pair.deed();
+        if deed == Deed::Updated && pair.before.is_none() {
+            self.blurred += 1;
+            self.tally.blur(deed, pair.after.unwrap_or_default());
+            return;
+        }
+        let set = Some(self.target.set_columns.as_slice());
+        let columns = differences(self.facts, set, pair, &self.clock);
+        let key = key_of(self.facts, pair.key);
+        if deed == Deed::Updated {
+            self.differ(&columns);
+        }
+        for column in &columns {
+            let fresh = deed == Deed::Inserted && column.volatile;
+            if fresh && self.facts.key.contains(&column.column) {
+                let value = column.after.clone().unwrap_or_default();
+                self.generated.insert((self.facts.name.clone(), value));
             }
-            (Deed::Updated, None) => {
-                unpaired.push(format!("{image:?}"));
-                continue;
-            }
-        };
-        table.rows.push(RowChange {
-            key: if facts.key.is_empty() {
-                Vec::new()
-            } else {
-                key.clone()
-            },
+        }
+        let own = deed != Deed::Inserted && self.clock.made(self.facts, &key);
+        self.tally.add(RowChange {
+            key,
             deed,
             columns,
-            own: deed != Deed::Inserted
-                && key.iter().any(|part| {
-                    clock
-                        .generated
-                        .contains(&(facts.name.clone(), part.clone()))
-                }),
+            own,
         });
     }
-    ((table.count() > 0).then_some(table), unpaired)
+
+    /// Returns the change of a row by a trigger or a cascade.
+    pub(super) fn beside(clock: &Clock, facts: &TableFacts, pair: &Pair) -> RowChange {
+        let (key, deed) = (key_of(facts, pair.key), pair.deed());
+        RowChange {
+            columns: differences(facts, None, pair, clock),
+            own: deed != Deed::Inserted && clock.made(facts, &key),
+            key,
+            deed,
+        }
+    }
+
+    fn differ(&mut self, columns: &[ColumnChange]) {
+        for column in columns {
+            if !self.changed.contains(&column.column) {
+                self.changed.insert(column.column.clone());
+            }
+            let by_itself = !self.target.set_columns.contains(&column.column)
+                && is_time(&self.clock, column.after.as_deref());
+            if by_itself && !self.kept.contains(&column.column) {
+                self.kept.insert(column.column.clone());
+            }
+        }
+    }
 }
 
-/// Returns the columns that differ.
-fn differences(
+/// Returns the values of a key; a table without one has none.
+pub(super) fn key_of(facts: &TableFacts, text: &str) -> Vec<String> {
+    if facts.key.is_empty() {
+        return Vec::new();
+    }
+    let fields = record_fields(text).unwrap_or_default();
+    fields.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn is_time(clock: &Clock, value: Option<&str>) -> bool {
+    value.is_some_and(|value| clock.now.iter().any(|now| now == value))
+}
+
+/// Returns the columns that differ. `set` are the columns that the statement sets itself; nothing where a
+/// trigger or a cascade did it.
+pub(super) fn differences(
     facts: &TableFacts,
-    target: &Target,
-    before: Option<&Vec<Option<String>>>,
-    after: Option<&Vec<Option<String>>>,
+    set: Option<&[String]>,
+    pair: &Pair,
     clock: &Clock,
 ) -> Vec<ColumnChange> {
-    let value = |image: Option<&Vec<Option<String>>>, index: usize| {
-        image.and_then(|image| image.get(index).cloned().flatten())
+    if pair.before == pair.after {
+        return Vec::new();
+    }
+    let read = |image: Option<&str>| image.and_then(record_fields);
+    let (mut before, mut after) = (read(pair.before), read(pair.after));
+    let value = |image: &mut Option<Image>, index: usize| {
+        image.as_mut()?.get_mut(index).and_then(Option::take)
     };
+    let both = before.is_some() && after.is_some();
+    let (fresh, gone) = (before.is_none(), after.is_none());
     let mut changes = Vec::new();
     for (index, column) in facts.columns.iter().enumerate() {
-        let (old, new) = (value(before, index), value(after, index));
-        if before.is_some() && after.is_some() && old == new {
+        let (old, new) = (value(&mut before, index), value(&mut after, index));
+        if both && old == new {
             continue;
         }
-        let fresh = before.is_none() && after.is_some();
-        let by_clock = new.as_ref().is_some_and(|new| clock.now.contains(new))
-            || (clock.asked && column.temporal);
+        let by_clock =
+            is_time(clock, new.as_deref()) || ((clock.asked || set.is_none()) && column.temporal);
         // Only what the statement leaves to the default differs by its nature; what it names is its own.
         let by_default = fresh
             && column.volatile
-            && !target.set_columns.is_empty()
-            && !target.set_columns.contains(&column.name);
+            && set.is_none_or(|set| !set.is_empty() && !set.contains(&column.name));
         let by_reference = column.reference
             && new
                 .as_ref()
@@ -167,62 +206,8 @@ fn differences(
             column: column.name.clone(),
             before: old,
             after: new,
-            volatile: after.is_some() && (by_clock || by_default || by_reference),
+            volatile: !gone && (by_clock || by_default || by_reference),
         });
     }
     changes
-}
-
-/// Returns what the server counted beyond the statement's own rows: triggers and cascades. The statement's
-/// table comes with the name under which it is counted.
-pub(super) fn indirect(
-    own: Option<(&str, &TableChange)>,
-    before: &Counters,
-    after: &Counters,
-    own_unknown: bool,
-) -> Vec<TableChange> {
-    let mut tables = Vec::new();
-    for (name, counts) in &after.tables {
-        let earlier = before
-            .tables
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or([0; 3], |(_, counts)| *counts);
-        let mut own = own
-            .filter(|(counted, _)| counted == name)
-            .map_or([0; 3], |(_, table)| {
-                [table.inserted, table.updated, table.deleted]
-            });
-        let counted = |index: usize| counts[index].saturating_sub(earlier[index]);
-        // A row that an UPDATE moves to another partition is counted as deleted there and inserted here.
-        let moved = own[1].saturating_sub(counted(1));
-        own[0] += moved;
-        own[2] += moved;
-        let beyond = |index: usize| counted(index).saturating_sub(own[index]);
-        let change = TableChange {
-            table: name.clone(),
-            key: Vec::new(),
-            inserted: beyond(0),
-            updated: beyond(1),
-            deleted: beyond(2),
-            rows: Vec::new(),
-            indirect: !own_unknown,
-        };
-        if change.count() > 0 {
-            tables.push(change);
-        }
-    }
-    tables
-}
-
-/// Returns the keys that new rows were given by their defaults, with their tables.
-pub(super) fn generated(tables: &[TableChange]) -> Vec<(String, String)> {
-    let mut keys = Vec::new();
-    for table in tables {
-        let rows = table.rows.iter().filter(|row| row.deed == Deed::Inserted);
-        let columns = rows.flat_map(|row| &row.columns);
-        let fresh = columns.filter(|column| column.volatile && table.key.contains(&column.column));
-        keys.extend(fresh.filter_map(|column| Some((table.table.clone(), column.after.clone()?))));
-    }
-    keys
 }

@@ -31,6 +31,7 @@ impl Session {
         if self.depth == 1 {
             self.xid = None;
             self.generated.clear();
+            self.reaches.clear();
             self.changed = 0;
             self.marks.clear();
             self.unhear(0);

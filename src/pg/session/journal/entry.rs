@@ -53,6 +53,16 @@ pub(super) fn insert(entry: &Entry, writer: &Writer) -> String {
 }
 
 impl Session {
+    /// Returns what asks for the id of the entry that was written last.
+    pub(in crate::pg::session) fn entry_sql(&self) -> String {
+        self.entries.last().map_or("NULL".to_owned(), |entry| {
+            format!(
+                "(SELECT id FROM runbook.entry WHERE (run, step, item, part, undo) = ({}))",
+                key(entry)
+            )
+        })
+    }
+
     /// Sends what begins a transaction, and what is recorded of it, and looks at what the server says of it.
     pub(in crate::pg::session) async fn begin(&self, pending: &str) -> Result<(), Failure> {
         if pending.is_empty() {

@@ -83,7 +83,7 @@ const RIGHTS: [&str; 5] = [
     "USAGE ON SCHEMA runbook",
     "SELECT, INSERT ON runbook.entry, runbook.capture, runbook.image",
     "UPDATE (rows, head, wal) ON runbook.entry",
-    "UPDATE (rows) ON runbook.capture",
+    "UPDATE (changed, kept, rows) ON runbook.capture",
     "SELECT, INSERT, UPDATE, DELETE ON runbook.lease",
 ];
 
