@@ -63,7 +63,7 @@ fn named(text: &str) -> StepRef {
     }
 }
 
-fn clashes(text: &str) -> Vec<Conflict> {
+pub(super) fn clashes(text: &str) -> Vec<Conflict> {
     let mut clashes = conflicts();
     for clash in &mut clashes {
         clash.table = text.into();
