@@ -274,7 +274,7 @@ fn binary(url: &str, text: &str) -> Ended {
         Command::new(env!("CARGO_BIN_EXE_runbook"))
             .arg("run")
             .arg(file)
-            .args(["--yes", "--database-url", url, "--state"])
+            .args(["--yes", "--database-url", url, "--state-dir"])
             .arg(folder.path().join("state")),
     );
     assert_eq!(ended.code, Some(0), "{}", ended.line);

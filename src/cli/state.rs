@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use super::Context;
 use super::error::CliError;
 
-/// Returns the folder of the records: `--state`, `$RUNBOOK_STATE`, or the user's own.
+/// Returns the folder of the records: `--state-dir`, `$RUNBOOK_STATE`, or the user's own.
 ///
 /// # Errors
 /// The user has no folder, and none is named.
 pub fn folder(context: &Context<'_>) -> Result<PathBuf, CliError> {
     let environment = &context.invocation.environment;
-    let named = context.global.state.clone();
+    let named = context.global.state_dir.clone();
     let named = named.or_else(|| environment.var("RUNBOOK_STATE").map(PathBuf::from));
     let own = || {
         // A relative one is invalid, says the specification of these folders.
@@ -25,6 +25,6 @@ pub fn folder(context: &Context<'_>) -> Result<PathBuf, CliError> {
         None => Err(CliError::usage(
             "there is no folder for the records of runs: $HOME is not set",
         )
-        .help("name one by --state DIR or $RUNBOOK_STATE")),
+        .help("name one by --state-dir DIR or $RUNBOOK_STATE")),
     }
 }

@@ -95,7 +95,7 @@ impl RecordError {
                 near: Some(near), ..
             } => format!("did you mean `{near}`? `runbook history` lists the runs"),
             Self::Missing { .. } => {
-                "`runbook history` lists the runs; --state names another folder".to_owned()
+                "`runbook history` lists the runs; --state-dir names another folder".to_owned()
             }
             Self::Ambiguous { .. } => "write more of its letters".to_owned(),
             Self::Newer { .. } => "use that version, or a newer one".to_owned(),
@@ -113,12 +113,12 @@ pub(super) fn io_help(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull
         | io::ErrorKind::QuotaExceeded
         | io::ErrorKind::FileTooLarge
-        | io::ErrorKind::WriteZero => "free space, or name another folder by --state",
+        | io::ErrorKind::WriteZero => "free space, or name another folder by --state-dir",
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "get the right to it, or name another folder by --state"
+            "get the right to it, or name another folder by --state-dir"
         }
         io::ErrorKind::NotFound => "a part of the record was taken away",
-        _ => "--state names another folder",
+        _ => "--state-dir names another folder",
     }
 }
 

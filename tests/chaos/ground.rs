@@ -117,7 +117,7 @@ impl Ground {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
         command
             .args(args)
-            .args(["--database-url", &self.proxy.url("postgres"), "--state"])
+            .args(["--database-url", &self.proxy.url("postgres"), "--state-dir"])
             .arg(self.state())
             .current_dir(self.folder.path())
             .env_clear()

@@ -64,7 +64,7 @@ fn whole_records_are_whole() {
     let test = test.args(["audit", "verify", "x"]);
     assert_snapshot!(test.stderr(2), @r"
     error: there is no run `x` in `ROOT/home/.local/state/runbook`
-      = help: `runbook history` lists the runs; --state names another folder
+      = help: `runbook history` lists the runs; --state-dir names another folder
     ");
     let test = Test::new().args(["audit", "verify"]);
     assert_snapshot!(test.stderr(0), @"No runs are recorded in `ROOT/home/.local/state/runbook`.");

@@ -40,9 +40,12 @@ impl Past {
 
     fn tell(mut self, event: &str, rest: Value) -> Self {
         self.seq += 1;
+        let Value::Object(rest) = rest else {
+            panic!("no members: {rest}")
+        };
         let mut all = json!({"seq": self.seq, "at": self.at, "elapsed_ms": 1.0, "event": event});
         let map = all.as_object_mut().unwrap();
-        map.extend(rest.as_object().unwrap().clone());
+        map.extend(rest);
         let event: Event = serde_json::from_value(all).unwrap();
         self.record.append(&event).unwrap();
         self
@@ -222,7 +225,7 @@ fn what_is_not_there_is_said() {
     let test = Test::new().args(["history"]);
     assert_snapshot!(test.stderr(0), @r"
     No runs are recorded in `ROOT/home/.local/state/runbook`.
-      = help: --state names another folder
+      = help: --state-dir names another folder
     ");
     write(&state(&test), "abc2", 2);
     let test = test.args(["history", "raeds"]);
@@ -264,7 +267,7 @@ fn the_folder_can_be_elsewhere() {
         test.var("RUNBOOK_STATE", folder)
     };
     assert_eq!(list(mine(xdg(test()))), "mine2");
-    let test = mine(xdg(test())).args(["--state", "here", "history", "--output", "json"]);
+    let test = mine(xdg(test())).args(["--state-dir", "here", "history", "--output", "json"]);
     assert!(test.stdout(0).contains("here2"));
 }
 
@@ -273,7 +276,7 @@ fn a_folder_that_cannot_be_read_is_said() {
     let test = Test::new().file("home/.local/state/runbook/runs", "a file");
     assert_snapshot!(test.args(["history"]).stderr(10), @r"
     error: cannot read `ROOT/home/.local/state/runbook/runs`: not a directory
-      = help: nothing is changed; --state names another folder
+      = help: nothing is changed; --state-dir names another folder
     ");
 }
 
@@ -301,6 +304,6 @@ fn a_user_without_a_folder_must_name_one() {
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert_snapshot!(text, @r"
     error: there is no folder for the records of runs: $HOME is not set
-      = help: name one by --state DIR or $RUNBOOK_STATE
+      = help: name one by --state-dir DIR or $RUNBOOK_STATE
     ");
 }

@@ -198,7 +198,7 @@ fn a_run_is_found_by_its_first_letters() {
     let base = TempDir::new().unwrap();
     assert_snapshot!(error(store::find(base.path(), "abc"), base.path()), @r"
     there is no run `abc` in `BASE`
-    `runbook history` lists the runs; --state names another folder
+    `runbook history` lists the runs; --state-dir names another folder
     ");
     for run in ["abc234", "abd234", "xyz"] {
         write(base.path(), run, 1);
@@ -382,7 +382,7 @@ proptest! {
         let kept = &bytes[..at.index(bytes.len())];
         fs::write(log_of(base.path(), "abc234"), kept).unwrap();
         let log = RunRecord::open(base.path(), "abc234", "bob").unwrap().log;
-        let lines = kept.iter().filter(|byte| **byte == b'\n').count();
+        let lines = kept.split(|byte| *byte == b'\n').count() - 1;
         prop_assert_eq!(&log.events[..], &whole.events[..lines]);
         prop_assert_eq!(log.torn.is_some(), kept.last().is_some_and(|last| *last != b'\n'));
     }
@@ -439,9 +439,9 @@ fn case_14_a_full_disk_leaves_no_half_line() {
     assert!(opened.log.torn.is_none());
     let text = fs::read_to_string(base.path().join("error")).unwrap();
     assert_snapshot!(text.replace(&base.path().display().to_string(), "BASE"), @r"
-    cannot write `BASE/runs/abc234/events.jsonl`: file too large; free space, or name another folder by --state
+    cannot write `BASE/runs/abc234/events.jsonl`: file too large; free space, or name another folder by --state-dir
     cannot write `BASE/runs/.other/run.json`: file too large
-    nothing is changed; free space, or name another folder by --state
+    nothing is changed; free space, or name another folder by --state-dir
     ");
 }
 
@@ -453,7 +453,7 @@ fn a_folder_that_cannot_be_written_says_what_to_do() {
     let refused = RunRecord::create(&file.join("state"), &facts("abc234"));
     assert_snapshot!(error(refused, base.path()), @r"
     cannot create `BASE/file/state/runs`: not a directory
-    nothing is changed; --state names another folder
+    nothing is changed; --state-dir names another folder
     ");
     let io = |kind: io::ErrorKind| {
         let error = RecordError::Io {
@@ -465,15 +465,15 @@ fn a_folder_that_cannot_be_written_says_what_to_do() {
     };
     assert_snapshot!(io(io::ErrorKind::ReadOnlyFilesystem), @r"
     cannot create `state`: read-only filesystem or storage medium
-    nothing is changed; get the right to it, or name another folder by --state
+    nothing is changed; get the right to it, or name another folder by --state-dir
     ");
     assert_snapshot!(io(io::ErrorKind::PermissionDenied), @r"
     cannot create `state`: permission denied
-    nothing is changed; get the right to it, or name another folder by --state
+    nothing is changed; get the right to it, or name another folder by --state-dir
     ");
     assert_snapshot!(io(io::ErrorKind::StorageFull), @r"
     cannot create `state`: no storage space
-    nothing is changed; free space, or name another folder by --state
+    nothing is changed; free space, or name another folder by --state-dir
     ");
 }
 

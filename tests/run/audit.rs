@@ -25,8 +25,11 @@ fn run(test: &Test, state: &Path, args: &str) -> String {
             .collect()
     };
     let before = ids();
-    test.run(&format!("run t --yes --state {} {args}", state.display()))
-        .code(0);
+    test.run(&format!(
+        "run t --yes --state-dir {} {args}",
+        state.display()
+    ))
+    .code(0);
     let mut new = ids().into_iter().filter(|id| !before.contains(id));
     new.next().unwrap()
 }
@@ -152,5 +155,31 @@ fn a_database_without_a_journal_lacks_all() {
     error: this database has a schema `runbook` that is not the journal of this program
       = help: give that schema another name: ALTER SCHEMA runbook RENAME TO …
       = help: or keep it beside the run's record: `--journal local`
+    ");
+}
+
+#[test]
+fn a_run_that_was_put_back_is_whole_and_says_by_whom() {
+    let test = test();
+    let done = run(&test, &state(&test), "");
+    test.run(&format!("undo {done} --yes")).code(0);
+    let ran = test.ran(&test.bare(["history", "--output", "json"]).output().unwrap());
+    let list: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told: Vec<String> = (list.as_array().unwrap().iter())
+        .map(|run| format!("{} {} {}", run["state"], run["outcome"], run["undo_of"]))
+        .collect();
+    let undo = list[0]["run"].as_str().unwrap();
+    assert_eq!(list[1]["undone_by"], serde_json::json!([undo]));
+    assert_snapshot!(told.join("\n").replace(&done, "DONE"), @r#"
+    "ended" "done" "DONE"
+    "ended" "done" null
+    "#);
+    let runs = [("done", done.as_str()), ("undo", undo)];
+    assert_snapshot!(verify(&test, &runs, 2), @r"
+    exit 0
+    ✓ done  11 events, as the database's journal has it
+    ✓ undo  8 events, as the database's journal has it
+    2 records whole
+    Compared 2 records with the journal of the database `DB` of postgres@SERVER:5432.
     ");
 }

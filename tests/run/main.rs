@@ -3,6 +3,7 @@
 mod audit;
 mod binding;
 mod cancel;
+mod captured;
 mod changes;
 mod command;
 mod confirm;
@@ -17,6 +18,9 @@ mod query;
 mod redact;
 mod repeat;
 mod report;
+mod restore;
+mod restore_exact;
+mod resume;
 mod safety;
 mod server;
 mod session;

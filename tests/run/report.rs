@@ -393,7 +393,7 @@ fn a_run_that_is_not_there_is_an_error() {
     exit 2
     --- stderr
     error: there is no run `zzz` in `ROOT/.local/state/runbook`
-      = help: `runbook history` lists the runs; --state names another folder
+      = help: `runbook history` lists the runs; --state-dir names another folder
     ");
 }
 

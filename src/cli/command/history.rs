@@ -70,7 +70,7 @@ fn none(context: &Context<'_>, args: &HistoryArgs, base: &Path, all: &[Begun]) {
         .iter()
         .filter_map(|begun| Some(begun.what.as_ref()?.runbook.as_str()));
     let near = (args.names.iter()).find_map(|name| words::did_you_mean(name, runbooks.clone()));
-    let help = near.unwrap_or_else(|| "--state names another folder".to_owned());
+    let help = near.unwrap_or_else(|| "--state-dir names another folder".to_owned());
     context.invocation.eprint(&format!("  = help: {help}\n"));
 }
 

@@ -90,7 +90,7 @@ fn refuse(table: &str, [inserted, updated, deleted]: [u64; 3]) -> Failure {
             counts.join(", ")
         ),
     )
-    .note("by a cascade or a trigger; the fix did not change these rows, so they would not be put back but lost or altered")
-    .note("nothing was put back")
-    .help(format!("look at the rows of {table} that came since; once they are gone or point elsewhere, it can be put back"))
+    .note("by a cascade or a trigger; the fix did not change these rows, so they would be lost or altered; nothing was put back")
+    .help(format!("rows of {table} that came since and point to what would go: delete them or point them elsewhere first"))
+    .help(format!("where a trigger writes to {table} on purpose, name it in the fix: `tables: […, {table}]`"))
 }

@@ -89,13 +89,21 @@ fn of_statement(images: &Images, range: std::ops::Range<usize>) -> Vec<Work> {
     for at in others.iter().rev().filter(|at| needing(**at)) {
         add(Verb::Delete, *at);
     }
-    own.iter().for_each(|at| add(Verb::Insert, *at));
-    own.iter().for_each(|at| add(Verb::Update, *at));
-    own.iter().rev().for_each(|at| add(Verb::Delete, *at));
+    for at in &own {
+        add(Verb::Insert, *at);
+    }
+    for at in &own {
+        add(Verb::Update, *at);
+    }
+    for at in own.iter().rev() {
+        add(Verb::Delete, *at);
+    }
     for at in others.iter().filter(|at| !needed(**at)) {
         add(Verb::Insert, *at);
     }
-    others.iter().for_each(|at| add(Verb::Update, *at));
+    for at in &others {
+        add(Verb::Update, *at);
+    }
     for at in others.iter().rev().filter(|at| !needing(**at)) {
         add(Verb::Delete, *at);
     }
