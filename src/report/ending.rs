@@ -37,8 +37,18 @@ pub(super) fn command(finished: &RunFinished, begun: Option<&RunStarted>) -> Opt
         Outcome::Done | Outcome::Stopped if finished.undoable && begun.undo_of.is_none() => {
             Some(format!("Undo with: runbook undo {}", begun.run))
         }
-        Outcome::Unknown => Some(format!("Go on with: runbook resume {}", begun.run)),
+        Outcome::Unknown => go_on(begun),
         _ => None,
+    }
+}
+
+/// Returns the command that goes on with a run that did not come to its end. Of a dry run nothing lasts, and
+/// an undo is done as a whole or not at all: it is asked for again.
+pub(super) fn go_on(begun: &RunStarted) -> Option<String> {
+    match &begun.undo_of {
+        _ if begun.dry_run => None,
+        Some(of) => Some(format!("Go on with: runbook undo {of}")),
+        None => Some(format!("Go on with: runbook resume {}", begun.run)),
     }
 }
 

@@ -208,7 +208,7 @@ fn open(begun: Option<&RunStarted>, still_runs: bool) -> Ending {
     let (words, next) = if still_runs {
         ("It still runs: this is how far it has come.", None)
     } else {
-        let next = begun.map(|begun| format!("Go on with: runbook resume {}", begun.run));
+        let next = begun.and_then(ending::go_on);
         ("It was cut short: this is how far it came.", next)
     };
     Ending {

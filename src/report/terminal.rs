@@ -105,6 +105,12 @@ impl Terminal {
         self.begun.as_ref().is_some_and(|begun| begun.dry_run)
     }
 
+    fn is_undo(&self) -> bool {
+        self.begun
+            .as_ref()
+            .is_some_and(|begun| begun.undo_of.is_some())
+    }
+
     fn body(&self) -> Look {
         self.look.inside(INDENT)
     }

@@ -114,10 +114,10 @@ fn names_and_parameters_are_completed() {
     let names = complete(&["run", "re"]);
     assert_eq!(names, "reads");
     let flags = complete(&["run", "reads", "--"]);
-    for flag in ["--record-id", "--state-dir", "--dry-run"] {
+    for flag in ["--record-id", "--state", "--dry-run"] {
         assert!(flags.lines().any(|line| line == flag), "{flag}: {flags}");
     }
-    assert_eq!(complete(&["run", "reads", "--state-dir", "d"]), "disabled");
+    assert_eq!(complete(&["run", "reads", "--state", "d"]), "disabled");
     assert_eq!(complete(&["run", "runbooks/r"]), "runbooks/reads.yaml");
     assert_eq!(complete(&["check", "runb"]), "runbooks/");
     assert_eq!(complete(&["list", "--tag", "cr"]), "crm");

@@ -14,7 +14,7 @@ fn every_mistake_is_said_at_once() {
     let args = [
         "--record-id",
         "0",
-        "--state-dir",
+        "--state",
         "gone",
         "--loud=maybe",
         "--token",

@@ -50,7 +50,7 @@ fn verify(test: &Test, runs: &[(&str, &str)], first: usize) -> String {
     let mut groups: Vec<String> = Vec::new();
     for line in lines.drain(..) {
         match groups.last_mut() {
-            Some(group) if line.starts_with(' ') => *group += &format!("\n{line}"),
+            Some(group) if line.starts_with(' ') => group.push_str(&["\n", line].concat()),
             _ => groups.push(line.to_owned()),
         }
     }

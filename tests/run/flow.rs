@@ -196,7 +196,7 @@ fn a_switch_chooses_by_its_value() {
         ("7", 10, "Seven."),
         ("Open", 10, "What is Open?"),
     ] {
-        test.run_with(["run", "t", "--state-dir", state])
+        test.run_with(["run", "t", "--state", state])
             .code(code)
             .says(says);
     }

@@ -410,3 +410,25 @@ fn a_record_that_was_altered_is_not_told() {
         assert!(error.contains("it was altered"), "{error}");
     }
 }
+
+#[test]
+fn an_undo_is_a_run_with_a_report_of_its_own() {
+    let (test, _) = crm();
+    let run = only(&test);
+    let undone = test.run(&format!("undo {run} --yes")).code(0);
+    let all = store::runs(&state(&test)).unwrap();
+    let undo = all.iter().find(|id| **id != run).unwrap();
+    let ask = |format| {
+        let output = test.bare(["report", undo, "--format", format]).output();
+        test.ran(&output.unwrap()).code(0).stdout
+    };
+    assert_eq!(ask("text"), undone.stdout);
+    let text = ask("markdown");
+    assert!(text.contains(&format!("| **Undo of** | {run} |")), "{text}");
+    let page = ask("html");
+    assert!(page.contains("<h1>Undo of run RUN: "), "{page}");
+    assert!(
+        page.contains("<svg") && !page.contains("Undo with"),
+        "{page}"
+    );
+}

@@ -8,7 +8,7 @@ use runbook::runbook::model::StepId;
 use runbook::step::rollback::OnConflict;
 
 use crate::captured::{Fix, changes, conflicts, indirect, own, undo, undo_by, undo_in};
-use crate::session::{block_on, connect, connect_keeping, entry, words};
+use crate::session::{block_on, connect, connect_keeping, entry, limits, words};
 use crate::test::Test;
 
 const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text, plan text, updated_at timestamptz DEFAULT '2020-01-01 00:00+00'); \
@@ -442,4 +442,143 @@ fn what_the_journal_does_not_know_cannot_be_put_back() {
     Conflict: step `step_0` of run bbbbbb cannot be put back: the journal does not know it
       note: it was never committed, or the journal was begun anew since
     ");
+}
+
+#[test]
+fn images_that_are_gone_are_missed() {
+    let test = paid();
+    let failure = undo_local(&test, "aaaaaa").unwrap_err();
+    assert_snapshot!(test.redact(&words(&failure)), @"
+    Conflict: step `step_0` of run RUN cannot be put back: its row images are not in ROOT/aaaaaa/images
+      note: it was never committed, or they were removed since; nothing was put back
+      help: bring the folder back from a backup, then try it again
+    ");
+}
+
+#[test]
+fn a_run_that_prints_values_in_another_way_finds_them_the_same() {
+    let test = Test::sql(
+        "CREATE TABLE t (id timestamptz PRIMARY KEY, d date, i interval, f float8, b bytea, v int, kept int); \
+         INSERT INTO t VALUES ('2024-02-29 12:00+05:45', '2024-12-31', '1 mon -3 days 04:05:06.7', 0.1::float8 + 0.2, '\\x00ff', 1, 1)",
+    );
+    let before = test.contents();
+    let table = [own("public.t", "id")];
+    for ignored in [&[] as &[&str], &["kept"]] {
+        let run = if ignored.is_empty() {
+            "aaaaaa"
+        } else {
+            "bbbbbb"
+        };
+        Fix {
+            ignored,
+            ..Fix::new(run, "UPDATE t SET v = v + 1, d = NULL", &table)
+        }
+        .apply(&test);
+        block_on(async {
+            let mut session = connect(&test.db.url(), "undoer").await;
+            let settings = [
+                ("TimeZone", "Asia/Kathmandu"),
+                ("DateStyle", "SQL, DMY"),
+                ("IntervalStyle", "iso_8601"),
+                ("extra_float_digits", "-3"),
+                ("bytea_output", "escape"),
+            ];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            session.set_local(settings.into());
+            let restored = undo_in(&mut session, &entry(run, 0), None, OnConflict::Stop).await;
+            assert_eq!(restored.unwrap().rows, 1);
+        });
+    }
+    assert_eq!(
+        test.rows(
+            "SELECT count(*) FROM t WHERE d = '2024-12-31' AND f = 0.1::float8 + 0.2 AND v = 1"
+        ),
+        "1"
+    );
+    let own = |all: &str| {
+        all.lines()
+            .filter(|line| line.starts_with("t:"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(own(&test.contents()), own(&before));
+}
+
+#[test]
+fn a_login_that_may_change_only_these_columns_can_put_them_back() {
+    let test = Test::sql(USERS);
+    Fix::new(
+        "aaaaaa",
+        "UPDATE users SET plan = 'paid' WHERE id = 1",
+        &[own("public.users", "id")],
+    )
+    .apply(&test);
+    let role = format!("clerk_of_{}", test.db.name());
+    test.connect().run(&format!(
+        "CREATE ROLE {role}; GRANT SELECT, UPDATE (plan) ON users TO {role}; GRANT USAGE ON SCHEMA runbook TO {role}; \
+         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA runbook TO {role}"
+    ));
+    block_on(async {
+        let mut session = connect(&test.db.url(), "undoer").await;
+        session.set_local(vec![("role".to_owned(), role.clone())]);
+        let restored = undo_in(&mut session, &entry("aaaaaa", 0), None, OnConflict::Stop).await;
+        assert_eq!(restored.unwrap().rows, 1);
+    });
+    test.connect()
+        .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn an_edit_that_is_under_way_is_waited_for_and_seen() {
+    let test = paid();
+    let other = test.connect();
+    other.run("BEGIN; UPDATE users SET plan = 'gold' WHERE id = 2");
+    let restored = std::thread::scope(|scope| {
+        let undoing = scope.spawn(|| undo(&test, "aaaaaa").unwrap());
+        test.until(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        );
+        other.run("COMMIT");
+        undoing.join().unwrap()
+    });
+    assert_snapshot!(conflicts(&restored), @"
+    0 rows back, 1 not
+    Edited users (id) = (2)
+      plan: then paid, now gold, back free
+    ");
+}
+
+#[test]
+fn case_26_what_is_killed_midway_leaves_everything_as_it_was() {
+    let test = paid();
+    let before = test.contents();
+    block_on(async {
+        let mut session = connect(&test.db.url(), "undoer").await;
+        session.open();
+        let entry = entry("aaaaaa", 0);
+        let restored = session
+            .restore(&entry, None, OnConflict::Stop, &limits())
+            .await;
+        assert_eq!(restored.unwrap().rows, 3);
+        // The connection is gone with the session, before any COMMIT.
+    });
+    assert_eq!(test.contents(), before);
+    assert_eq!(undo(&test, "aaaaaa").unwrap().rows, 3);
+}
+
+#[test]
+fn a_foreign_key_on_the_way_back_is_the_servers_word() {
+    let test = Test::sql(&format!(
+        "{USERS}; CREATE TABLE plans (plan text PRIMARY KEY); INSERT INTO plans VALUES ('free'), ('paid'); \
+         ALTER TABLE users ADD FOREIGN KEY (plan) REFERENCES plans DEFERRABLE INITIALLY DEFERRED"
+    ));
+    Fix::new("aaaaaa", PAID, &[own("public.users", "id")]).apply(&test);
+    test.connect()
+        .run("DELETE FROM users WHERE id > 3; DELETE FROM plans WHERE plan = 'free'");
+    let before = test.contents();
+    assert_snapshot!(words(&undo(&test, "aaaaaa").unwrap_err()), @r#"
+    Statement: insert or update on table "users" violates foreign key constraint "users_plan_fkey"
+      note: Key (plan)=(free) is not present in table "plans".
+    "#);
+    assert_eq!(test.contents(), before);
 }

@@ -218,7 +218,7 @@ fn a_program_under_way_needs_someone_to_say_whether_it_was_done() {
     );
     let run = test.start("run t --yes");
     let trace = test.root().join("work/trace");
-    test.wait(|| trace.exists());
+    Test::wait(|| trace.exists());
     run.kill();
     assert_snapshot!(resume(&test), @"
     exit 14

@@ -173,7 +173,7 @@ impl Test {
 
     /// Waits until something is so.
     #[track_caller]
-    pub(crate) fn wait(&self, is_so: impl Fn() -> bool) {
+    pub(crate) fn wait(is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so() {
             assert!(Instant::now() < deadline, "it never came");

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use tempfile::Builder;
 
-use crate::base::source::Source;
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::error::CliError;
-use crate::cli::{Context, state};
+use crate::cli::{Context, past, state};
 use crate::engine::outcome::exit;
-use crate::record::facts::Text;
+use crate::record::facts::Facts;
 use crate::record::log::Log;
 use crate::record::run::RunRecord;
 use crate::record::store;
@@ -22,7 +21,7 @@ use crate::report::html::{self, Graph};
 use crate::report::page::Page;
 use crate::report::terminal::TerminalOptions;
 use crate::report::{graph, markdown, text};
-use crate::runbook::check::{Proved, check};
+use crate::runbook::check::Proved;
 
 /// Tells a past run again.
 ///
@@ -39,7 +38,7 @@ pub fn run(context: &Context<'_>, args: &ReportArgs) -> Result<u8, CliError> {
         ReportFormat::Text => text::draw(&log.events, still_runs, look(context, args))
             .map_err(|error| CliError::io("cannot tell the run", &error))?,
         ReportFormat::Markdown => markdown::draw(&Page::of(&log.events, still_runs)),
-        ReportFormat::Html => page(&log, still_runs)?,
+        ReportFormat::Html => page(&base, &log, still_runs)?,
     };
     match &args.out {
         None => context.invocation.print(&report)?,
@@ -85,8 +84,8 @@ fn lines(base: &Path, run: &str) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|error| failed(io::Error::other(error)))
 }
 
-fn page(log: &Log, still_runs: bool) -> Result<String, CliError> {
-    let graph = match runbook(&log.facts.texts) {
+fn page(base: &Path, log: &Log, still_runs: bool) -> Result<String, CliError> {
+    let graph = match runbook(base, &log.facts) {
         Ok(proved) => Graph::Svg(graph::draw(&proved, &log.events)),
         Err(why) => Graph::Missing(why.to_owned()),
     };
@@ -94,26 +93,18 @@ fn page(log: &Log, still_runs: bool) -> Result<String, CliError> {
         .map_err(|error| CliError::Defect(format!("the page cannot be drawn: {error}")))
 }
 
-/// Returns the runbook as it was, or why it is not to be had.
-fn runbook(texts: &[Text]) -> Result<Proved, &'static str> {
-    let Some((own, used)) = texts.split_first() else {
-        return Err("The record does not have the runbook's text, so there is no picture of it.");
-    };
-    let library = |name: &str| {
-        let is_meant = |text: &&Text| {
-            Path::new(&text.path)
-                .file_stem()
-                .is_some_and(|stem| stem == name)
-        };
-        used.iter().find(is_meant).map(source)
-    };
-    check(&source(own), &library).map_err(|_| {
-        "The runbook is not valid for this version of the program, so there is no picture of it."
-    })
-}
-
-fn source(text: &Text) -> Source {
-    Source::new(text.path.as_str(), text.text.as_str())
+/// Returns the runbook as it was, or why it is not to be had. What an undo put back was done by the runbook
+/// of the run before, whose record has its text.
+fn runbook(base: &Path, facts: &Facts) -> Result<Proved, &'static str> {
+    let before = facts.undo_of.as_ref().filter(|_| facts.texts.is_empty());
+    let before = before.and_then(|run| RunRecord::read(base, run).ok());
+    let facts = before.as_ref().map_or(facts, |log| &log.facts);
+    if facts.texts.is_empty() {
+        return Err("The record does not have the runbook's text: there is no picture of it.");
+    }
+    past::recorded(facts).map_err(
+        |_| "This version of the program no longer accepts the runbook: there is no picture of it.",
+    )
 }
 
 /// Writes a file as a whole: who reads it meanwhile has the old one or the new one.

@@ -9,7 +9,10 @@ mod order;
 mod relation;
 mod source;
 
+use std::collections::HashMap;
 use tokio_postgres::Row;
+
+use futures_util::future::join_all;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Session;
@@ -21,10 +24,13 @@ use crate::engine::port::Limits;
 use crate::pg::failure;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
-use apply::Work;
+use apply::{Verb, Work};
 use check::Found;
 use relation::Relation;
 use source::Source;
+
+/// What each capture has images of.
+type Deeds = HashMap<i64, Vec<Verb>>;
 
 /// What is put back: where the images are, and of which tables.
 struct Images {
@@ -63,7 +69,13 @@ impl Session {
             return Ok(Restored::default());
         }
         let images = self.guarded(limits, self.tables_of(source)).await?;
-        let mut found = self.guarded(limits, self.check(entry, &images)).await?;
+        let (mut found, deeds) = self
+            .guarded(limits, async {
+                let (found, deeds) =
+                    tokio::join!(biased; self.check(entry, &images), self.deeds(&images));
+                Ok((found?, deeds?))
+            })
+            .await?;
         let mut restored = check::told(&mut found, &images.relations);
         if restored.conflicting > 0 && on_conflict == OnConflict::Stop {
             restored.rows = 0;
@@ -76,7 +88,9 @@ impl Session {
                 if is_partial {
                     self.leave_out(entry, &images).await?;
                 }
-                self.put_back(&images, &found, is_partial, &watch).await
+                let works = order::works(&images, &deeds);
+                self.put_back(&images, &found, works, is_partial, &watch)
+                    .await
             })
             .await?;
         self.xid = after.or(self.xid.take());
@@ -92,7 +106,8 @@ impl Session {
                 names.push(held.capture.relation.clone());
             }
         }
-        let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", names.join(", "));
+        // Whoever may read a table may take this lock, and no column comes or goes under it.
+        let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
         let facts = relation::facts();
         let params: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
         let (locked, rows) = tokio::join!(biased;
@@ -110,21 +125,52 @@ impl Session {
     /// Locks the rows, and finds out what became of them since.
     async fn check(&self, entry: &Entry, images: &Images) -> Result<Vec<Found>, Failure> {
         let laters = self.laters(entry, images).await?;
-        let flights = images.relations.iter().map(|relation| {
-            let lock = check::lock(&images.source, relation);
-            let text = check::states(&images.source, relation, &laters);
-            async move {
-                let (locked, rows) = tokio::join!(biased; self.run(&lock), self.ask(&text, &[]));
-                locked?;
-                rows
-            }
-        });
-        let answers = futures_util::future::join_all(flights).await;
+        // Whoever puts back the same tables locks them in the same order.
+        let mut sorted: Vec<&Relation> = images.relations.iter().collect();
+        sorted.sort_by_key(|relation| &relation.name);
+        let source = &images.source;
+        let locks: Vec<String> = sorted
+            .iter()
+            .map(|relation| check::lock(source, relation))
+            .collect();
+        let states: Vec<String> = images
+            .relations
+            .iter()
+            .map(|relation| check::states(source, relation, &laters))
+            .collect();
+        let (locked, answers) = tokio::join!(biased;
+            join_all(locks.iter().map(|text| self.run(text))),
+            join_all(states.iter().map(|text| self.ask(text, &[])))
+        );
+        for locked in locked {
+            locked?;
+        }
         answers
             .into_iter()
             .zip(&images.relations)
             .map(|(rows, relation)| Ok(Found::read(&rows?, relation, &laters)))
             .collect()
+    }
+
+    /// Finds out what each capture has images of. What a capture has none of is not touched: the login may
+    /// not have the right to.
+    async fn deeds(&self, images: &Images) -> Result<Deeds, Failure> {
+        let ids: Vec<i64> = images.source.captures.iter().map(|held| held.id).collect();
+        let text = format!(
+            "SELECT i.capture, bool_or(i.after IS NULL), bool_or(i.before IS NOT NULL AND i.after IS NOT NULL), bool_or(i.before IS NULL) \
+             FROM {} i WHERE i.capture = ANY ($1) GROUP BY i.capture",
+            images.source.table
+        );
+        let rows = self.ask(&text, &[(&ids, Type::INT8_ARRAY)]).await?;
+        let verbs = |row: &Row| {
+            let all = [Verb::Insert, Verb::Update, Verb::Delete];
+            let has = all
+                .into_iter()
+                .zip(1..)
+                .filter(|(_, index)| row.get(*index));
+            (row.get(0), has.map(|(verb, _)| verb).collect())
+        };
+        Ok(rows.iter().map(verbs).collect())
     }
 
     /// Notes which rows are left as they are: those that someone changed, and those that are back already.
@@ -144,10 +190,10 @@ impl Session {
         &self,
         images: &Images,
         found: &[Found],
+        works: Vec<Work>,
         is_partial: bool,
         watch: &super::counter::Watch,
     ) -> Result<Option<String>, Failure> {
-        let works = order::works(images);
         let texts: Vec<String> = works
             .iter()
             .map(|work| apply::statement(images, work, is_partial))
@@ -157,9 +203,8 @@ impl Session {
             .collect();
         let named = guard::names(images);
         let params: [(&(dyn ToSql + Sync), Type); 1] = [(&named, Type::TEXT_ARRAY)];
-        let works_done = futures_util::future::join_all(texts.iter().map(|text| self.run(text)));
-        let read_again =
-            futures_util::future::join_all(again.iter().map(|text| self.ask(text, &[])));
+        let works_done = join_all(texts.iter().map(|text| self.run(text)));
+        let read_again = join_all(again.iter().map(|text| self.ask(text, &[])));
         let (counted, done, wrong, allowed, after) = tokio::join!(biased;
             self.counters(&watch.baseline),
             works_done,

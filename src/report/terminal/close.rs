@@ -43,10 +43,9 @@ impl Terminal {
         let words = if still_runs {
             self.look.line().toned(Tone::Warn, "It still runs.")
         } else {
-            let next = self.begun.as_ref().map(|begun| begun.run.as_str());
             let line = self.look.line().toned(Tone::Warn, "It was cut short here.");
-            match next {
-                Some(run) => line.plain(&format!(" Go on with: runbook resume {run}")),
+            match self.begun.as_ref().and_then(ending::go_on) {
+                Some(command) => line.gap(1).plain(&command),
                 None => line,
             }
         };

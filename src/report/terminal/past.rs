@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Terminal;
+use crate::engine::change::Changes;
 use crate::report::look::Mark;
 use crate::report::status::Progress;
 use crate::report::step::Told;
@@ -42,7 +43,16 @@ impl Terminal {
 
     pub(super) fn undo_finished(&mut self, undone: &Undone, took_ms: f64) -> io::Result<()> {
         let undoing = self.undoing.take().unwrap_or_default();
-        let told = undo::told(undone, self.is_dry(), self.body());
+        // Whoever approved an undo saw its rows then.
+        let seen = undoing.of.iter().any(|name| self.rehearsed.contains(name));
+        let nothing = Changes::default();
+        let changes = if seen && self.is_undo() {
+            &nothing
+        } else {
+            undone.changes
+        };
+        let undone = Undone { changes, ..*undone };
+        let told = undo::told(&undone, self.is_dry(), self.body());
         let names = undoing.names();
         let summary = if names.is_empty() {
             told.summary

@@ -63,7 +63,7 @@ fn named(text: &str) -> StepRef {
     }
 }
 
-fn clashes(text: &str) -> Vec<Conflict> {
+pub(super) fn clashes(text: &str) -> Vec<Conflict> {
     let mut clashes = conflicts();
     for clash in &mut clashes {
         clash.table = text.into();
@@ -154,7 +154,6 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
-            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -166,7 +165,6 @@ fn confirmed(text: &str) -> Vec<EventKind> {
     let approved = Approved {
         step: StepId(0),
         item: None,
-        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {

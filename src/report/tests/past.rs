@@ -2,9 +2,32 @@
 
 use insta::assert_snapshot;
 
-use super::undo::UNIT;
+use super::undo::{UNIT, undo_of};
 use super::*;
 use crate::report::status::Progress;
+
+fn cut(kinds: Vec<EventKind>, still_runs: bool) -> String {
+    let options = TerminalOptions {
+        colors: false,
+        unicode: true,
+        width: None,
+        live: false,
+    };
+    crate::report::text::draw(&events(kinds), still_runs, options).unwrap()
+}
+
+#[test]
+fn what_was_cut_short_goes_on_as_it_can() {
+    let last = |kinds| {
+        let text = cut(kinds, false);
+        text.lines().last().unwrap().to_owned()
+    };
+    let undo = last(vec![undo_of("7f3k", false)]);
+    assert_eq!(undo, "It was cut short here. Go on with: runbook undo 7f3k");
+    assert_eq!(last(vec![begin(true)]), "It was cut short here.");
+    let unknown = vec![undo_of("7f3k", false), end(Outcome::Unknown, "", &[])];
+    assert_eq!(last(unknown), "Go on with: runbook undo 7f3k");
+}
 
 #[test]
 fn a_resumed_run_says_so_and_one_that_was_cut_short_too() {
@@ -39,22 +62,7 @@ fn a_resumed_run_says_so_and_one_that_was_cut_short_too() {
             item: None,
         },
     ];
-    let cut = |still_runs| {
-        let paper = Paper::default();
-        let options = TerminalOptions {
-            colors: false,
-            unicode: true,
-            width: None,
-            live: false,
-        };
-        let mut terminal = Terminal::new(options, Box::new(paper.clone()), Box::new(NoStatus));
-        events(kinds.clone())
-            .iter()
-            .try_for_each(|event| terminal.take(event))
-            .unwrap();
-        terminal.cut_short(still_runs).unwrap();
-        paper.text()
-    };
+    let cut = |still_runs| cut(kinds.clone(), still_runs);
     assert_snapshot!(cut(false), @"
     Enable a suspended customer                                run 7f3k · production/crm · medium risk
       company  42

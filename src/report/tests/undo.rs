@@ -261,6 +261,40 @@ fn rows_with_a_conflict_can_be_left() {
 }
 
 #[test]
+fn an_undo_that_was_approved_shows_its_rows_once() {
+    let kinds = vec![
+        undo_of("7f3k", false),
+        EventKind::Rehearsed {
+            step: step("undo"),
+            of: vec!["reactivation".into()],
+            changes: put_back(),
+        },
+        EventKind::Asked {
+            step: step("undo"),
+            question: "Put back 2 rows?".into(),
+            typed: None,
+            show: None,
+        },
+        finish(step("undo"), answer(true, "anna", None), 0.0),
+        EventKind::UndoStarted {
+            of: vec!["reactivation".into()],
+            why: String::new(),
+        },
+        undone(put_back(), Vec::new(), None),
+    ];
+    assert_snapshot!(told(PIPED, kinds), @"
+    Undo of run 7f3k: Enable a suspended customer              run 9xyz · production/crm · medium risk
+
+      ? undo
+          putting back reactivation changes 2 rows of users
+            users  1, 2  is_active  t → f
+          Put back 2 rows?
+          ✓ yes · anna
+      ↶ undo                   reactivation: 2 rows put back  14 ms
+    ");
+}
+
+#[test]
 fn a_rollback_step_is_told_like_an_undo() {
     let rollback = |conflicts: Vec<Conflict>, changes: Changes| StepResult::Rollback {
         undone: vec![UNIT],

@@ -29,44 +29,57 @@ pub(super) fn nothing_else(
     before: &Counters,
     after: &Counters,
 ) -> Result<(), Failure> {
-    let has_triggers = images.relations.iter().any(|known| known.has_triggers);
-    for (table, counts) in &after.tables {
+    let since = |table: &str, counts: [u64; 3]| {
         let earlier = before.tables.iter().find(|(known, _)| known == table);
         let earlier = earlier.map_or([0; 3], |(_, counts)| *counts);
-        let [inserted, updated, deleted] =
-            [0, 1, 2].map(|at: usize| counts[at].saturating_sub(earlier[at]));
-        if inserted + updated + deleted == 0 || allowed.contains(table) {
+        [0, 1, 2].map(|at: usize| counts[at].saturating_sub(earlier[at]))
+    };
+    let relations = &images.relations;
+    for (table, counts) in &after.tables {
+        let is_known = relations.iter().any(|known| known.counted.contains(table));
+        let beyond = since(table, *counts);
+        if !is_known && !allowed.contains(table) && beyond != [0; 3] {
+            return Err(refuse(table, beyond));
+        }
+    }
+    let has_triggers = relations.iter().any(|known| known.has_triggers);
+    for relation in relations {
+        if relation.counted.iter().any(|table| allowed.contains(table)) {
             continue;
         }
-        let of_table = |at: usize| {
-            images
-                .relations
-                .get(at)
-                .is_some_and(|relation| relation.counted.contains(table))
-        };
-        if !(0..images.relations.len()).any(of_table) {
-            return Err(refuse(table, [inserted, updated, deleted]));
+        let mut counted = [0; 3];
+        for (table, counts) in &after.tables {
+            if relation.counted.contains(table) {
+                let counts = since(table, *counts);
+                counted = [0, 1, 2].map(|at: usize| counted[at] + counts[at]);
+            }
         }
+        // What inherits from a table may have images of its own.
+        let shares = |at: usize| {
+            let other = relations.get(at);
+            other.is_some_and(|other| {
+                other
+                    .counted
+                    .iter()
+                    .any(|table| relation.counted.contains(table))
+            })
+        };
         let own = |verb: Verb| {
             let works = done.iter();
-            let of = works.filter(|(work, _)| work.verb == verb && of_table(work.relation));
+            let of = works.filter(|(work, _)| work.verb == verb && shares(work.relation));
             of.map(|(_, count)| count).sum::<u64>()
         };
         // A row that goes to another partition is counted as deleted there and inserted here.
-        let moved = own(Verb::Update).saturating_sub(updated);
-        let going: u64 = found
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| of_table(*at))
-            .map(|(_, found)| found.deleted)
-            .sum();
+        let moved = own(Verb::Update).saturating_sub(counted[1]);
+        let going = found.iter().enumerate().filter(|(at, _)| shares(*at));
+        let going: u64 = going.map(|(_, found)| found.deleted).sum();
         let beyond = [
-            inserted.saturating_sub(own(Verb::Insert) + moved),
-            updated.saturating_sub(own(Verb::Update)),
-            deleted.saturating_sub(own(Verb::Delete).max(going) + moved),
+            counted[0].saturating_sub(own(Verb::Insert) + moved),
+            counted[1].saturating_sub(own(Verb::Update)),
+            counted[2].saturating_sub(own(Verb::Delete).max(going) + moved),
         ];
-        if beyond[2] > 0 || (!has_triggers && beyond.iter().sum::<u64>() > 0) {
-            return Err(refuse(table, beyond));
+        if beyond[2] > 0 || (!has_triggers && beyond != [0; 3]) {
+            return Err(refuse(&relation.shown, beyond));
         }
     }
     Ok(())

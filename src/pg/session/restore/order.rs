@@ -1,12 +1,12 @@
 //! In which order the rows of several tables are put back.
 
-use super::Images;
 use super::apply::{Verb, Work};
 use super::relation::Relation;
 use super::source::Held;
+use super::{Deeds, Images};
 
 /// Returns what is done, newest statement first.
-pub(super) fn works(images: &Images) -> Vec<Work> {
+pub(super) fn works(images: &Images, deeds: &Deeds) -> Vec<Work> {
     let captures = &images.source.captures;
     let mut works = Vec::new();
     let mut end = captures.len();
@@ -15,6 +15,11 @@ pub(super) fn works(images: &Images) -> Vec<Work> {
         works.extend(of_statement(images, start..end));
         end = start;
     }
+    works.retain(|work| {
+        let held = captures.get(work.capture);
+        let verbs = held.and_then(|held| deeds.get(&held.id));
+        verbs.is_some_and(|verbs| verbs.contains(&work.verb))
+    });
     works
 }
 

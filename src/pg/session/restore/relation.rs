@@ -43,7 +43,8 @@ pub(super) fn facts() -> String {
            ARRAY(SELECT DISTINCT coalesce(pg_partition_root(f.oid), f.oid)::regclass::text FROM family f WHERE f.top = c.oid), \
            ARRAY(SELECT DISTINCT coalesce(pg_partition_root(k.confrelid), k.confrelid)::regclass::text \
                  FROM pg_constraint k JOIN family f ON f.oid = k.conrelid WHERE f.top = c.oid AND k.contype = 'f'), \
-           EXISTS (SELECT FROM pg_trigger g JOIN family f ON f.oid = g.tgrelid WHERE f.top = c.oid AND NOT g.tgisinternal)::text \
+           EXISTS (SELECT FROM pg_trigger g JOIN family f ON f.oid = g.tgrelid WHERE f.top = c.oid AND NOT g.tgisinternal)::text, \
+           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text \
          FROM unnest($1::text[]) WITH ORDINALITY AS r(name, nr) JOIN pg_class c ON c.oid = to_regclass(r.name) ORDER BY r.nr",
         fingerprint("c.oid")
     )
@@ -85,18 +86,19 @@ impl Relation {
             left_out.extend(held.capture.kept.iter().cloned());
             left_out.extend(held.capture.ignored.iter().cloned());
         }
-        let is_root = text(row, 2).as_deref() == Some("true");
+        let is_partitioned = text(row, 2).as_deref() == Some("true");
         let columns: Vec<String> = row.get(4);
         // The key is what a row is found by, so it is compared whatever a fix ignores.
         left_out.retain(|column| columns.contains(column) && !key.contains(column));
+        let is_alone = !is_partitioned && held.iter().all(|held| held.capture.alone);
         Ok(Self {
-            only: if !is_root && held.iter().any(|held| held.capture.alone) {
-                "ONLY "
+            only: if is_alone { "ONLY " } else { "" },
+            counted: if is_alone {
+                vec![row.get(9)]
             } else {
-                ""
+                row.get(6)
             },
             generated: row.get(5),
-            counted: row.get(6),
             parents: row.get(7),
             has_triggers: text(row, 8).as_deref() == Some("true"),
             captures: held.iter().map(|held| held.id).collect(),

@@ -125,7 +125,14 @@ impl Session {
             entry: 0,
         };
         let Some(mut reader) = ImageReader::open(base, entry)? else {
-            return Ok(source);
+            return Err(conflict(format!(
+                "step `{}` of run {} cannot be put back: its row images are not in {}",
+                entry.name,
+                entry.run,
+                base.join(&entry.run).join("images").display()
+            ))
+            .note("it was never committed, or they were removed since; nothing was put back")
+            .help("bring the folder back from a backup, then try it again"));
         };
         self.run(&format!(
             "CREATE TEMPORARY TABLE {FILE} (capture bigint NOT NULL, key text NOT NULL, before text, after text) ON COMMIT DROP"
