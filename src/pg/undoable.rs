@@ -6,6 +6,7 @@ use crate::engine::journal::{Terms, Undo};
 use crate::runbook::model::{Runbook, Step};
 use crate::step::Kind;
 use crate::step::fix::{Fix, TransactionMode};
+use crate::step::text::Template;
 
 /// Refuses a runbook of which a fix could not be put back though it must be, or of which row-level security
 /// may hide rows. Tables that are not there yet are looked at when the fix runs.
@@ -42,7 +43,7 @@ pub async fn refuse(session: &mut Session, runbook: &Runbook) -> Result<(), Vec<
 
 /// Returns what a fix is held to, as far as no value has to be known for it.
 fn terms(step: &Step, fix: &Fix) -> Terms {
-    let names = fix.tables.iter().flatten().map(|name| name.text());
+    let names = fix.tables.iter().flatten().map(Template::text);
     Terms {
         step: step.id,
         undo: match (fix.is_never_undone(), step.undo.is_empty()) {

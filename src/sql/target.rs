@@ -20,6 +20,15 @@ pub enum Dml {
     Delete,
 }
 
+/// What an INSERT does with a row that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// DO NOTHING.
+    Nothing,
+    /// DO UPDATE.
+    Update,
+}
+
 /// What a data-changing statement changes, and by which predicate. The texts are slices as the author wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -45,10 +54,8 @@ pub struct Target {
     pub returning: Option<Range<usize>>,
     /// The columns that an UPDATE sets or an INSERT names, decoded.
     pub set_columns: Vec<String>,
-    /// True for INSERT .. ON CONFLICT.
-    pub on_conflict: bool,
-    /// True for ON CONFLICT DO UPDATE.
-    pub overwrites: bool,
+    /// What INSERT .. ON CONFLICT does with a row that is there already.
+    pub on_conflict: Option<OnConflict>,
     /// True for `WHERE CURRENT OF cursor`.
     pub where_current_of: bool,
 }
@@ -86,10 +93,9 @@ fn insert(insert: &ast::Insert, source: &str) -> Option<Target> {
         with_sql: clause(insert.with_clause(), source),
         returning: place(insert.returning_clause()),
         set_columns: columns.as_ref().map(column_names).unwrap_or_default(),
-        on_conflict: insert.on_conflict_clause().is_some(),
-        overwrites: insert
+        on_conflict: insert
             .on_conflict_clause()
-            .is_some_and(|clause| overwrites(clause.syntax())),
+            .map(|clause| on_conflict(clause.syntax())),
         ..named(Dml::Insert, &insert.relation_name_ref()?, source)?
     })
 }
@@ -149,18 +155,20 @@ fn named(verb: Dml, relation: &ast::RelationNameRef, source: &str) -> Option<Tar
         where_at: None,
         returning: None,
         set_columns: Vec::new(),
-        on_conflict: false,
-        overwrites: false,
+        on_conflict: None,
         where_current_of: false,
     })
 }
 
-/// Returns whether ON CONFLICT goes on with DO UPDATE.
-fn overwrites(clause: &SyntaxNode) -> bool {
+/// Returns with what ON CONFLICT goes on.
+fn on_conflict(clause: &SyntaxNode) -> OnConflict {
     let kinds: Vec<SyntaxKind> = tree::words(clause).map(|token| token.kind()).collect();
-    kinds
-        .windows(2)
-        .any(|pair| pair == [SyntaxKind::DO_KW, SyntaxKind::UPDATE_KW])
+    let updates = [SyntaxKind::DO_KW, SyntaxKind::UPDATE_KW];
+    if kinds.windows(2).any(|pair| pair == updates) {
+        OnConflict::Update
+    } else {
+        OnConflict::Nothing
+    }
 }
 
 fn assigned(update: &ast::Update) -> Vec<String> {

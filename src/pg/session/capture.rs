@@ -13,7 +13,7 @@ use crate::engine::port::Bound;
 use crate::pg::{bind, failure};
 use crate::runbook::data::array_literal;
 use crate::sql::ident::{quote_ident, quote_literal};
-use crate::sql::target::{Dml, Target};
+use crate::sql::target::{Dml, OnConflict, Target};
 
 /// What a statement is about, and how it is captured.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl Subject<'_> {
             Some(_) => ",",
             None => "RETURNING",
         };
-        let fresh = if self.target.overwrites {
+        let fresh = if self.target.on_conflict == Some(OnConflict::Update) {
             format!("({name}.xmax = 0)")
         } else {
             "true".to_owned()

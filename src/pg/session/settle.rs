@@ -53,7 +53,7 @@ impl Session {
             self.late(&reaches, &swept, &snapshot, &counted, &after, &clock)
                 .await
         };
-        let found = self.guarded(limits, work).await;
+        let found = self.guarded(limits, Box::pin(work)).await;
         self.generated = generated;
         let found = found?;
         self.settled = true;

@@ -22,6 +22,8 @@ pub(super) struct TableFacts {
     pub(super) columns: Vec<ColumnFacts>,
     /// The columns of its primary key, or of a unique index that no NULL can escape.
     pub(super) key: Vec<String>,
+    /// The columns to which only the server gives values: an identity ALWAYS.
+    pub(super) always: Vec<String>,
     /// Its name with its schema, quoted.
     pub(super) relation: String,
     /// What it is, as the catalog says it: `r` a table, `p` a partitioned one, `v` a view, `f` a foreign one.
@@ -55,8 +57,6 @@ pub(super) struct ColumnFacts {
     pub(super) temporal: bool,
     /// Whether it refers to a row of a table.
     pub(super) reference: bool,
-    /// Whether only the server gives it its values: an identity ALWAYS.
-    pub(super) always: bool,
 }
 
 /// What is before the table's fingerprint, and what is after it.
@@ -139,7 +139,6 @@ fn read(rows: &[Row]) -> Option<TableFacts> {
             volatile: flag(row, 3),
             temporal: flag(row, 6),
             reference: flag(row, 7),
-            always: flag(row, 8),
         });
     }
     key.sort();
@@ -150,6 +149,11 @@ fn read(rows: &[Row]) -> Option<TableFacts> {
         root: text(first, 5),
         columns,
         key: key.into_iter().map(|(_, column)| column).collect(),
+        always: rows
+            .iter()
+            .filter(|row| flag(row, 8))
+            .map(|row| text(row, 2))
+            .collect(),
         relation: text(first, 9),
         kind,
         has_triggers: flag(first, 10),

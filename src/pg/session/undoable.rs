@@ -10,7 +10,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Terms, Undo};
 use crate::sql::ident::quote_ident;
 use crate::sql::statement::Statement;
-use crate::sql::target::Dml;
+use crate::sql::target::{Dml, OnConflict};
 
 /// Refuses a statement whose changes could not be put back. `tree` are its table and those that inherit from
 /// it, `declared` what else may change.
@@ -61,7 +61,7 @@ fn no_rows(statement: &Statement) -> Failure {
 
 fn of_statement(subject: &Subject) -> Option<String> {
     let (target, facts) = (subject.target, &subject.facts);
-    if target.overwrites {
+    if target.on_conflict == Some(OnConflict::Update) {
         return Some("ON CONFLICT DO UPDATE: what the rows were is not known before".to_owned());
     }
     if subject.moves() {
@@ -77,13 +77,11 @@ fn of_statement(subject: &Subject) -> Option<String> {
             facts.name
         ));
     }
-    let always = facts.columns.iter().find(|column| {
-        column.always && target.verb == Dml::Update && target.set_columns.contains(&column.name)
-    });
-    always.map(|column| {
+    let set = |column: &&String| target.verb == Dml::Update && target.set_columns.contains(*column);
+    facts.always.iter().find(set).map(|column| {
         format!(
             "it sets {}, an identity that only the server sets (GENERATED ALWAYS)",
-            quote_ident(&column.name)
+            quote_ident(column)
         )
     })
 }

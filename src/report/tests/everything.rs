@@ -38,10 +38,11 @@ fn found(text: &str) -> Changes {
         inserted: 7,
         ..table(text, Vec::new())
     };
-    Changes {
-        unseen: vec![text.into()],
-        ..Changes::new(vec![table(text, rows), indirect])
-    }
+    Changes::with(
+        vec![table(text, rows), indirect],
+        Vec::new(),
+        vec![text.into()],
+    )
 }
 
 fn shown(text: &str) -> Rows {

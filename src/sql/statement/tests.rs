@@ -249,7 +249,7 @@ fn the_parts_of_a_delete_and_an_insert() {
     );
     assert_eq!(target.alias.as_deref(), Some("x"));
     assert_eq!(target.set_columns, ["a", "B"]);
-    assert!(target.on_conflict && target.where_sql.is_none());
+    assert!(target.on_conflict.is_some() && target.where_sql.is_none());
 
     let current = parse("delete from t where current of c");
     assert!(current.target().unwrap().where_current_of);
