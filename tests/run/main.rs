@@ -3,6 +3,7 @@
 mod audit;
 mod binding;
 mod cancel;
+mod capture;
 mod captured;
 mod changes;
 mod command;
@@ -10,6 +11,7 @@ mod confirm;
 mod errors;
 mod fix;
 mod flow;
+mod guard;
 mod journal;
 mod loops;
 mod output;

@@ -105,9 +105,9 @@ impl Allowed {
             .filter(|change| !self.admits(&change.table))
             .collect();
         if let Some(first) = undeclared.first() {
-            let failure = undeclared.iter().fold(
+            let failure = undeclared.iter().skip(1).fold(
                 self.undeclared(&first.table, &counts(first), own),
-                |failure, change| failure.note(format!("{}: {}", change.table, counts(change))),
+                |failure, change| failure.note(format!("and {}: {}", change.table, counts(change))),
             );
             return Err(failure
                 .note("nothing was changed")

@@ -60,15 +60,14 @@ impl Session {
             ..Found::default()
         };
         for (index, facts) in work.swept.iter().enumerate() {
-            let [inserted, updated, deleted] = after.since(&begun.counted, &facts.root);
+            let counted = after.since(&begun.counted, &facts.root);
             let is_own = index < work.tree.len();
-            if inserted + updated + deleted == 0
+            if counted.iter().sum::<u64>() == 0
                 || !(is_own || changes.iter().any(|change| change.table == facts.root))
             {
                 continue;
             }
-            let net = i128::from(inserted) - i128::from(deleted);
-            let mut rows = self.sweep(index, facts, &begun.snapshot, net).await?;
+            let mut rows = self.sweep(index, facts, &begun.snapshot, counted).await?;
             if is_own {
                 self.take_tree(work, subject, facts, rows, direct, &mut found)
                     .await?;

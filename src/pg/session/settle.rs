@@ -105,8 +105,8 @@ impl Session {
                 found.tallies.push(Tally::new(change));
                 continue;
             };
-            let net = i128::from(change.inserted) - i128::from(change.deleted);
-            let rows = self.sweep(index, &swept[index], snapshot, net).await?;
+            let counted = [change.inserted, change.updated, change.deleted];
+            let rows = self.sweep(index, &swept[index], snapshot, counted).await?;
             self.take_beside(&reach.terms, &swept[index], &rows, clock, &mut found)
                 .await?;
         }

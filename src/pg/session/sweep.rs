@@ -99,14 +99,14 @@ impl Session {
             .map_err(|error| failure::of(&error, text, 0))
     }
 
-    /// Returns the rows of a table that changed since its cursor was declared. `net` is how many more rows
-    /// the server counted than before.
+    /// Returns the rows of a table that changed since its cursor was declared. `counted` is what
+    /// the server counted of it.
     pub(super) async fn sweep(
         &self,
         index: usize,
         facts: &TableFacts,
         snapshot: &str,
-        net: i128,
+        counted: [u64; 3],
     ) -> Result<Vec<Swept>, Failure> {
         let fetch = format!("FETCH FORWARD {} FROM {}", MOST + 1, cursor(index));
         let id = full("runbook_row.xmin");
@@ -154,7 +154,7 @@ impl Session {
             before: Some(old.image),
             after: None,
         }));
-        balanced(facts, &swept, net)?;
+        within(facts, &swept, counted)?;
         Ok(swept)
     }
 
@@ -218,17 +218,22 @@ impl Session {
     }
 }
 
-/// Rows are neither missed nor another session's when their number changed as the server counted.
-fn balanced(facts: &TableFacts, swept: &[Swept], net: i128) -> Result<(), Failure> {
-    let found: i128 = swept
-        .iter()
-        .map(|row| i128::from(row.after.is_some()) - i128::from(row.before.is_some()))
-        .sum();
-    if found == net {
-        Ok(())
-    } else {
-        Err(meanwhile(facts))
-    }
+/// No more rows can be ours than the server counted; it counts what subtransactions did that were taken back
+/// as well, so there may be fewer.
+fn within(
+    facts: &TableFacts,
+    swept: &[Swept],
+    [inserted, updated, deleted]: [u64; 3],
+) -> Result<(), Failure> {
+    let count = |before: bool, after: bool| {
+        let of = |row: &&Swept| row.before.is_some() == before && row.after.is_some() == after;
+        swept.iter().filter(of).count() as u64
+    };
+    let ours = count(false, true) <= inserted
+        && count(true, false) <= deleted
+        // A row that goes to another partition is counted as deleted there and inserted here.
+        && count(true, true) <= updated + inserted.min(deleted);
+    if ours { Ok(()) } else { Err(meanwhile(facts)) }
 }
 
 fn meanwhile(facts: &TableFacts) -> Failure {
