@@ -18,6 +18,7 @@ mod reach;
 mod read;
 mod restore;
 mod settle;
+mod spool;
 mod stream;
 mod sweep;
 mod table;
@@ -82,6 +83,8 @@ pub struct Session {
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
     reaches: Vec<reach::Reach>,
+    /// Row images that go to a file at COMMIT.
+    spooled: Mutex<Option<spool::Spool>>,
     /// What reads the server's counters.
     watch: Option<Watch>,
     /// The id of a transaction whose COMMIT is under way, for who ends the program meanwhile.
@@ -158,6 +161,7 @@ impl Session {
             broken: false,
             generated: HashSet::new(),
             reaches: Vec::new(),
+            spooled: Mutex::default(),
             committing: Arc::default(),
             watch: None,
             pending: String::new(),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::Session;
 use super::capture::{Keys, Subject, completed};
+use super::capture_row::Capture;
 use super::counter::Watch;
 use super::guard::{Allowed, Counters, indirect};
 use super::image::{Clock, Direct};
 use super::reach::Reach;
+use super::spool;
 use super::sweep;
 use super::table::TableFacts;
 use super::undoable;
@@ -213,6 +215,8 @@ impl Session {
         let again = |swept: &&Arc<TableFacts>| swept.root == facts.root && swept.key == facts.key;
         let remember = work.tree.is_empty() && work.swept.iter().any(|swept| again(&swept));
         let mut direct = Direct::new(subject.target, facts, clock, remember);
+        let spooled = self.spools_images(work.terms) && work.tree.is_empty();
+        let spooled = self.begin_spool(spooled)?;
         let flight = async {
             let (streamed, after) = tokio::join!(biased;
                 self.stream(work, subject, begun.capture.as_deref(), &mut direct),
@@ -221,6 +225,14 @@ impl Session {
             let streamed = streamed?;
             same_rows(subject, begun.locked, streamed.keys)?;
             let after = after?;
+            if let Some(from) = spooled {
+                let own = Capture {
+                    changed: direct.changed.iter().cloned().collect(),
+                    kept: direct.kept.iter().cloned().collect(),
+                    ..spool::capture(&subject.facts, work.terms, true)
+                };
+                self.end_spool(from, own)?;
+            }
             let found = self
                 .beyond(work, subject, &begun, &mut direct, &after)
                 .await?;

@@ -6,9 +6,11 @@ use tokio_postgres::types::Type;
 
 use super::Session;
 use super::capture::{Subject, completed};
+use super::capture_row::Capture;
 use super::change::{Begun, Work};
 use super::guard::{Allowed, Counters, indirect};
 use super::image::{Clock, Direct, Pair, REMEMBERED, Remembered};
+use super::spool;
 use super::sweep::{Swept, too_many};
 use super::table::TableFacts;
 use crate::engine::change::{TableChange, Tally};
@@ -111,10 +113,14 @@ impl Session {
         for row in &rows {
             own.take(&row.pair());
         }
-        if let Some(id) = self.keep(facts, work.terms, true, &rows).await? {
-            let update = completed(&id, &own.changed, &own.kept, rows.len() as u64);
-            found.pending.push(update);
-        }
+        let capture = Capture {
+            changed: own.changed.iter().cloned().collect(),
+            kept: own.kept.iter().cloned().collect(),
+            ..spool::capture(facts, work.terms, true)
+        };
+        found
+            .pending
+            .extend(self.keep(facts, work.terms, capture, &rows).await?);
         found.tallies.push(own.tally);
         Ok(())
     }
@@ -137,27 +143,38 @@ impl Session {
             }
             tally.note(change);
         }
-        if let Some(id) = self.keep(facts, terms, false, rows).await? {
-            found
-                .pending
-                .push(completed(&id, &changed, [], rows.len() as u64));
-        }
+        let capture = Capture {
+            changed: changed.into_iter().collect(),
+            ..spool::capture(facts, terms, false)
+        };
+        found
+            .pending
+            .extend(self.keep(facts, terms, capture, rows).await?);
         found.tallies.push(tally);
         Ok(())
     }
 
-    /// Keeps rows in the journal, and returns the id of their capture; none where nothing is kept.
+    /// Keeps rows in the journal or its file, and returns what completes their capture.
     async fn keep(
         &self,
         facts: &TableFacts,
         terms: &Terms,
-        direct: bool,
+        capture: Capture,
         rows: &[Swept],
     ) -> Result<Option<String>, Failure> {
+        if !rows.is_empty()
+            && let Some(from) = self.begin_spool(self.spools_images(terms))?
+        {
+            for row in rows {
+                self.spool_image(&row.key, row.before.as_deref(), row.after.as_deref())?;
+            }
+            self.end_spool(from, capture)?;
+            return Ok(None);
+        }
         if rows.is_empty() || !self.stores_images(terms) {
             return Ok(None);
         }
-        let id = self.begin_capture(facts, terms, direct).await?;
+        let id = self.begin_capture(facts, terms, capture.direct).await?;
         let text = format!(
             "INSERT INTO runbook.image (capture, key, before, after) SELECT {id}, k, b, a \
              FROM unnest($1::text[], $2::text[], $3::text[]) AS u(k, b, a)"
@@ -179,7 +196,8 @@ impl Session {
                 .await
                 .map_err(|error| failure::of(&error, &text, 0))?;
         }
-        Ok(Some(id))
+        let count = rows.len() as u64;
+        Ok(Some(completed(&id, &capture.changed, &capture.kept, count)))
     }
 }
 

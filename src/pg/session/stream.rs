@@ -33,24 +33,23 @@ impl Session {
         direct: &mut Direct<'_>,
     ) -> Result<Streamed, Failure> {
         if subject.target.returning.is_none() {
-            return self
-                .stream_rows(work.bound, subject, capture, &[], direct)
-                .await;
+            return self.stream_rows(work, subject, capture, &[], direct).await;
         }
         let columns = self.columns(work.bound).await?;
-        self.stream_rows(work.bound, subject, capture, &columns, direct)
+        self.stream_rows(work, subject, capture, &columns, direct)
             .await
     }
 
     async fn stream_rows(
         &self,
-        bound: &Bound,
+        work: &Work<'_>,
         subject: &Subject<'_>,
         capture: Option<&str>,
         columns: &[Column],
         direct: &mut Direct<'_>,
     ) -> Result<Streamed, Failure> {
         const BEFORE: &str = "WITH runbook_change AS (";
+        let bound = work.bound;
         let text = subject.capturing(bound.statement.text(), capture);
         let wrong = |error| failure::of(&error, &text, BEFORE.len());
         let stream = self
@@ -60,18 +59,23 @@ impl Session {
             .map_err(wrong)?;
         let mut stream = pin!(stream);
         let (mut keys, mut rows) = (Keys::default(), Vec::new());
+        let spools = self.spools_images(work.terms) && work.tree.is_empty();
         while let Some(row) = stream.try_next().await.map_err(wrong)? {
             let text = |index: usize| row.try_get::<_, Option<&str>>(index).map_err(wrong);
             let fresh: bool = row.try_get(4).map_err(wrong)?;
             let hash: i64 = row.try_get(1).map_err(wrong)?;
             keys.count += 1;
             keys.sum += i128::from(hash);
-            direct.take(&Pair {
+            let pair = Pair {
                 key: text(0)?.unwrap_or_default(),
                 before: text(2)?,
                 after: text(3)?,
                 fresh: fresh && subject.target.verb == Dml::Insert,
-            });
+            };
+            if spools {
+                self.spool_image(pair.key, pair.before, pair.after)?;
+            }
+            direct.take(&pair);
             if !columns.is_empty() && rows.len() < SHOWN_ROWS {
                 let mut fields = text(5)?.and_then(record_fields).unwrap_or_default();
                 fields.truncate(columns.len());

@@ -32,6 +32,7 @@ impl Session {
             self.xid = None;
             self.generated.clear();
             self.reaches.clear();
+            self.close_spool(0, false);
             self.changed = 0;
             self.marks.clear();
             self.unhear(0);
@@ -101,6 +102,9 @@ impl Session {
         let unsent = self.is_unsent();
         let pending = self.take_pending();
         let mark = self.marks.pop();
+        if how == Close::Rollback {
+            self.close_spool(depth, false);
+        }
         if depth == 1 && how == Close::Rollback {
             // Nothing was sent yet, or the whole of it is taken back.
             return if unsent {
@@ -128,6 +132,7 @@ impl Session {
                 );
                 let text = join(&pending, &release);
                 let result = self.guarded(limits, self.begin(&text)).await;
+                self.close_spool(depth, result.is_ok());
                 if result.is_err() {
                     let back = format!(
                         "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
@@ -166,6 +171,10 @@ impl Session {
                 let _ = self.roll_back("ROLLBACK").await;
                 return Err(failure);
             }
+        }
+        if let Err(failure) = self.write_spool() {
+            let _ = self.roll_back("ROLLBACK").await;
+            return Err(failure);
         }
         let xid = self.transaction();
         self.xid = None;
