@@ -104,7 +104,9 @@ fn other_values_than_the_ones_that_were_shown_are_refused() {
     let insert = "INSERT INTO things (id, name) SELECT 2, md5(random()::text)";
     let update = "UPDATE things SET name = md5(random()::text) WHERE id = 1";
     for (setup, sql) in [(keyed, insert), (keyed, update), (keyless, update)] {
-        let steps = format!("\n        - fix: f\n          sql: {sql}\n          rows: 1\n          undo: none\n    ");
+        let steps = format!(
+            "\n        - fix: f\n          sql: {sql}\n          rows: 1\n          undo: none\n    "
+        );
         let (test, text) = ran(setup, &steps, 10);
         assert!(text.contains("not those that were shown"), "{text}");
         assert_eq!(test.rows("SELECT id, name FROM things"), "1 | a");
