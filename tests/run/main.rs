@@ -18,6 +18,7 @@ mod redact;
 mod repeat;
 mod restore;
 mod restore_exact;
+mod restore_real;
 mod safety;
 mod server;
 mod session;
