@@ -25,6 +25,10 @@ use runbook::engine::outcome::Outcome;
 use runbook::engine::plan::Plan;
 use runbook::pg::scratch::Scratch;
 use runbook::pg::session::Session;
+use runbook::pg::session::journal::{Keeping, Writer};
+use runbook::record::facts::{Facts, Place};
+use runbook::record::run::RunRecord;
+use runbook::report::secret::Redactor;
 use runbook::runbook::check;
 use support::child::Ended;
 use support::median::median;
@@ -186,14 +190,22 @@ async fn rows(client: &Client, statement: &str) {
 async fn library(server: &Scratch, text: &str) -> Duration {
     let source = Source::new("steps.yaml", text);
     let proved = check::check(&source, &|_| None).expect("a valid runbook");
-    let session = Session::connect(&server.settings("postgres"), None)
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut session = Session::connect(&server.settings("postgres"), None)
         .await
         .expect("a session");
+    session.set_writer(Writer {
+        run: RUN.to_owned(),
+        runbook: "steps".to_owned(),
+        hash: String::new(),
+        actor: "bench".to_owned(),
+        keeping: Keeping::Database,
+    });
     let plan = Plan {
         proved,
         arguments: BTreeMap::new(),
         dry_run: false,
-        run: "bench".to_owned(),
+        run: RUN.to_owned(),
         hash: String::new(),
         actor: "bench".to_owned(),
     };
@@ -202,7 +214,17 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         otherwise: Otherwise::Yes,
         actor: "bench".to_owned(),
     };
+    let record = RunRecord::create(folder.path(), &facts()).expect("a record");
+    // Each time it is the first.
+    let journal = "DROP SCHEMA IF EXISTS runbook CASCADE";
+    session
+        .client()
+        .batch_execute(journal)
+        .await
+        .expect("no journal");
     let mut world = RealWorld {
+        record: Some(record),
+        redactor: Redactor::default(),
         session,
         answers,
         sink: Box::new(Silent),
@@ -214,6 +236,25 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let took = started.elapsed();
     assert_eq!(finished.outcome, Outcome::Done);
     took
+}
+
+const RUN: &str = "bench";
+
+fn facts() -> Facts {
+    Facts {
+        format: Facts::FORMAT,
+        program: Facts::PROGRAM.to_owned(),
+        run: RUN.to_owned(),
+        runbook: "steps".to_owned(),
+        texts: Vec::new(),
+        params: BTreeMap::new(),
+        secrets: Vec::new(),
+        dry_run: false,
+        journal: Place::Database,
+        target: runbook::engine::event::TargetFacts::default(),
+        actor: "bench".to_owned(),
+        undo_of: None,
+    }
 }
 
 struct Silent;
@@ -233,7 +274,8 @@ fn binary(url: &str, text: &str) -> Ended {
         Command::new(env!("CARGO_BIN_EXE_runbook"))
             .arg("run")
             .arg(file)
-            .args(["--yes", "--database-url", url]),
+            .args(["--yes", "--database-url", url, "--state-dir"])
+            .arg(folder.path().join("state")),
     );
     assert_eq!(ended.code, Some(0), "{}", ended.line);
     ended

@@ -21,7 +21,7 @@
 //! | [`step`] | the kinds of steps as an author writes them, **one kind a file**; [`step::Kind`] is the list of kinds |
 //! | [`runbook`] | a document, its names resolved, its templates, its graph, and what is proved of it |
 //! | [`engine`] | decides what is next, drives the world through one port, and tells events; state is a fold over them |
-//! | [`pg`], [`report`] | a session on a server that implements the port's reads and changes; events as text and JSON |
+//! | [`pg`], [`record`], [`report`] | a session on a server that implements the port's reads and changes; runs on disk, proof against alteration; events as text and JSON |
 //! | [`cli`] | the command line: what the process was given, finding runbooks, one command a file |
 //!
 //! # Where is …
@@ -34,12 +34,15 @@
 //!   on the server.
 //! - what a person approves? `engine/rehearse.rs` makes the changes and takes them back, [`engine::change`]
 //!   digests them, `engine/perform/fix.rs` compares before it commits.
+//! - what is left of a run when the program is killed? `record/run.rs`; its folder and its chain are told in
+//!   [`record`].
 //! - an exit code? [`engine::outcome::exit`].
 
 pub mod base;
 pub mod cli;
 pub mod engine;
 pub mod pg;
+pub mod record;
 pub mod report;
 pub mod runbook;
 pub mod sql;

@@ -54,6 +54,18 @@ pub fn count(number: impl Into<i128>, singular: &str) -> String {
     }
 }
 
+/// Returns what the system says in plain words, without its number.
+pub fn io(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_lowercase()
+}
+
+/// Returns a length as the wider number that is written and compared.
+pub fn long(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 fn plural(word: &str) -> String {
     match word.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),

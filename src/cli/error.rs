@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Source;
+use crate::base::words;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::{Outcome, exit};
 use crate::pg::connect_error::ConnectError;
+use crate::record::error::RecordError;
 
 /// Why the program ends without a result.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,12 @@ pub enum CliError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The record of a run cannot be written or read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The database refuses what a command needs, or cannot say.
+    #[error("{}", .0.message)]
+    Failed(Box<Failure>),
     /// A run ended, and said so itself.
     #[error("{0}")]
     Ended(Outcome),
@@ -65,6 +74,12 @@ pub enum CliError {
     Defect(String),
 }
 
+impl From<Failure> for CliError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
 impl CliError {
     /// Returns the error of a wrong command line.
     pub fn usage(message: impl Into<String>) -> Self {
@@ -83,10 +98,33 @@ impl CliError {
         }
     }
 
+    /// Returns the error of fixes that the database does not allow as they are: all of them.
+    pub fn refused(failures: Vec<Failure>) -> Self {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else {
+            return Self::invalid("the database refuses the runbook");
+        };
+        if first.kind != FailureKind::Undeclared {
+            return Self::Failed(Box::new(first));
+        }
+        let mut help = first.help;
+        let mut error = Self::invalid(first.message);
+        for failure in failures {
+            error = error.note(failure.message);
+            for text in failure.help {
+                if !help.contains(&text) {
+                    help.push(text);
+                }
+            }
+        }
+        help.into_iter()
+            .fold(error.note("nothing was run"), Self::help)
+    }
+
     /// Returns the error of a file or stream.
     pub fn io(what: &str, error: &std::io::Error) -> Self {
         Self::Io {
-            message: format!("{what}: {}", io_words(error)),
+            message: format!("{what}: {}", words::io(error)),
         }
     }
 
@@ -124,11 +162,21 @@ impl CliError {
             Self::Usage { .. } => exit::USAGE,
             Self::Clap(error) if error.use_stderr() => exit::USAGE,
             Self::Clap(_) | Self::BrokenPipe => exit::DONE,
-            Self::Invalid { .. } | Self::Diagnostics { .. } => exit::INVALID,
+            Self::Invalid { .. }
+            | Self::Diagnostics { .. }
+            | Self::Record(RecordError::Newer { .. }) => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
             Self::Connect(_) => exit::UNREACHABLE,
+            Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
+                exit::USAGE
+            }
+            Self::Failed(failure) => match failure.kind {
+                FailureKind::Connection | FailureKind::Target => exit::UNREACHABLE,
+                FailureKind::InDoubt => exit::UNKNOWN,
+                _ => exit::FAILED,
+            },
             Self::Ended(outcome) => outcome.code(),
-            Self::Io { .. } => exit::FAILED,
+            Self::Io { .. } | Self::Record(_) => exit::FAILED,
             Self::Cancelled => exit::CANCELLED,
             Self::Shown(code) => *code,
             Self::Defect(_) => exit::DEFECT,
@@ -146,6 +194,8 @@ impl CliError {
             } => text(message, notes, help, colored),
             Self::Io { message } => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
+            Self::Record(error) => text(&error.to_string(), &[], &[error.help()], colored),
+            Self::Failed(failure) => text(&failure.message, &failure.notes, &failure.help, colored),
             Self::Diagnostics {
                 source_text,
                 diagnostics,
@@ -191,11 +241,4 @@ fn text(message: &str, notes: &[String], help: &[String], colored: bool) -> Stri
         let _ = writeln!(all, "  = {word}: {help}");
     }
     all
-}
-
-/// Returns an input or output error in plain words, without the number of the operating system.
-fn io_words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
 }

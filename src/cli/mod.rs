@@ -13,8 +13,11 @@ mod findings;
 pub mod invocation;
 pub mod look;
 pub mod params;
+mod past;
 pub mod program;
 mod prompt;
+mod runner;
+pub mod state;
 mod table;
 pub mod world;
 

@@ -6,12 +6,14 @@ use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
 use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
-    Answer, Bound, Changed, Close, Limits, Output, Program, Question, World,
+    Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };
 use crate::pg::session::Session;
+use crate::record::run::RunRecord;
+use crate::report::secret::Redactor;
 use crate::runbook::data::Rows;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
@@ -24,6 +26,27 @@ pub struct RealWorld {
     pub answers: Answers,
     /// Who listens.
     pub sink: Box<dyn Sink>,
+    /// The run's record: nothing happens that it cannot hold.
+    pub record: Option<RunRecord>,
+    /// What masks secrets before anybody is told, or anything is written.
+    pub redactor: Redactor,
+}
+
+impl RealWorld {
+    /// Has the record be on disk, before anything is done that cannot be taken back; the journal gets its head.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let Some(record) = &mut self.record else {
+            return Ok(());
+        };
+        record.sync().map_err(|error| {
+            Failure::new(
+                FailureKind::Record,
+                format!("the record of the run: {error}"),
+            )
+        })?;
+        self.session.set_head(record.head());
+        Ok(())
+    }
 }
 
 impl World for RealWorld {
@@ -38,6 +61,12 @@ impl World for RealWorld {
     }
 
     async fn close(&mut self, how: Close, limits: &Limits) -> Result<(), Failure> {
+        if how == Close::Commit
+            && let Err(failure) = self.flush()
+        {
+            let _ = self.session.close(Close::Rollback, limits).await;
+            return Err(failure);
+        }
         self.session.close(how, limits).await
     }
 
@@ -69,7 +98,17 @@ impl World for RealWorld {
         terms: &Terms,
         limits: &Limits,
     ) -> Result<Changed, Failure> {
-        self.session.change(bound, terms, limits).await
+        Box::pin(self.session.change(bound, terms, limits)).await
+    }
+
+    async fn part(
+        &mut self,
+        bound: &Bound,
+        after: Option<&[String]>,
+        size: u32,
+        limits: &Limits,
+    ) -> Result<Part, Failure> {
+        self.session.part(bound, after, size, limits).await
     }
 
     async fn restore(
@@ -89,10 +128,11 @@ impl World for RealWorld {
     }
 
     async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
-        self.session.settle(limits).await
+        Box::pin(self.session.settle(limits)).await
     }
 
     async fn act(&mut self, bound: &Bound, limits: &Limits) -> Result<(), Failure> {
+        self.flush()?;
         self.session.act(bound, limits).await
     }
 
@@ -125,10 +165,15 @@ impl World for RealWorld {
     }
 
     async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {
+        self.flush()?;
         program::run(program, self.session.settings(), limits).await
     }
 
     fn tell(&mut self, event: &Event) -> std::io::Result<()> {
-        self.sink.take(event)
+        let event = self.redactor.event(event);
+        if let Some(record) = &mut self.record {
+            record.append(&event)?;
+        }
+        self.sink.take(&event)
     }
 }

@@ -16,6 +16,8 @@ pub enum Act {
     Run(StepId),
     /// Commit the transaction of an atomic.
     Commit(StepId),
+    /// Put back all that the run changed.
+    PutBack,
     /// End the run.
     End(End),
 }
@@ -44,6 +46,10 @@ pub fn next(runbook: &Runbook, state: &State) -> Act {
         }
         Position::After(id, decision) => after(runbook, state, runbook.step(*id), decision),
         Position::Failed(id) => failed(runbook, state, runbook.step(*id)),
+        Position::PutBack(_) => match &state.failure {
+            Some(failure) if failure.kind == FailureKind::InDoubt => end(Outcome::Unknown, None),
+            _ => end(remaining(state, unhandled(state)), None),
+        },
         Position::Ended(outcome) => end(*outcome, None),
     }
 }
@@ -113,40 +119,62 @@ fn off_end(runbook: &Runbook, state: &State, from: &Step) -> Outcome {
             _ => inside = place(step),
         }
     }
+    if from.branch.is_some() && !state.undone.is_empty() {
+        return remaining(state, Outcome::RolledBack);
+    }
     Outcome::Done
 }
 
 fn failed(runbook: &Runbook, state: &State, step: &Step) -> Act {
-    let kind = state.failure.as_ref().map(|failure| failure.kind);
-    if kind == Some(FailureKind::InDoubt) {
+    let outcome = unhandled(state);
+    if outcome == Outcome::Unknown {
         return end(Outcome::Unknown, None);
     }
-    let cancelled = kind == Some(FailureKind::Cancelled);
+    let cancelled = outcome == Outcome::Cancelled;
     let outer = step
         .atomic
         .and_then(|id| runbook.step(id).routes.on_error.as_ref());
     if let (Some(target), false) = (step.routes.on_error.as_ref().or(outer), cancelled) {
         return go(runbook, state, step, target);
     }
-    let (global, outcome) = if cancelled {
-        (&runbook.on_cancel, Outcome::Cancelled)
+    let global = if cancelled {
+        &runbook.on_cancel
     } else {
-        (&runbook.on_failure, Outcome::Failed)
+        &runbook.on_failure
     };
     match global {
         // A failure inside of the branch that handles failures is not handled by it again.
         OnFailure::Go(Target::Step(id)) if runbook.step(*id).branch != step.branch => Act::Run(*id),
         OnFailure::Go(target @ Target::End(_)) => go(runbook, state, step, target),
+        // What could not be put back by a step is not tried again.
+        OnFailure::Default | OnFailure::Rollback
+            if !state.units.is_empty() && !matches!(step.kind, Kind::Rollback(_)) =>
+        {
+            Act::PutBack
+        }
         _ => end(remaining(state, outcome), None),
+    }
+}
+
+/// How a run ends after an error that nothing handles.
+fn unhandled(state: &State) -> Outcome {
+    let failed = matches!(state.trail.last(), Some((_, Way::Failed)));
+    let failure = state.failure.as_ref().filter(|_| failed);
+    match failure.map(|failure| failure.kind) {
+        Some(FailureKind::InDoubt) => Outcome::Unknown,
+        Some(FailureKind::Cancelled) => Outcome::Cancelled,
+        _ => Outcome::Failed,
     }
 }
 
 /// A run that committed something does not end as if nothing remained of it.
 fn remaining(state: &State, outcome: Outcome) -> Outcome {
-    if state.committed.is_empty() {
-        outcome
-    } else {
+    if !state.units.is_empty() || state.left {
         Outcome::Stopped
+    } else if !state.undone.is_empty() {
+        Outcome::RolledBack
+    } else {
+        outcome
     }
 }
 
@@ -166,7 +194,7 @@ pub fn leaves(runbook: &Runbook, open: StepId, act: &Act) -> bool {
     match act {
         Act::Run(id) => runbook.step(*id).atomic != Some(open),
         Act::Commit(id) => *id != open,
-        Act::End(_) => true,
+        Act::PutBack | Act::End(_) => true,
     }
 }
 

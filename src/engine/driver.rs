@@ -2,17 +2,20 @@
 //! folds that into the state.
 
 mod atomic;
+mod batch;
 mod ending;
+mod resume;
 mod step;
-
-use std::time::Instant;
+mod transaction;
+mod undo;
 
 use jiff::Timestamp;
 
 use super::cancel::Cancel;
 use super::change::Changes;
+use super::clock::Clock;
 use super::decide::{self, Act};
-use super::event::{Event, EventKind, RunFinished, RunStarted, Shown};
+use super::event::{EventKind, RunFinished, RunStarted, Shown};
 use super::failure::{Failure, FailureKind};
 use super::item::{items, skipped};
 use super::perform::step_ref;
@@ -22,6 +25,7 @@ use super::scope::{self, Surroundings};
 use super::state::State;
 use crate::runbook::model::{ScopeId, StepId};
 use atomic::Open;
+pub use resume::Past;
 
 /// Why a run could not go on telling: what is not recorded must not happen.
 #[derive(Debug, thiserror::Error)]
@@ -37,29 +41,34 @@ pub async fn run<W: World>(
     world: &mut W,
     cancel: Cancel,
 ) -> Result<RunFinished, Untold> {
-    let surroundings = Surroundings {
-        target: world.target(),
-        started_at: Timestamp::now().to_string(),
-    };
-    let mut driver = Driver {
-        plan,
-        world,
-        surroundings,
-        state: State::default(),
-        cancel,
-        started: Instant::now(),
-        seq: 0,
-        open: None,
-        locks: Vec::new(),
-        changes: Changes::default(),
-    };
+    let mut driver = Driver::new(plan, world, cancel, Timestamp::now().to_string());
+    driver.begin()?;
     let result = driver.run().await;
-    if result.is_err() && driver.open.is_some() {
-        let limits = driver.limits();
-        // The reason to stop is already known; the server rolls back with the connection in any case.
-        let _ = driver.world.close(Close::Rollback, &limits).await;
+    driver.end(result).await
+}
+
+/// Goes on with a run that was cut short, to its end.
+///
+/// # Errors
+/// As [`run`]; and inside of it, why the run cannot go on: it is as it was then.
+pub async fn resume<W: World>(
+    plan: &Plan,
+    world: &mut W,
+    cancel: Cancel,
+    past: Past,
+) -> Result<Result<RunFinished, Failure>, Untold> {
+    let mut driver = Driver::new(plan, world, cancel, past.started_at);
+    driver.clock.go_on(past.seq, past.elapsed_ms);
+    driver.state = past.state;
+    if let Err(failure) = driver.prepare().await {
+        return Ok(Err(failure));
     }
-    result
+    driver.tell(EventKind::RunResumed { actor: past.actor })?;
+    if let Err(failure) = driver.resolve(&past.assume).await? {
+        return Ok(Err(failure));
+    }
+    let result = driver.go_on().await;
+    driver.end(result).await.map(Ok)
 }
 
 struct Driver<'a, W> {
@@ -68,8 +77,7 @@ struct Driver<'a, W> {
     surroundings: Surroundings,
     state: State,
     cancel: Cancel,
-    started: Instant,
-    seq: u64,
+    clock: Clock,
     open: Option<Open>,
     /// The keys of the locks that the run holds.
     locks: Vec<String>,
@@ -77,12 +85,40 @@ struct Driver<'a, W> {
     changes: Changes,
 }
 
-impl<W: World> Driver<'_, W> {
+impl<'a, W: World> Driver<'a, W> {
+    fn new(plan: &'a Plan, world: &'a mut W, cancel: Cancel, started_at: String) -> Self {
+        let target = world.target();
+        Self {
+            plan,
+            world,
+            surroundings: Surroundings { target, started_at },
+            state: State::default(),
+            cancel,
+            clock: Clock::start(),
+            open: None,
+            locks: Vec::new(),
+            changes: Changes::default(),
+        }
+    }
+
     async fn run(&mut self) -> Result<RunFinished, Untold> {
-        self.begin()?;
         if let Err(failure) = self.prepare().await {
             return self.finish_with(failure).await;
         }
+        self.go_on().await
+    }
+
+    /// What could not be told did not happen: the open transaction is taken back.
+    async fn end(&mut self, result: Result<RunFinished, Untold>) -> Result<RunFinished, Untold> {
+        if result.is_err() && self.open.is_some() {
+            let limits = self.limits();
+            // The reason to stop is already known; the server rolls back with the connection in any case.
+            let _ = self.world.close(Close::Rollback, &limits).await;
+        }
+        result
+    }
+
+    async fn go_on(&mut self) -> Result<RunFinished, Untold> {
         loop {
             let act = decide::next(self.plan.runbook(), &self.state);
             if self.leave(&act).await? {
@@ -91,6 +127,7 @@ impl<W: World> Driver<'_, W> {
             match act {
                 Act::Run(id) => self.enter(id).await?,
                 Act::Commit(id) => self.commit(id).await?,
+                Act::PutBack => self.undo().await?,
                 Act::End(end) => return self.finish(end).await,
             }
         }
@@ -181,13 +218,7 @@ impl<W: World> Driver<'_, W> {
 
     fn tell(&mut self, kind: EventKind) -> Result<(), Untold> {
         self.state.apply(&kind);
-        self.seq += 1;
-        let event = Event {
-            seq: self.seq,
-            at: Timestamp::now(),
-            elapsed_ms: millis(self.started),
-            kind,
-        };
+        let event = self.clock.event(kind);
         Ok(self.world.tell(&event)?)
     }
 
@@ -223,14 +254,4 @@ impl<W: World> Driver<'_, W> {
             Err(failure) => self.fail(step, failure, 0.0),
         }
     }
-}
-
-fn millis(since: Instant) -> f64 {
-    // Microseconds are as exact as anybody reads them.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a run of 285 years would lose a microsecond"
-    )]
-    let micros = since.elapsed().as_micros() as f64;
-    micros / 1000.0
 }

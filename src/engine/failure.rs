@@ -35,6 +35,8 @@ pub enum FailureKind {
     Undeclared,
     /// The target is not the one that the run began on, or cannot be trusted.
     Target,
+    /// The record of the run cannot be written.
+    Record,
     /// A program did not do what was expected of it.
     Command,
     /// Ctrl-C.

@@ -3,6 +3,7 @@
 
 pub mod cancel;
 pub mod change;
+mod clock;
 pub mod conflict;
 pub mod decide;
 pub mod driver;
@@ -18,3 +19,4 @@ mod rehearse;
 pub mod schema;
 pub mod scope;
 pub mod state;
+pub mod undo;

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
+use super::change::hex;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
-use crate::runbook::model::{OnFailure, Runbook, Step};
+use crate::runbook::model::{Runbook, Step};
 use crate::step::Kind;
 use crate::step::fix::TransactionMode;
 
@@ -32,30 +35,34 @@ impl Plan {
         &self.proved.runbook
     }
 
+    /// Returns SHA-256 of a runbook's text; where it uses others, of the hashes of all texts.
+    pub fn hash_of(runbook: &Runbook) -> String {
+        let hashes: Vec<String> = runbook
+            .texts()
+            .iter()
+            .map(|source| Self::hash_of_text(source.text()))
+            .collect();
+        match hashes.as_slice() {
+            [only] => only.clone(),
+            several => Self::hash_of_text(&several.concat()),
+        }
+    }
+
+    /// Returns SHA-256 of a text.
+    pub fn hash_of_text(text: &str) -> String {
+        hex(&Sha256::digest(text))
+    }
+
     /// Returns what a run of this version could reach but not do, each with its reason. A run that has
     /// any is refused before it starts.
     pub fn unsupported(runbook: &Runbook) -> Vec<String> {
-        let put_back = [
-            ("on_failure", &runbook.on_failure),
-            ("on_cancel", &runbook.on_cancel),
-        ];
-        let put_back = put_back
-            .into_iter()
-            .filter(|(_, way)| **way == OnFailure::Rollback);
-        let put_back = put_back.map(|(key, _)| {
-            format!("`{key}: rollback`: putting rows back is not part of this version")
-        });
-        runbook
-            .steps
-            .iter()
-            .filter_map(unsupported)
-            .chain(put_back)
-            .collect()
+        runbook.steps.iter().filter_map(unsupported).collect()
     }
 
     /// Returns what a dry run cannot rehearse.
     pub fn not_rehearsed(&self) -> Vec<String> {
         let reason = |step: &Step| match &step.kind {
+            Kind::Rollback(_) => Some("puts back what is committed"),
             Kind::Fix(fix) if fix.command.is_some() => Some("runs a program"),
             Kind::Query(query) if query.command.is_some() => Some("runs a program"),
             Kind::Check(check) if check.command.is_some() => Some("runs a program"),
@@ -75,16 +82,15 @@ impl Plan {
 fn unsupported(step: &Step) -> Option<String> {
     let why = match &step.kind {
         Kind::Backup(_) => "backups are not part of this version",
-        Kind::Rollback(_) => "putting rows back is not part of this version",
+        Kind::Rollback(rollback) if rollback.backup.is_some() => {
+            "backups are not part of this version"
+        }
         Kind::Check(check) if check.database.is_some() => {
             "`database` checks are not part of this version"
         }
         Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
             "approvals by several people are not part of this version"
         }
-        Kind::Fix(fix) if fix.batch.is_some() => "`batch` is not part of this version",
-        Kind::Fix(fix) if fix.tables.is_some() => "`tables` is not part of this version",
-        Kind::Fix(fix) if fix.ignore.is_some() => "`ignore` is not part of this version",
         _ if step.common.parallel.is_some_and(|parallel| parallel > 1) => {
             "`parallel` above 1 is not part of this version"
         }

@@ -32,6 +32,19 @@ pub struct Limits {
     pub cancel: Cancel,
 }
 
+/// A part of the rows that a statement is about.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The statement, for these rows only.
+    pub bound: Bound,
+    /// The key of the last of them; none where the part goes on to the end.
+    pub last: Vec<String>,
+    /// Whether there are rows after it.
+    pub more: bool,
+    /// Of the first part: how many rows there are in all.
+    pub of: u64,
+}
+
 /// What a changing statement came to.
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
@@ -167,6 +180,18 @@ pub trait World {
         terms: &Terms,
         limits: &Limits,
     ) -> impl Future<Output = Result<Changed, Failure>>;
+
+    /// Finds the next part of a statement's rows, in the order of their key: `size` of them, after a key.
+    ///
+    /// # Errors
+    /// The server's word; a table without a key has no parts.
+    fn part(
+        &mut self,
+        bound: &Bound,
+        after: Option<&[String]>,
+        size: u32,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Part, Failure>>;
 
     /// Puts back, in the open transaction, what the transaction of an entry changed by row images: all of it,
     /// or what some of its fixes did. Records that it does.

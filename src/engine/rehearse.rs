@@ -6,13 +6,16 @@ use super::decide::{self, Act};
 use super::event::{Approved, Decision, EventKind, StepResult};
 use super::failure::{Failure, FailureKind};
 use super::item::{items, skipped};
-use super::perform::{Performed, Stage, limits, perform, step_ref};
+use super::perform::{
+    Performed, Stage, check_guard, has_transaction, limits, perform, perform_part, step_ref, whole,
+};
 use super::plan::Plan;
 use super::port::{Close, World};
 use super::scope::{Current, Surroundings};
 use super::state::State;
 use crate::runbook::model::Step;
 use crate::step::Kind;
+use crate::step::fix::{Batch, Fix};
 
 /// What was rehearsed: the changes in all, and the digest of each fix or atomic.
 #[derive(Debug, Default)]
@@ -75,26 +78,82 @@ impl<W: World> Rehearser<'_, W> {
 
     async fn unit(&mut self, unit: &Step) -> Result<(), Failure> {
         if self.skipped(unit, &[])? {
-            self.approve(unit, None, Changes::default());
+            self.approve(unit, None, None, Changes::default());
             return Ok(());
         }
         for item in items(self.plan, &self.state, self.surroundings, unit)? {
             let index = item.as_ref().map(|(_, item)| item.index);
             let current: Vec<Current> = item.into_iter().map(|(current, _)| current).collect();
+            if let Kind::Fix(fix) = &unit.kind
+                && let Some(batch) = &fix.batch
+            {
+                self.parts(unit, fix, batch, index, &current).await?;
+                continue;
+            }
             let changes = if decide::is_atomic(unit) {
                 self.atomic(unit, &current).await?
             } else {
                 self.step(unit, &current).await?
             };
-            self.approve(unit, index, changes);
+            self.approve(unit, index, None, changes);
         }
         Ok(())
     }
 
-    fn approve(&mut self, unit: &Step, item: Option<usize>, changes: Changes) {
+    /// Rehearses each part of a batch: a yes holds for each by itself.
+    async fn parts(
+        &mut self,
+        unit: &Step,
+        fix: &Fix,
+        batch: &Batch,
+        item: Option<usize>,
+        current: &[Current],
+    ) -> Result<(), Failure> {
+        let (mut after, mut so_far) = (None, 0);
+        for part in 0.. {
+            let mut stage = self.stage(unit, current);
+            let limits = stage.limits.clone();
+            let bound = whole(&stage, unit)?;
+            let after_key = after.as_deref();
+            let found = stage
+                .world
+                .part(&bound, after_key, batch.size, &limits)
+                .await?;
+            stage.world.open(&limits).await?;
+            let performed = perform_part(&mut stage, unit, fix, &found.bound).await;
+            let (count, changes) = performed.map_err(|failure| at(unit, failure))?;
+            so_far += count;
+            stage.world.close(Close::Commit, &limits).await?;
+            if !found.more {
+                check_guard(&stage, unit, fix, so_far).map_err(|failure| at(unit, failure))?;
+            }
+            self.approve(unit, item, Some(part), changes);
+            if !found.more {
+                break;
+            }
+            after = Some(found.last);
+        }
+        Ok(())
+    }
+
+    fn stage<'s>(&'s mut self, step: &Step, current: &'s [Current]) -> Stage<'s, W> {
+        Stage {
+            plan: self.plan,
+            state: &self.state,
+            surroundings: self.surroundings,
+            world: self.world,
+            limits: limits(step, self.cancel),
+            items: current,
+            lasting: false,
+            approved: None,
+        }
+    }
+
+    fn approve(&mut self, unit: &Step, item: Option<usize>, part: Option<u32>, changes: Changes) {
         self.rehearsal.approved.push(Approved {
             step: unit.id,
             item,
+            part,
             digest: changes.digest.clone(),
         });
         self.rehearsal.changes.append(changes);
@@ -158,19 +217,24 @@ impl<W: World> Rehearser<'_, W> {
             });
             return Ok(Changes::default());
         }
-        let mut stage = Stage {
-            plan: self.plan,
-            state: &self.state,
-            surroundings: self.surroundings,
-            world: self.world,
-            limits: limits(step, self.cancel),
-            items: current,
-            lasting: false,
-            approved: None,
-        };
-        let Performed { result, decision } = perform(&mut stage, step)
-            .await
-            .map_err(|failure| at(step, failure))?;
+        let mut stage = self.stage(step, current);
+        let own = has_transaction(step);
+        if own {
+            stage.world.open(&stage.limits).await?;
+        }
+        let performed = perform(&mut stage, step).await;
+        if own {
+            let how = if performed.is_ok() {
+                Close::Commit
+            } else {
+                Close::Rollback
+            };
+            let closed = stage.world.close(how, &stage.limits).await;
+            if performed.is_ok() {
+                closed.map_err(|failure| at(step, failure))?;
+            }
+        }
+        let Performed { result, decision } = performed.map_err(|failure| at(step, failure))?;
         let changes = match &result {
             StepResult::Fix { changes, .. } => changes.clone(),
             StepResult::WouldRun if matches!(step.kind, Kind::Fix(_)) => {

@@ -1,13 +1,16 @@
 //! Where a run is: a fold over its events, so that what is recorded is enough to know it.
 
+mod fold;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::Changes;
-use super::event::{Approved, Decision, EventKind, StepRef, StepResult};
-use super::failure::Failure;
+use super::event::{Approved, Decision, Progress, StepRef, StepResult};
+use super::failure::{Failure, FailureKind};
+use super::journal::Unit;
 use super::outcome::Outcome;
-use crate::runbook::model::StepId;
+use crate::runbook::model::{Runbook, StepId};
 
 /// Where a run is, and what it knows.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +29,61 @@ pub struct State {
     pub atomics: BTreeMap<StepId, Changes>,
     /// What confirms approved.
     pub approved: Vec<Approved>,
-    /// The fixes and atomics whose changes are committed.
-    pub committed: Vec<StepId>,
+    /// The units whose changes are committed and stay in place, in order.
+    pub units: Vec<Unit>,
+    /// Those whose changes were put back.
+    pub undone: Vec<Unit>,
+    /// Whether rows were left as they are while others were put back.
+    pub left: bool,
+    /// The transaction that was about to commit, until it is known what became of it.
+    pub committing: Option<Committing>,
+    /// The transaction of an atomic that is open, and the item that it works on.
+    pub open: Option<(StepId, Option<usize>)>,
+    /// The item that a step works on.
+    item: Option<usize>,
+    /// How far loops have come.
+    pub loops: BTreeMap<StepId, Round>,
+    /// How far the batch that is under way has come.
+    pub batch: Option<Batch>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// Milliseconds that people took to answer.
     pub waited_ms: f64,
+}
+
+/// A transaction that was about to commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committing {
+    /// The fix or atomic.
+    pub step: StepRef,
+    /// What the journal knows it by.
+    pub unit: Unit,
+    /// Its id on the server.
+    pub transaction: Option<String>,
+    /// What it comes to when it is committed.
+    pub result: StepResult,
+    /// How far its batch has come then.
+    pub batch: Option<Progress>,
+}
+
+/// How far a loop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The first item that has no outcome yet.
+    pub next: usize,
+    /// How many items failed.
+    pub failed: u64,
+    /// The sum of the counts of the others.
+    pub count: u64,
+}
+
+/// How far a batch has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The part that committed last.
+    pub unit: Unit,
+    /// How far it has come with it.
+    pub progress: Progress,
 }
 
 /// What happened last.
@@ -52,6 +104,8 @@ pub enum Position {
     Opened(StepId),
     /// It committed.
     Committed(StepId),
+    /// What a step that failed had led to was put back, as far as it could be.
+    PutBack(StepId),
     /// The run is over.
     Ended(Outcome),
 }
@@ -68,76 +122,49 @@ pub enum Way {
 }
 
 impl State {
-    /// Takes in one event.
-    pub fn apply(&mut self, event: &EventKind) {
-        match event {
-            EventKind::StepStarted { step, .. } => self.position = Position::In(step.id),
-            EventKind::StepSkipped { step } => {
-                self.trail.push((step.id, Way::Skipped));
-                self.position = Position::Skipped(step.id);
-            }
-            EventKind::StepFinished {
-                step,
-                result,
-                decision,
-                ..
-            } => {
-                self.finish(step, result);
-                self.trail.push((step.id, Way::Decided(decision.clone())));
-                self.position = Position::After(step.id, decision.clone());
-            }
-            EventKind::StepFailed { step, failure, .. } => {
-                self.failure = Some(failure.clone());
-                self.trail.push((step.id, Way::Failed));
-                self.position = Position::Failed(step.id);
-            }
-            EventKind::LoopFinished { step, count, .. } => {
-                // A loop over nothing has a result as well.
-                self.results.entry(step.id).or_default();
-                self.counts.insert(step.id, *count);
-                self.position = Position::After(step.id, Decision::Next);
-            }
-            EventKind::AtomicStarted { step, .. } => self.position = Position::Opened(step.id),
-            EventKind::AtomicCommitted { step, changes, .. } => {
-                self.commit(step.id);
-                self.atomics.insert(step.id, changes.clone());
-                self.position = Position::Committed(step.id);
-            }
-            EventKind::RunFinished(finished) => self.position = Position::Ended(finished.outcome),
-            EventKind::RunStarted(started) => self.dry_run = started.dry_run,
-            EventKind::LockWaited { .. }
-            | EventKind::Noticed { .. }
-            | EventKind::StepRetried { .. }
-            | EventKind::Rehearsed { .. }
-            | EventKind::Asked { .. }
-            | EventKind::AtomicRolledBack { .. }
-            | EventKind::RunResumed { .. }
-            | EventKind::Committing { .. }
-            | EventKind::BatchCommitted { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::UndoFinished { .. } => {}
+    /// Goes back to the beginning of what was under way, and is not any more.
+    pub fn begin_again(&mut self) {
+        let under_way = match (self.open.take(), self.committing.take()) {
+            (Some((atomic, _)), _) => Some(atomic),
+            (None, Some(committing)) => Some(committing.step.id),
+            (None, None) => None,
+        };
+        if let Some(step) = under_way {
+            self.position = Position::In(step);
         }
     }
 
-    fn finish(&mut self, step: &StepRef, result: &StepResult) {
-        let id = step.id;
-        match result {
-            // What a program did lasts, whatever it did.
-            StepResult::Command { .. } if step.kind == "fix" => self.commit(id),
-            StepResult::Fix {
-                committed: true, ..
-            } if step.atomic.is_none() => self.commit(id),
-            StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
-            _ => {}
+    /// Goes back to a loop that is not at its end.
+    pub fn continue_loop(&mut self, runbook: &Runbook) {
+        let (Position::After(id, _)
+        | Position::Failed(id)
+        | Position::Committed(id)
+        | Position::Skipped(id)) = self.position
+        else {
+            return;
+        };
+        let step = runbook.step(id);
+        let step = step.atomic.map_or(step, |atomic| runbook.step(atomic));
+        let round = self.loops.get(&step.id).copied().unwrap_or_default();
+        let allowed = u64::from(step.common.max_failures.unwrap_or(0));
+        let under_way = round.next > 0 && !self.counts.contains_key(&step.id);
+        let last = self.failure.as_ref().map(|failure| failure.kind);
+        let cancelled =
+            matches!(self.position, Position::Failed(_)) && last == Some(FailureKind::Cancelled);
+        if step.common.for_each.is_some() && under_way && round.failed <= allowed && !cancelled {
+            self.position = Position::In(step.id);
         }
-        let results = self.results.entry(id).or_default();
-        Arc::make_mut(results).push(result.clone());
     }
 
-    fn commit(&mut self, id: StepId) {
-        if !self.dry_run && !self.committed.contains(&id) {
-            self.committed.push(id);
+    /// Returns the fixes and atomics of units, each once.
+    pub fn steps_of(units: &[Unit]) -> Vec<StepId> {
+        let mut steps = Vec::new();
+        for unit in units {
+            if !steps.contains(&unit.step) {
+                steps.push(unit.step);
+            }
         }
+        steps
     }
 
     /// Returns the latest result of a step.
@@ -145,9 +172,10 @@ impl State {
         self.results.get(&id)?.last()
     }
 
-    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`.
+    /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`
+    /// or one part of its `batch`.
     /// Where others of its items were approved but not this one, nothing equals what is returned.
-    pub fn approval(&self, id: StepId, item: Option<usize>) -> Option<String> {
+    pub fn approval(&self, id: StepId, item: Option<usize>, part: Option<u32>) -> Option<String> {
         let mut of_step = self
             .approved
             .iter()
@@ -155,7 +183,7 @@ impl State {
             .filter(|approved| approved.step == id)
             .peekable();
         of_step.peek()?;
-        let found = of_step.find(|approved| approved.item == item);
+        let found = of_step.find(|approved| approved.item == item && approved.part == part);
         Some(found.map_or_else(
             || "not shown".to_owned(),
             |approved| approved.digest.clone(),

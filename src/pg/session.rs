@@ -13,6 +13,7 @@ mod image;
 pub mod image_file;
 pub mod journal;
 mod lease;
+mod part;
 mod reach;
 mod read;
 mod restore;
@@ -22,6 +23,7 @@ mod sweep;
 mod table;
 mod transaction;
 mod undoable;
+pub mod units;
 mod watch;
 
 use std::collections::{HashMap, HashSet};

@@ -1,6 +1,6 @@
 //! Draws row changes: by table and key, before and after, rows that changed alike together.
 
-mod group;
+pub(super) mod group;
 
 use self::group::{Group, groups, unchanged};
 use super::amount;
@@ -121,7 +121,7 @@ fn lay_out(changes: &Changes, detail: Detail, look: Look) -> Vec<Line> {
         .collect()
 }
 
-const INDIRECT: &str = " (by a trigger or cascade)";
+pub(super) const INDIRECT: &str = " (by a trigger or cascade)";
 
 /// How wide the parts of all lines are.
 struct Columns {
@@ -254,7 +254,7 @@ fn note(table: &TableChange, shown: usize, look: Look) -> Option<Line> {
 }
 
 /// Returns "2 inserted, 3 updated".
-fn deeds(table: &TableChange) -> String {
+pub(super) fn deeds(table: &TableChange) -> String {
     let deeds = [
         (table.inserted, "inserted"),
         (table.updated, "updated"),
@@ -337,7 +337,7 @@ fn pair(deed: Deed, column: &ColumnChange, detail: Detail, look: Look) -> Line {
     }
 }
 
-const VOLATILE: &str = " (differs from run to run)";
+pub(super) const VOLATILE: &str = " (differs from run to run)";
 
 /// Draws a value before and after.
 fn values(change: &ColumnChange, mixed: bool, detail: Detail, look: Look) -> Line {

@@ -4,19 +4,52 @@ use super::line::{Line, paragraph};
 use super::look::{Look, Tone};
 use super::{amount, changes, failure};
 use crate::base::words;
-use crate::engine::event::RunFinished;
+use crate::engine::event::{RunFinished, RunStarted};
 use crate::engine::outcome::Outcome;
 
 /// Draws the ending.
-pub(super) fn draw(finished: &RunFinished, look: Look) -> Vec<Line> {
-    let mut lines = vec![first(finished, look)];
+pub(super) fn draw(finished: &RunFinished, begun: Option<&RunStarted>, look: Look) -> Vec<Line> {
+    let command = command(finished, begun);
+    let first = first(finished, look);
+    let mut lines = match &command {
+        Some(command) if finished.outcome == Outcome::Done => {
+            vec![first.plain(&format!(" {command}"))]
+        }
+        _ => vec![first],
+    };
     lines.extend(says(finished, look));
     lines.extend(rehearsed(finished, look));
-    lines.extend(remains(finished, look));
+    lines.extend(remains(finished).map(|words| look.line().plain(&words)));
     if let Some(text) = next(finished) {
         lines.extend(failure::help(text, look));
     }
+    if finished.outcome != Outcome::Done {
+        lines.extend(command.map(|command| look.line().plain(&command)));
+    }
     lines
+}
+
+/// Returns the command that comes next, where there is one. A dry run has left nothing to put back, and
+/// what was put back is not put back again.
+pub(super) fn command(finished: &RunFinished, begun: Option<&RunStarted>) -> Option<String> {
+    let begun = begun.filter(|begun| !begun.dry_run)?;
+    match finished.outcome {
+        Outcome::Done | Outcome::Stopped if finished.undoable && begun.undo_of.is_none() => {
+            Some(format!("Undo with: runbook undo {}", begun.run))
+        }
+        Outcome::Unknown => go_on(begun),
+        _ => None,
+    }
+}
+
+/// Returns the command that goes on with a run that did not come to its end. Of a dry run nothing lasts, and
+/// an undo is done as a whole or not at all: it is asked for again.
+pub(super) fn go_on(begun: &RunStarted) -> Option<String> {
+    match &begun.undo_of {
+        _ if begun.dry_run => None,
+        Some(of) => Some(format!("Go on with: runbook undo {of}")),
+        None => Some(format!("Go on with: runbook resume {}", begun.run)),
+    }
 }
 
 /// Draws what the run has to say at its end.
@@ -28,7 +61,7 @@ pub(super) fn says(finished: &RunFinished, look: Look) -> Vec<Line> {
 }
 
 /// Draws "Done in 2.4 s (2.3 s waiting for you)."
-fn first(finished: &RunFinished, look: Look) -> Line {
+pub(super) fn first(finished: &RunFinished, look: Look) -> Line {
     let took = amount::duration(finished.took_ms);
     // Less is no answer of a person.
     let waited = if finished.waited_ms < 100.0 {
@@ -84,26 +117,40 @@ fn rehearsed(finished: &RunFinished, look: Look) -> Vec<Line> {
     lines
 }
 
-/// Draws what is committed of a run that did not come to its good end.
-fn remains(finished: &RunFinished, look: Look) -> Option<Line> {
-    let committed = &finished.committed;
+/// Returns what is committed of a run that did not come to its good end, and what was put back.
+pub(super) fn remains(finished: &RunFinished) -> Option<String> {
+    let (committed, undone) = (&finished.committed, &finished.undone);
+    let put_back = |sentence: String| match undone.as_slice() {
+        [] => sentence,
+        undone => format!("{sentence} Put back: {}.", words::list(undone)),
+    };
     match finished.outcome {
         Outcome::Done | Outcome::Nothing => None,
-        Outcome::RolledBack => Some(look.line().plain("What it had changed was put back.")),
-        Outcome::Unknown if committed.is_empty() => Some(look.line().plain(
-            "COMMIT was sent, and nobody can say what became of it: the change may be there or not.",
+        Outcome::Unknown if committed.is_empty() => Some(put_back(
+            "COMMIT was sent, and nobody can say what became of it: the change may be there or not."
+                .to_owned(),
         )),
-        Outcome::Unknown => Some(look.line().plain(&format!(
+        Outcome::Unknown => Some(put_back(format!(
             "COMMIT was sent, and nobody can say what became of it. Committed before: {}.",
             words::list(committed)
         ))),
-        _ if committed.is_empty() => Some(look.line().plain("Nothing was changed.")),
-        _ => Some(look.line().plain(&format!("Committed, and still there: {}.", words::list(committed)))),
+        Outcome::RolledBack if undone.is_empty() => {
+            Some("What it had changed was put back.".to_owned())
+        }
+        _ if !committed.is_empty() => Some(put_back(format!(
+            "Committed, and still there: {}.",
+            words::list(committed)
+        ))),
+        _ if !undone.is_empty() => Some(format!(
+            "What it had changed was put back: {}.",
+            words::list(undone)
+        )),
+        _ => Some("Nothing was changed.".to_owned()),
     }
 }
 
 /// Returns what to do next.
-fn next(finished: &RunFinished) -> Option<&'static str> {
+pub(super) fn next(finished: &RunFinished) -> Option<&'static str> {
     if finished.aborted == Some(false) {
         return Some("look at the tables above before anything else runs on this database");
     }

@@ -7,7 +7,7 @@ use crate::sql::risk::Risk;
 
 /// Draws the title, the run, its parameters, and what a dry run is.
 pub(super) fn draw(started: &RunStarted, look: Look) -> Vec<Line> {
-    let title = look.line().toned(Tone::Strong, &started.title);
+    let title = look.line().toned(Tone::Strong, &title(started));
     let mut lines = vec![title.ending(&facts(started, look), look.edge())];
     let names = started
         .params
@@ -26,6 +26,14 @@ pub(super) fn draw(started: &RunStarted, look: Look) -> Vec<Line> {
         lines.extend(dry_run(started, look));
     }
     lines
+}
+
+/// Returns the title; of a run that puts another one back, which one.
+pub(super) fn title(started: &RunStarted) -> String {
+    match &started.undo_of {
+        Some(run) => format!("Undo of run {run}: {}", started.title),
+        None => started.title.clone(),
+    }
 }
 
 fn facts(started: &RunStarted, look: Look) -> Line {

@@ -172,11 +172,20 @@ pub(super) fn paragraph(label: &Line, tone: Tone, text: &str) -> Vec<Line> {
 
 /// Returns the text with everything shown that a terminal would obey instead of showing it.
 fn harmless(text: &str, glyphs: &Glyphs) -> String {
+    disarmed(text, glyphs.newline, glyphs.tab)
+}
+
+/// Returns the same for a page, which has room for lines and tabs.
+pub(super) fn legible(text: &str) -> String {
+    disarmed(&text.replace("\r\n", "\n"), "\n", "\t")
+}
+
+fn disarmed(text: &str, newline: &str, tab: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\n' => safe.push_str(glyphs.newline),
-            '\t' => safe.push_str(glyphs.tab),
+            '\n' => safe.push_str(newline),
+            '\t' => safe.push_str(tab),
             acting if acts(acting) => safe.extend(acting.escape_default()),
             shown => safe.push(shown),
         }

@@ -95,6 +95,8 @@ pub enum Mark {
     Again,
     /// It said no, and the run goes on by another way.
     Leads,
+    /// It was put back.
+    Undone,
 }
 
 impl Mark {
@@ -106,13 +108,13 @@ impl Mark {
             Self::Asks => Tone::Ask,
             Self::Warning | Self::Again => Tone::Warn,
             Self::Skipped => Tone::Dim,
-            Self::Leads => Tone::Plain,
+            Self::Leads | Self::Undone => Tone::Plain,
         }
     }
 
     /// Returns its character.
     pub fn glyph(self, glyphs: &Glyphs) -> &str {
-        let [passed, failed, asks, warning, skipped, again, leads] = glyphs.marks;
+        let [passed, failed, asks, warning, skipped, again, leads, undone] = glyphs.marks;
         match self {
             Self::Passed => passed,
             Self::Failed => failed,
@@ -121,6 +123,7 @@ impl Mark {
             Self::Skipped => skipped,
             Self::Again => again,
             Self::Leads => leads,
+            Self::Undone => undone,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Mark {
 #[derive(Debug)]
 pub struct Glyphs {
     /// In the order of [`Mark`].
-    marks: [&'static str; 7],
+    marks: [&'static str; 8],
     /// How many columns the widest mark has.
     pub mark_width: usize,
     /// Between before and after.
@@ -147,7 +150,7 @@ pub struct Glyphs {
 }
 
 const UNICODE: Glyphs = Glyphs {
-    marks: ["✓", "✗", "?", "!", "–", "⟲", "→"],
+    marks: ["✓", "✗", "?", "!", "–", "⟲", "→", "↶"],
     mark_width: 1,
     arrow: "→",
     ellipsis: "…",
@@ -158,7 +161,7 @@ const UNICODE: Glyphs = Glyphs {
 };
 
 const ASCII: Glyphs = Glyphs {
-    marks: ["ok", "x", "?", "!", "-", "~", ">"],
+    marks: ["ok", "x", "?", "!", "-", "~", ">", "<"],
     mark_width: 2,
     arrow: "->",
     ellipsis: "...",

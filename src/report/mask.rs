@@ -7,7 +7,7 @@ use super::secret::Redactor;
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
 use crate::engine::conflict::{Conflict, ConflictColumn};
 use crate::engine::event::{
-    Assertion, Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, Shown,
+    Assertion, Blocker, Decision, Event, EventKind, Item, Progress, RunFinished, RunStarted, Shown,
     StepResult, TargetFacts,
 };
 use crate::engine::failure::Failure;
@@ -90,6 +90,7 @@ mask_struct!(ConflictColumn {
     now,
     back
 });
+mask_struct!(Progress { last } keeps { so_far, of });
 mask_struct!(ColumnChange { column, before, after } keeps { volatile });
 
 impl Mask for EventKind {
@@ -148,7 +149,8 @@ impl Mask for EventKind {
                 unit: _,
                 transaction: _,
                 result,
-            } => result.mask(by),
+                batch,
+            } => mask_fields!(by; result, batch),
             Self::BatchCommitted {
                 step: _,
                 unit: _,

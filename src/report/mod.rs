@@ -5,6 +5,8 @@
 //! - [`terminal`] draws a run for a person: a line a step, tables, row changes, the ending.
 //! - [`json`] writes one event a line; [`quiet`] says only how it ended and what went wrong.
 //! - [`fanout`] tells several sinks; [`secret`] masks secrets before a sink can see them.
+//! - [`page`] makes a past run a page, which [`markdown`] and [`html`] draw; [`graph`] marks its way in the
+//!   picture of its runbook.
 //! - [`table`], [`changes`] and [`failure`] draw rows, row changes and failures, also for commands that run
 //!   nothing.
 //!
@@ -18,18 +20,25 @@ mod compact;
 mod ending;
 pub mod failure;
 pub mod fanout;
+pub mod graph;
 mod header;
+pub mod html;
 pub mod json;
 pub mod line;
 pub mod look;
+pub mod markdown;
 mod mask;
+pub mod page;
 pub mod quiet;
 mod record;
 pub mod secret;
 pub mod status;
 mod step;
+pub mod story;
 pub mod table;
 pub mod terminal;
+pub mod text;
+mod undo;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::mask::Mask;
 use crate::engine::event::{Event, Sink};
 
 /// What stands for a secret.
-const MASK: &str = "•••";
+pub const MASK: &str = "•••";
 
 /// Masks secret texts.
 #[derive(Clone, Default)]

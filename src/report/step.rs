@@ -4,11 +4,13 @@ use super::amount;
 use super::line::{Line, flow, paragraph};
 use super::look::{Look, Mark, Tone};
 use super::table::{self, more_of};
+use super::undo::{self, Undone};
 use super::{changes, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
-use crate::engine::event::{Assertion, StepResult};
+use crate::engine::event::{Assertion, EventKind, StepResult};
 use crate::engine::failure::Failure;
+use crate::engine::outcome::Outcome;
 use crate::runbook::data::Rows;
 use crate::step::check::Severity;
 use crate::step::query::Show;
@@ -110,6 +112,20 @@ pub(super) enum Went {
     Wrong,
 }
 
+impl Went {
+    /// Returns what became of a step that said no, by the event after it.
+    pub(super) fn after_no(next: &EventKind) -> Self {
+        match next {
+            EventKind::AtomicRolledBack { .. } => Self::Wrong,
+            EventKind::RunFinished(finished) => match finished.outcome {
+                Outcome::Done | Outcome::Nothing => Self::Elsewhere,
+                _ => Self::Wrong,
+            },
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
 /// Draws what a step came to.
 pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
     match result {
@@ -156,11 +172,20 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             stderr,
             passed,
         } => ran(*code, *passed, look).body([output(stdout, look), output(stderr, look)].concat()),
-        StepResult::Rollback { restored, .. } => Told::new(
-            Mark::Passed,
-            look.line()
-                .plain(&format!("{} put back", amount::rows(*restored))),
-        ),
+        StepResult::Rollback {
+            restored,
+            changes,
+            conflicts,
+            ..
+        } => {
+            let undone = Undone {
+                restored: *restored,
+                changes,
+                conflicts,
+                failure: None,
+            };
+            undo::told(&undone, telling.dry_run, look)
+        }
         StepResult::WouldRun => Told::new(
             Mark::Skipped,
             look.line().dim("would run; a dry run cannot rehearse it"),

@@ -1,23 +1,26 @@
 //! Tells a run to a person, a line a step, while it happens.
 
+mod close;
+mod past;
 mod question;
 mod several;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::compact::Compact;
-use super::line::{Line, paragraph};
-use super::look::{Look, Mark, Tone};
-use super::status::Status;
+use super::line::Line;
+use super::look::{Look, Mark};
+use super::status::{Progress, Status};
 use super::step::{self, Telling, Told, Went};
-use super::{amount, ending, header};
+use super::undo::{Undoing, Undone};
+use super::{amount, header};
 use crate::engine::change::Changes;
 use crate::engine::event::{
-    Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, Sink, StepRef, StepResult,
+    Decision, Event, EventKind, Item, RunStarted, Sink, StepRef, StepResult,
 };
 use crate::engine::failure::Failure;
-use crate::engine::outcome::Outcome;
 
 /// How output looks, and whether it is alive.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +41,14 @@ pub struct Terminal {
     live: bool,
     out: Box<dyn Write>,
     status: Box<dyn Status>,
-    dry_run: bool,
+    /// How the run began, once that is told.
+    begun: Option<RunStarted>,
     /// What the status line says while it is not interrupted.
     running: Option<String>,
+    /// How far a batch is.
+    progress: Option<Progress>,
+    /// What is being put back, and why.
+    undoing: Option<Undoing>,
     /// The item that the running step works on.
     item: Option<Item>,
     /// Whether the line of the running confirm is there already.
@@ -75,8 +83,10 @@ impl Terminal {
             live: options.live,
             out,
             status,
-            dry_run: false,
+            begun: None,
             running: None,
+            progress: None,
+            undoing: None,
             item: None,
             asking: false,
             atomic: None,
@@ -89,6 +99,16 @@ impl Terminal {
     /// Removes the status line until the next step begins, so that something else can be on the screen.
     pub fn pause(&mut self) {
         self.status.clear();
+    }
+
+    fn is_dry(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.dry_run)
+    }
+
+    fn is_undo(&self) -> bool {
+        self.begun
+            .as_ref()
+            .is_some_and(|begun| begun.undo_of.is_some())
     }
 
     fn body(&self) -> Look {
@@ -113,7 +133,7 @@ impl Terminal {
 
     fn telling(&self, name: &str) -> Telling {
         Telling {
-            dry_run: self.dry_run,
+            dry_run: self.is_dry(),
             changes: !self.rehearsed.contains(name),
             went: Went::On,
         }
@@ -134,33 +154,8 @@ impl Terminal {
     }
 
     fn run_started(&mut self, started: &RunStarted) -> io::Result<()> {
-        self.dry_run = started.dry_run;
+        self.begun = Some(started.clone());
         self.print(&header::draw(started, self.look), 0)
-    }
-
-    fn lock_waited(&mut self, step: &StepRef, blockers: &[Blocker]) -> io::Result<()> {
-        for blocker in blockers {
-            let who = format!("pid {} (user {})", blocker.pid, blocker.user);
-            let text = format!("waiting for a lock held by {who}: {}", blocker.query.trim());
-            let line = self.look.line().toned(Tone::Warn, &text);
-            let line = match self.look.width {
-                Some(width) => line.shortened(width.saturating_sub(step::SUMMARY)),
-                None => line,
-            };
-            self.step(&step.name, &Told::new(Mark::Warning, line), None)?;
-        }
-        Ok(())
-    }
-
-    fn noticed(&mut self, message: &str) -> io::Result<()> {
-        let label = self.look.line().dim("notice: ");
-        self.print(&paragraph(&label, Tone::Dim, message), INDENT)
-    }
-
-    fn retried(&mut self, step: &StepRef, failure: &Failure, words: &str) -> io::Result<()> {
-        let text = format!("{words}: {}", failure.message);
-        let summary = self.look.line().toned(Tone::Warn, &text);
-        self.step(&step.name, &Told::new(Mark::Again, summary), None)
     }
 
     fn finished(
@@ -193,14 +188,7 @@ impl Terminal {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
-        let went = match next {
-            EventKind::AtomicRolledBack { .. } => Went::Wrong,
-            EventKind::RunFinished(finished) => match finished.outcome {
-                Outcome::Done | Outcome::Nothing => Went::Elsewhere,
-                _ => Went::Wrong,
-            },
-            _ => Went::Elsewhere,
-        };
+        let went = Went::after_no(next);
         self.went(&held.step, &held.result, went, held.took_ms)
     }
 
@@ -274,24 +262,6 @@ impl Terminal {
         self.tell(step, &told, 0.0, None)
     }
 
-    fn run_finished(&mut self, finished: &RunFinished) -> io::Result<()> {
-        if let Some(atomic) = self.atomic.take() {
-            let summary = self
-                .look
-                .line()
-                .toned(Tone::Warn, "did not come to its end");
-            let body = atomic.body(self.body());
-            let told = Told {
-                body,
-                ..Told::new(Mark::Warning, summary)
-            };
-            self.step(&atomic.name, &told, None)?;
-        }
-        self.leave_loop()?;
-        self.print(&[self.look.line()], 0)?;
-        self.print(&ending::draw(finished, self.look), 0)
-    }
-
     fn tell_event(&mut self, kind: &EventKind) -> io::Result<()> {
         self.tell_held(kind)?;
         match kind {
@@ -349,11 +319,31 @@ impl Terminal {
                 took_ms,
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
-            EventKind::RunResumed { .. }
-            | EventKind::Committing { .. }
-            | EventKind::BatchCommitted { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::UndoFinished { .. } => Ok(()),
+            EventKind::RunResumed { actor } => self.resumed(actor),
+            EventKind::Committing { .. } => Ok(()),
+            EventKind::BatchCommitted {
+                count, so_far, of, ..
+            } => {
+                self.advanced(*count, *so_far, *of);
+                Ok(())
+            }
+            EventKind::UndoStarted { of, why } => self.undo_started(of, why),
+            EventKind::UndoFinished {
+                restored,
+                changes,
+                conflicts,
+                failure,
+                took_ms,
+                ..
+            } => {
+                let undone = Undone {
+                    restored: *restored,
+                    changes,
+                    conflicts,
+                    failure: failure.as_ref(),
+                };
+                self.undo_finished(&undone, *took_ms)
+            }
             EventKind::RunFinished(finished) => self.run_finished(finished),
         }
     }
@@ -370,11 +360,17 @@ impl Sink for Terminal {
                 | EventKind::Committing { .. }
                 | EventKind::BatchCommitted { .. }
         );
-        self.running = self.running.take().filter(|_| goes_on);
+        if !goes_on {
+            self.running = None;
+            self.progress = None;
+        }
         self.tell_event(&event.kind)?;
         self.out.flush()?;
-        if let (true, Some(running)) = (self.live, &self.running) {
-            self.status.show(running);
+        match (&self.running, self.progress) {
+            _ if !self.live => {}
+            (Some(running), Some(progress)) => self.status.progress(running, progress),
+            (Some(running), None) => self.status.show(running),
+            (None, _) => {}
         }
         Ok(())
     }

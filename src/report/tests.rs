@@ -1,11 +1,16 @@
 //! Whole runs, as people see them, and what hostile data can't do.
 
 mod changes;
+mod everything;
 mod hostile;
+mod html;
+mod markdown;
+mod past;
 mod run;
 mod sinks;
 mod table;
 mod trouble;
+mod undo;
 
 use std::cell::RefCell;
 use std::io::{self, Write};

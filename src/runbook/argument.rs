@@ -15,6 +15,8 @@ pub struct Argument {
     pub value: Value,
     /// The value as people see it.
     pub shown: String,
+    /// The value as it was given.
+    pub given: serde_json::Value,
 }
 
 impl Argument {
@@ -73,6 +75,7 @@ fn list(param: &Param, given: &serde_json::Value) -> Result<Argument, String> {
     let shown: Vec<&str> = items.iter().map(|item| item.shown.as_str()).collect();
     Ok(Argument {
         shown: shown.join(", "),
+        given: given.clone(),
         value: items.iter().map(|item| item.value.clone()).collect(),
         cell: Cell {
             text: Some(array_literal(&texts)),
@@ -104,6 +107,7 @@ fn one(param: &Param, given: &serde_json::Value) -> Result<Argument, String> {
     Ok(Argument {
         value,
         shown: text.clone(),
+        given: given.clone(),
         cell: Cell {
             text: Some(text),
             oid: scalar_oid(scalar),

@@ -168,7 +168,10 @@ impl Graph {
                 let to = moment(runbook, step, target, false);
                 self.way(ran, to, Way::Else);
             }
-            (Kind::Check(_) | Kind::Confirm(_), None) => self.way(ran, Moment::Failure, Way::Else),
+            // A rollback says no to rows that someone changed since.
+            (Kind::Check(_) | Kind::Confirm(_) | Kind::Rollback(_), None) => {
+                self.way(ran, Moment::Failure, Way::Else);
+            }
             (Kind::Query(query), None) if query.rows.is_some() => {
                 self.way(ran, Moment::Failure, Way::Else);
             }

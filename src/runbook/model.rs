@@ -53,6 +53,20 @@ impl Runbook {
         &self.steps[id.0]
     }
 
+    /// Returns the texts that it is made of: its own first, then those that it uses.
+    pub fn texts(&self) -> Vec<&Source> {
+        let mut texts = vec![&self.source];
+        for scope in &self.scopes {
+            if !texts
+                .iter()
+                .any(|known| known.name() == scope.source.name())
+            {
+                texts.push(&scope.source);
+            }
+        }
+        texts
+    }
+
     /// Returns the parameters, in the order of the file.
     pub fn params(&self) -> &[(String, Param)] {
         &self.scopes[0].params
@@ -111,6 +125,8 @@ pub struct Step {
     pub sql: Vec<SqlTemplate>,
     /// The statements that undo it.
     pub undo: Vec<SqlTemplate>,
+    /// The statement that says whether it was done.
+    pub verify: Option<SqlTemplate>,
     /// The `atomic` that it is in.
     pub atomic: Option<StepId>,
     /// The steps in it, when it is an `atomic`.

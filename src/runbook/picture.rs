@@ -3,6 +3,7 @@
 
 use petgraph::visit::EdgeRef as _;
 
+use self::walk::Fate;
 use super::check::Proved;
 use super::graph::{Graph, Moment, Way};
 use super::model::{Ending, OnFailure, Runbook, Step, StepId, Target};
@@ -13,6 +14,7 @@ pub mod dot;
 pub mod mermaid;
 pub mod svg;
 pub mod text;
+pub mod walk;
 
 /// The boxes and arrows of a runbook.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Picture {
     pub arrows: Vec<Arrow>,
     /// The names of the transactions that hold several boxes.
     pub frames: Vec<String>,
+    /// Whether the way of a run is marked in it.
+    pub walked: bool,
 }
 
 /// A step or an end.
@@ -38,6 +42,10 @@ pub struct Box {
     pub frame: Option<usize>,
     /// The branch that it is in.
     pub branch: Option<String>,
+    /// Whether a run came to it.
+    pub reached: bool,
+    /// What became of it there.
+    pub fate: Option<Fate>,
 }
 
 /// What a box stands for.
@@ -62,23 +70,14 @@ pub struct Arrow {
     pub label: String,
     /// Whether it is gone after an error.
     pub error: bool,
+    /// Whether a run went it.
+    pub taken: bool,
 }
 
 impl Picture {
     /// Returns the picture of a runbook. The end of a run that fails where nothing else is said is left out.
     pub fn new(proved: &Proved) -> Self {
-        let mut painter = Painter {
-            runbook: &proved.runbook,
-            graph: &proved.graph,
-            picture: Self {
-                title: proved.runbook.title.text().to_owned(),
-                ..Self::default()
-            },
-            places: vec![None; proved.runbook.steps.len()],
-        };
-        painter.steps();
-        painter.arrows();
-        painter.picture
+        Painter::paint(proved).picture
     }
 }
 
@@ -88,6 +87,23 @@ struct Painter<'a> {
     picture: Picture,
     /// The box of each step; an `atomic` has none.
     places: Vec<Option<usize>>,
+}
+
+impl<'a> Painter<'a> {
+    fn paint(proved: &'a Proved) -> Self {
+        let mut painter = Self {
+            runbook: &proved.runbook,
+            graph: &proved.graph,
+            picture: Picture {
+                title: proved.runbook.title.text().to_owned(),
+                ..Picture::default()
+            },
+            places: vec![None; proved.runbook.steps.len()],
+        };
+        painter.steps();
+        painter.arrows();
+        painter
+    }
 }
 
 impl Painter<'_> {
@@ -106,6 +122,8 @@ impl Painter<'_> {
                 label: step.title.clone(),
                 frame,
                 branch: step.branch.clone(),
+                reached: false,
+                fate: None,
             });
         }
     }
@@ -176,6 +194,7 @@ impl Painter<'_> {
                 to,
                 label: label.to_owned(),
                 error,
+                taken: false,
             }),
         }
     }
@@ -227,6 +246,8 @@ impl Painter<'_> {
                 label,
                 frame: None,
                 branch: None,
+                reached: false,
+                fate: None,
             });
             boxes.len() - 1
         })

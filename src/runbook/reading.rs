@@ -266,7 +266,7 @@ fn names(runbook: &Runbook, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
         );
         diagnostics.push(Diagnostic::error("contract", title).at(list.span(), ""));
     }
-    for template in step.sql.iter().chain(&step.undo) {
+    for template in step.sql.iter().chain(&step.undo).chain(&step.verify) {
         let rows = template
             .binds
             .iter()

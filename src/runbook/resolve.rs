@@ -237,6 +237,10 @@ impl Resolver<'_> {
         let (sql, undo) = statements(&node.kind);
         let sql = self.parse(id, &sql, list);
         let undo = self.parse(id, &undo, list);
+        let verify = match &node.kind {
+            Kind::Fix(fix) => self.parse(id, fix.verify.as_slice(), list).pop(),
+            _ => None,
+        };
         self.steps.push(Step {
             id,
             title,
@@ -247,6 +251,7 @@ impl Resolver<'_> {
             common: node.common.clone(),
             sql,
             undo,
+            verify,
             atomic: list.atomic,
             inner: Vec::new(),
             branch: list.branch.clone(),

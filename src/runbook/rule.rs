@@ -1,17 +1,16 @@
 //! The contract of each kind: the keys that it needs, the statements that it allows.
 
+mod fix;
+
 use super::model::{Runbook, ScopeId, Step};
 use super::param::Scalar;
 use super::reading::of_sql;
 use super::resolve::statements;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::Span;
-use crate::sql::lint;
 use crate::step::Kind;
 use crate::step::check::Check;
 use crate::step::confirm::Confirm;
-use crate::step::fix::{Fix, TransactionMode};
-use crate::step::text::Sql;
+use crate::step::fix::Fix;
 
 /// Checks every step against the contract of its kind.
 pub(super) fn check(
@@ -162,91 +161,6 @@ impl Rules<'_> {
         }
     }
 
-    fn fix(&mut self, fix: &Fix) {
-        self.either(fix.sql.is_some(), fix.command.is_some());
-        if fix.command.is_some() && fix.expect.is_none() {
-            self.wrong(
-                "a fix with a command says what it expects",
-                "add `expect: { code: 0 }`",
-            );
-        }
-        let (sql, undo) = statements(&self.step.kind);
-        for (text, template) in sql
-            .iter()
-            .zip(&self.step.sql)
-            .chain(undo.iter().zip(&self.step.undo))
-        {
-            if let Err(error) = template.statement.allowed_in_fix() {
-                self.say(template.refused(&error, text, &self.source()));
-            }
-        }
-        for (text, template) in sql.iter().zip(&self.step.sql) {
-            self.guarded(fix, template.statement.picks_rows(), text.span());
-            self.transaction(fix, template, text);
-            self.lint(fix, template, text);
-        }
-    }
-
-    fn guarded(&mut self, fix: &Fix, picks_rows: bool, span: Span) {
-        if picks_rows && fix.rows.is_none() {
-            self.say(
-                Diagnostic::error(
-                    "row-guard",
-                    format!("the fix `{}` has no row guard", self.step.title),
-                )
-                .at(
-                    span,
-                    "an UPDATE, DELETE or MERGE says how many rows it may change",
-                )
-                .help("add `rows: 1`, a range such as `rows: 0..5`, or `rows: ={{ step.count }}`"),
-            );
-        }
-    }
-
-    fn transaction(&mut self, fix: &Fix, template: &super::statement::SqlTemplate, text: &Sql) {
-        let needs = template.statement.needs_no_transaction();
-        let (none, span) = (fix.transaction == TransactionMode::None, text.span());
-        match needs {
-            Some(reason) if !none || self.step.atomic.is_some() => {
-                let verb = template.statement.verb();
-                let help = if self.step.atomic.is_some() {
-                    "take the step out of the `atomic`"
-                } else {
-                    "add `transaction: none` to the fix"
-                };
-                self.say(
-                    Diagnostic::error("transaction", format!("{verb} cannot run in a transaction"))
-                        .at(span, reason)
-                        .help(help),
-                );
-            }
-            None if none => self.say(
-                Diagnostic::error("transaction", "`transaction: none` without need")
-                    .at(span, "this statement can run in a transaction")
-                    .help("take `transaction: none` away: then a failing fix leaves no trace"),
-            ),
-            _ => {}
-        }
-        if none && self.step.sql.len() > 1 {
-            self.wrong(
-                "`transaction: none` allows one statement only",
-                "make a fix of each",
-            );
-        }
-    }
-
-    fn lint(&mut self, fix: &Fix, template: &super::statement::SqlTemplate, text: &Sql) {
-        let in_transaction = fix.transaction == TransactionMode::One;
-        for finding in lint::lint(template.statement.text(), in_transaction) {
-            let span = template.locate(finding.range, text, &self.source());
-            self.say(
-                Diagnostic::warning("lint", format!("{} ({})", finding.message, finding.rule))
-                    .at(span, "")
-                    .help_opt(finding.help),
-            );
-        }
-    }
-
     fn reads(&mut self) {
         let (sql, _) = statements(&self.step.kind);
         for (text, template) in sql.iter().zip(&self.step.sql) {
@@ -293,7 +207,8 @@ impl Rules<'_> {
     }
 
     fn names_in_sql(&mut self) {
-        for template in self.step.sql.iter().chain(&self.step.undo) {
+        let step = self.step;
+        for template in step.sql.iter().chain(&step.undo).chain(&step.verify) {
             for expression in &template.names {
                 let safe = |name: &String| {
                     self.runbook.scopes[self.step.scope.0]

@@ -26,6 +26,7 @@ mod allow;
 mod class;
 mod column;
 mod guard;
+mod part;
 mod predicate;
 mod transaction;
 mod tree;

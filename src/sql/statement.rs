@@ -107,6 +107,11 @@ impl Statement {
         self.source.get(self.range.clone()).unwrap_or_default()
     }
 
+    /// Returns the text that was given.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Returns where [`Statement::text`] stands in the given text.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

@@ -39,6 +39,8 @@ pub struct Target {
     pub from_sql: Option<String>,
     /// The predicate without WHERE.
     pub where_sql: Option<String>,
+    /// The place of the predicate in the text, without its keyword.
+    pub where_at: Option<Range<usize>>,
     /// The place of the RETURNING clause in the text, with its keyword.
     pub returning: Option<Range<usize>>,
     /// The columns that an UPDATE sets or an INSERT names, decoded.
@@ -102,6 +104,7 @@ fn update(update: &ast::Update, source: &str) -> Option<Target> {
         with_sql: clause(update.with_clause(), source),
         from_sql: after_keyword(update.from_clause(), source),
         where_sql: predicate(condition.as_ref(), source),
+        where_at: predicate_place(condition.as_ref()),
         returning: place(update.returning_clause()),
         set_columns: assigned(update),
         where_current_of: matches!(
@@ -122,6 +125,7 @@ fn delete(delete: &ast::Delete, source: &str) -> Option<Target> {
         with_sql: clause(delete.with_clause(), source),
         from_sql: after_keyword(delete.using_clause(), source),
         where_sql: predicate(condition.as_ref(), source),
+        where_at: predicate_place(condition.as_ref()),
         returning: place(delete.returning_clause()),
         where_current_of: matches!(
             condition,
@@ -142,6 +146,7 @@ fn named(verb: Dml, relation: &ast::RelationNameRef, source: &str) -> Option<Tar
         with_sql: None,
         from_sql: None,
         where_sql: None,
+        where_at: None,
         returning: None,
         set_columns: Vec::new(),
         on_conflict: false,
@@ -204,6 +209,15 @@ fn predicate(condition: Option<&ast::WhereClauseOrCurrentOf>, source: &str) -> O
     match condition? {
         ast::WhereClauseOrCurrentOf::WhereClause(clause) => {
             Some(tree::text_after_keyword(clause.syntax(), source).to_owned())
+        }
+        ast::WhereClauseOrCurrentOf::WhereCurrentOf(_) => None,
+    }
+}
+
+fn predicate_place(condition: Option<&ast::WhereClauseOrCurrentOf>) -> Option<Range<usize>> {
+    match condition? {
+        ast::WhereClauseOrCurrentOf::WhereClause(clause) => {
+            tree::range_after_keyword(clause.syntax())
         }
         ast::WhereClauseOrCurrentOf::WhereCurrentOf(_) => None,
     }

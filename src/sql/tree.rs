@@ -36,12 +36,15 @@ pub(super) fn text<'a>(node: &SyntaxNode, source: &'a str) -> &'a str {
 
 /// Returns the text of a node after its first word, as of a clause after its keyword.
 pub(super) fn text_after_keyword<'a>(node: &SyntaxNode, source: &'a str) -> &'a str {
-    let mut words = words(node);
-    let (Some(_), Some(second)) = (words.next(), words.next()) else {
-        return "";
-    };
-    let start = token_range(&second).start;
-    source.get(start..range(node).end).unwrap_or_default()
+    range_after_keyword(node)
+        .and_then(|place| source.get(place))
+        .unwrap_or_default()
+}
+
+/// Returns the place of what follows the first word of a node.
+pub(super) fn range_after_keyword(node: &SyntaxNode) -> Option<Range<usize>> {
+    let second = words(node).nth(1)?;
+    Some(token_range(&second).start..range(node).end)
 }
 
 /// Returns the kind of a node's first word.

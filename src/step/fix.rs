@@ -27,6 +27,9 @@ pub struct Fix {
     pub tables: Option<Vec<Template>>,
     /// Statements that undo it, where row images cannot serve; or `none`: it cannot be undone, and that is known.
     pub undo: Option<OneOrMany<Sql>>,
+    /// A SELECT of one boolean that says whether it was done: asked when a run goes on that was cut short while
+    /// the fix ran a program, or ran outside of transactions.
+    pub verify: Option<Sql>,
     /// Works through many rows in several transactions.
     pub batch: Option<Batch>,
     /// `none` where PostgreSQL demands that a statement runs outside of a transaction.

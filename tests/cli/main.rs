@@ -1,10 +1,13 @@
 //! The command line, as a person or a program sees it: output, errors and exit codes.
 
 mod arguments;
+mod audit;
 mod catalogue;
 mod check;
+mod history;
 mod hostile;
 mod parameters;
 mod pictures;
+mod record;
 mod schema;
 mod test;

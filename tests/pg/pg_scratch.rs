@@ -125,6 +125,20 @@ async fn a_durable_server_keeps_what_was_committed_through_a_crash() {
 }
 
 #[tokio::test]
+async fn a_server_with_many_sessions_starts_again_right_after_a_crash() {
+    let mut server = start(ScratchOptions::default()).await;
+    for _ in 0..3 {
+        let mut sessions = Vec::new();
+        for _ in 0..30 {
+            let session = connect(&server.url("postgres")).await;
+            sessions.push(session.expect("a connection"));
+        }
+        server.crash().expect("a crash");
+        server.restart().await.expect("a recovery");
+    }
+}
+
+#[tokio::test]
 async fn a_kept_folder_stays_and_a_fresh_server_has_its_own_identity() {
     let parent = tempfile::Builder::new()
         .prefix("rb")

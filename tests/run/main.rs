@@ -1,5 +1,6 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod audit;
 mod binding;
 mod cancel;
 mod captured;
@@ -16,9 +17,11 @@ mod prompt;
 mod query;
 mod redact;
 mod repeat;
+mod report;
 mod restore;
 mod restore_exact;
 mod restore_real;
+mod resume;
 mod safety;
 mod server;
 mod session;

@@ -20,6 +20,12 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
     }
     let patterns = [
         (r"\brun(book/| )[2-9a-hjkmnp-z]{6}\b", "run${1}RUN"),
+        (
+            r"\brunbook (undo|resume) [2-9a-hjkmnp-z]{6}\b",
+            "runbook $1 RUN",
+        ),
+        (r"\brun `[2-9a-hjkmnp-z]{6}`", "run `RUN`"),
+        (r"as process \d+ since \S+", "as process PID since MOMENT"),
         (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
         // On a terminal, durations stand at its right side.
         (r"(?m) {2,}TIME$", "  TIME"),

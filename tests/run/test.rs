@@ -1,7 +1,7 @@
 //! One test: a database, a folder with runbooks, and runs of the program there.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,54 @@ impl Test {
         command
     }
 
+    /// Returns a shell script to which the program and its arguments are given.
+    pub(crate) fn shell<'a>(
+        &self,
+        script: &str,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", script, program])
+            .args(args)
+            .current_dir(self.root().join("work"))
+            .env_clear()
+            .env("HOME", self.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Returns the folder of the record of the only run that there was.
+    #[track_caller]
+    pub(crate) fn record(&self) -> PathBuf {
+        let runs = self.root().join(".local/state/runbook/runs");
+        let all: Vec<_> = std::fs::read_dir(&runs).unwrap().collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0].as_ref().unwrap().path()
+    }
+
+    /// Returns the id of the first run.
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        let index = self.root().join(".local/state/runbook/index.jsonl");
+        let index = std::fs::read_to_string(index).unwrap();
+        let first = index.split("\"run\":\"").nth(1).unwrap();
+        first.split('"').next().unwrap().to_owned()
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub(crate) fn wait(is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "it never came");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Runs the program on the test's database; words are apart by blanks.
     pub(crate) fn run(&self, args: &str) -> Ran {
         self.run_with(args.split_whitespace())
@@ -226,6 +274,12 @@ impl Running<'_> {
             Signal::SIGINT,
         )
         .unwrap();
+    }
+
+    /// Kills it as nothing can prevent.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -70,6 +70,7 @@ fn own_flags(command: &Command) -> BTreeSet<String> {
         "runbooks",
         "target",
         "database-url",
+        "state-dir",
         "color",
         "help",
         "version",

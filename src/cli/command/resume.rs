@@ -1,13 +1,186 @@
 //! `runbook resume`: goes on with a run that was cut short.
 
-use crate::cli::Context;
-use crate::cli::args::ResumeArgs;
-use crate::cli::error::CliError;
+use std::collections::BTreeMap;
 
-/// Goes on with a run that was cut short.
+use crate::cli::args::{Output, ResumeArgs, Told};
+use crate::cli::command::run::{connect, writer};
+use crate::cli::error::CliError;
+use crate::cli::runner::{self, Answering};
+use crate::cli::world::RealWorld;
+use crate::cli::{Context, connection, past, state};
+use crate::engine::driver::{self, Past};
+use crate::engine::event::{Event, Sink, StepResult};
+use crate::engine::plan::Plan;
+use crate::pg::session::identity::other_target;
+use crate::record::log::Log;
+use crate::record::run::{Opened, RunRecord};
+use crate::record::store;
+
+/// Goes on with a run, and returns the exit code of its outcome.
 ///
 /// # Errors
-/// What is wrong with what is asked.
-pub fn run(_context: &Context<'_>, _args: &ResumeArgs) -> Result<u8, CliError> {
-    Err(CliError::usage("`resume` is not part of this version"))
+/// Why it cannot go on: it is as it was then.
+pub fn run(context: &Context<'_>, args: &ResumeArgs) -> Result<u8, CliError> {
+    let base = state::folder(context)?;
+    let run = store::find(&base, &args.run)?;
+    let Opened { record, log } = RunRecord::open(&base, &run, &runner::person(context))?;
+    if let Some(torn) = log.torn {
+        context.invocation.eprint(&format!(
+            "note: line {} of the record was cut off by a crash, and is left out: nothing was done because of it\n",
+            torn.line
+        ));
+    }
+    let assume = assumptions(args)?;
+    let past = Past::of(&log.events, runner::person(context), assume);
+    if let Some(code) = over(context, &log, &past)? {
+        return Ok(code);
+    }
+    let proved = past::unchanged(context, &log.facts)?;
+    let plan = past::plan(context, &log.facts, proved, &args.param)?;
+    refuse_masked(&plan, &past)?;
+    let resuming = Resuming {
+        context,
+        args,
+        plan,
+        log,
+    };
+    connection::runtime()?.block_on(resuming.drive(record, past, &base))
+}
+
+fn assumptions(args: &ResumeArgs) -> Result<BTreeMap<String, bool>, CliError> {
+    args.assume
+        .iter()
+        .map(|(step, what)| match what.as_str() {
+            "done" => Ok((step.clone(), true)),
+            "undone" => Ok((step.clone(), false)),
+            _ => Err(CliError::usage(format!(
+                "`--assume {step}={what}`: a step was done or undone"
+            ))),
+        })
+        .collect()
+}
+
+/// Says how a run ended that cannot go on, and returns the exit code of that.
+fn over(context: &Context<'_>, log: &Log, past: &Past) -> Result<Option<u8>, CliError> {
+    let run = &log.facts.run;
+    if let Some(of) = &log.facts.undo_of {
+        return Err(CliError::usage(format!(
+            "run `{run}` puts back run `{of}`: all of it or nothing, so that there is nothing to go on with"
+        ))
+        .help(format!("runbook undo {of}")));
+    }
+    if log.facts.dry_run || log.events.is_empty() {
+        let what = if log.facts.dry_run {
+            "was a dry run: nothing of it lasts"
+        } else {
+            "never began"
+        };
+        return Err(CliError::usage(format!("run `{run}` {what}"))
+            .help(format!("runbook run {} …", log.facts.runbook)));
+    }
+    let Some(outcome) = past.over() else {
+        return Ok(None);
+    };
+    context
+        .invocation
+        .eprint(&format!("run {run} is over: {outcome}\n"));
+    if !past.state.units.is_empty() {
+        context.invocation.eprint(&format!(
+            "  = help: put back what it changed: runbook undo {run}\n"
+        ));
+    }
+    Ok(Some(outcome.code()))
+}
+
+/// What a step returned is read by later ones; what of it was masked is not known any more.
+fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
+    let masked = |result: &StepResult| match result {
+        StepResult::Query { rows, .. } | StepResult::Fix { rows, .. } => {
+            let mut cells = rows.rows.iter().flatten().flatten();
+            cells.any(|cell| cell.contains(crate::report::secret::MASK))
+        }
+        StepResult::Command { stdout, .. } => stdout.contains(crate::report::secret::MASK),
+        _ => false,
+    };
+    let found = past
+        .state
+        .results
+        .iter()
+        .find(|(_, results)| results.iter().any(masked));
+    match found {
+        None => Ok(()),
+        Some((id, _)) => Err(CliError::invalid(format!(
+            "`{}` returned a secret, which the record does not hold: the run cannot go on",
+            plan.runbook().step(*id).title
+        ))
+        .help(format!(
+            "put back what it changed: runbook undo {}; then run it again",
+            plan.run
+        ))),
+    }
+}
+
+struct Resuming<'a> {
+    context: &'a Context<'a>,
+    args: &'a ResumeArgs,
+    plan: Plan,
+    log: Log,
+}
+
+impl Resuming<'_> {
+    async fn drive(
+        self,
+        record: RunRecord,
+        mut past: Past,
+        base: &std::path::Path,
+    ) -> Result<u8, CliError> {
+        let Self {
+            context,
+            args,
+            plan,
+            log,
+        } = self;
+        let application = format!("runbook/{}", plan.run);
+        let mut session = tokio::select! {
+            connected = connect(context, &application, plan.runbook()) => connected?,
+            () = runner::interrupted() => return Err(CliError::Cancelled),
+        };
+        if let Some(other) = other_target(&log.facts.target, session.target(), args.new_timeline) {
+            return Err(other.into());
+        }
+        past.actor = runner::actor(context, &session);
+        session.set_writer(writer(&plan, log.facts.journal, base));
+        let answering = Answering {
+            given: &args.answers,
+            yes: args.yes,
+            dry_run: false,
+        };
+        let world = RealWorld {
+            answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
+            sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
+            redactor: runner::redactor(&plan, &session),
+            record: Some(record),
+            session,
+        };
+        let run = plan.run.clone();
+        let work = async |world: &mut RealWorld, cancel| {
+            Box::pin(driver::resume(&plan, world, cancel, past)).await
+        };
+        Box::pin(runner::drive(context, &run, world, work)).await
+    }
+}
+
+/// A person sees what was done so far; a program has read it already.
+fn told_so_far(
+    mut sink: Box<dyn Sink>,
+    told: Told,
+    events: &[Event],
+) -> Result<Box<dyn Sink>, CliError> {
+    if told.output == Output::Human && !told.quiet {
+        for event in events {
+            sink.take(event)
+                .map_err(|error| CliError::io("cannot write the output", &error))?;
+        }
+    }
+    Ok(sink)
 }

@@ -1,32 +1,20 @@
 //! `runbook run`: runs a runbook on a database.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::cli::answers::{Answers, Otherwise};
-use crate::cli::args::{Output, RunArgs};
+use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
+use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, choices, connection, params, prompt};
-use crate::engine::cancel::{Cancel, Canceller};
-use crate::engine::change::hex;
+use crate::cli::{Context, choices, connection, params, prompt, state};
 use crate::engine::driver;
-use crate::engine::event::{Event, EventKind, Sink, StepResult};
-use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
-use crate::report::json::Json;
-use crate::report::look::Look;
-use crate::report::quiet::Quiet;
-use crate::report::secret::{Redacting, Redactor};
-use crate::report::status::{NoStatus, Spinner, Status};
-use crate::report::terminal::{Terminal, TerminalOptions};
+use crate::pg::session::journal::{Keeping, Writer};
+use crate::pg::undoable;
+use crate::record::facts::{Facts, Place, Text};
+use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
 use crate::step::Kind;
@@ -63,26 +51,26 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
     let (plan, world) = tokio::select! {
         prepared = Box::pin(prepare(context, args, proved)) => prepared?,
         // At a prompt it is the prompt that sees Ctrl-C; without this the process would be killed there.
-        () = interrupted() => return Err(CliError::Cancelled),
+        () = runner::interrupted() => return Err(CliError::Cancelled),
     };
-    Box::pin(execute(context, &plan, world)).await
-}
-
-async fn interrupted() {
-    match signal(SignalKind::interrupt()) {
-        Ok(mut interrupt) => drop(interrupt.recv().await),
-        Err(_) => std::future::pending().await,
-    }
+    let work = async |world: &mut RealWorld, cancel| {
+        Box::pin(driver::run(&plan, world, cancel)).await.map(Ok)
+    };
+    Box::pin(runner::drive(context, &plan.run, world, work)).await
 }
 
 /// Connects, and refuses a runbook whose reads could write before any of them is sent, the choices of its
 /// parameters included.
-async fn connect(
+pub(super) async fn connect(
     context: &Context<'_>,
     application: &str,
     runbook: &Runbook,
 ) -> Result<Session, CliError> {
-    let session = connection::connect(context, application).await?;
+    let mut session = connection::connect(context, application).await?;
+    let changes = |step: &Step| matches!(step.kind, Kind::Fix(_) | Kind::Rollback(_));
+    if runbook.steps.iter().any(changes) {
+        session.refuse_replica()?;
+    }
     let reads = runbook
         .steps
         .iter()
@@ -97,6 +85,9 @@ async fn connect(
                 .into_iter()
                 .fold(CliError::invalid(failure.message), CliError::help)
         })?;
+    undoable::refuse(&mut session, runbook)
+        .await
+        .map_err(CliError::refused)?;
     Ok(session)
 }
 
@@ -106,7 +97,8 @@ async fn prepare(
     args: &RunArgs,
     proved: Proved,
 ) -> Result<(Plan, RealWorld), CliError> {
-    let run = new_id();
+    let run = runner::new_id();
+    let base = state::folder(context)?;
     let file = params::file(context.invocation, args.params_file.as_deref())?;
     let given = |ask| params::Sources {
         flags: &args.params,
@@ -133,23 +125,86 @@ async fn prepare(
         )
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
-    let actor = actor(context, &session);
     let plan = Plan {
-        hash: hex(&Sha256::digest(proved.runbook.source.text())),
+        hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
         dry_run: args.dry_run,
         run,
-        actor: actor.clone(),
+        actor: runner::actor(context, &session),
     };
-    let answers = answers(context, args, actor, &plan)?;
-    let sink = sink(context, args, &plan, &session);
+    let answering = Answering {
+        given: &args.answers,
+        yes: args.yes,
+        dry_run: args.dry_run,
+    };
+    let place = match args.journal {
+        Journal::Database => Place::Database,
+        Journal::Local => Place::Local,
+    };
     let world = RealWorld {
-        session,
-        answers,
-        sink,
+        answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
+        sink: runner::sink(context, args.told),
+        redactor: runner::redactor(&plan, &session),
+        record: Some(RunRecord::create(&base, &facts(&plan, &session, place))?),
+        session: {
+            session.set_writer(writer(&plan, place, &base));
+            session
+        },
     };
     Ok((plan, world))
+}
+
+/// Returns who writes the journal.
+pub(super) fn writer(plan: &Plan, place: Place, base: &std::path::Path) -> Writer {
+    Writer {
+        run: plan.run.clone(),
+        runbook: plan.runbook().name.clone(),
+        hash: plan.hash.clone(),
+        actor: plan.actor.clone(),
+        keeping: match place {
+            Place::Database => Keeping::Database,
+            Place::Local => Keeping::Local(base.join("runs")),
+        },
+    }
+}
+
+/// Returns what resuming the run will need.
+fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
+    let runbook = plan.runbook();
+    let texts = runbook.texts().into_iter().map(|source| Text {
+        path: source.name().to_owned(),
+        hash: Plan::hash_of_text(source.text()),
+        text: source.text().to_owned(),
+    });
+    let given = |secret: bool| {
+        let params = runbook.params().iter();
+        params.filter(move |(_, param)| param.secret == secret)
+    };
+    let value = |name: &String| {
+        plan.arguments
+            .get(name)
+            .map(|argument| argument.given.clone())
+    };
+    Facts {
+        format: Facts::FORMAT,
+        program: Facts::PROGRAM.to_owned(),
+        run: plan.run.clone(),
+        runbook: runbook.name.clone(),
+        texts: texts.collect(),
+        params: given(false)
+            .filter_map(|(name, _)| Some((name.clone(), value(name)?)))
+            .collect(),
+        secrets: given(true)
+            .filter(|(name, _)| plan.arguments.contains_key(name))
+            .map(|(name, _)| name.clone())
+            .collect(),
+        dry_run: plan.dry_run,
+        journal,
+        target: session.target().clone(),
+        actor: plan.actor.clone(),
+        undo_of: None,
+    }
 }
 
 async fn offers(
@@ -168,227 +223,4 @@ async fn offers(
         }
     }
     offered
-}
-
-async fn execute(context: &Context<'_>, plan: &Plan, mut world: RealWorld) -> Result<u8, CliError> {
-    let (canceller, cancel) = Cancel::new();
-    let committing = world.session.committing();
-    let committed = Rc::new(Cell::new(false));
-    world.sink = Box::new(Watching {
-        committed: Rc::clone(&committed),
-        sink: world.sink,
-    });
-    tokio::select! {
-        finished = driver::run(plan, &mut world, cancel) => match finished {
-            Ok(finished) => Ok(finished.outcome.code()),
-            Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
-            Err(error) => {
-                let error = CliError::Io { message: error.to_string() };
-                context.invocation.eprint(&error.render(context.look.color_err));
-                // What nobody could be told of is not undone by that.
-                Ok(if committed.get() { exit::STOPPED } else { error.code() })
-            }
-        },
-        // What is open is rolled back by the server when the connection goes.
-        () = interrupted_twice(context, &canceller) => {
-            let xid = committing.lock().ok().and_then(|xid| xid.clone());
-            let Some(xid) = xid else {
-                context.invocation.eprint("\nended at once: what was not committed is rolled back\n");
-                return Ok(exit::CANCELLED);
-            };
-            context.invocation.eprint(&format!(
-                "\nended while COMMIT was under way: nobody knows yet what became of it\n  \
-                 = help: ask the server: SELECT pg_xact_status('{xid}'::xid8)\n  \
-                 = help: do not run it again before you know\n"
-            ));
-            Ok(exit::UNKNOWN)
-        }
-    }
-}
-
-/// Remembers whether anything was committed, whether that could be told or not.
-struct Watching {
-    committed: Rc<Cell<bool>>,
-    sink: Box<dyn Sink>,
-}
-
-impl Sink for Watching {
-    fn take(&mut self, event: &Event) -> std::io::Result<()> {
-        let committed = match &event.kind {
-            EventKind::AtomicCommitted { .. } => true,
-            EventKind::StepFinished {
-                result: StepResult::Fix { committed, .. },
-                ..
-            } => *committed,
-            _ => false,
-        };
-        self.committed.set(self.committed.get() || committed);
-        self.sink.take(event)
-    }
-}
-
-/// Cancels the run at the first Ctrl-C or SIGTERM; returns at the second.
-async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    for first in [true, false] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if first {
-            canceller.cancel();
-            context
-                .invocation
-                .eprint("\ncancelling; once more ends it at once\n");
-        }
-    }
-}
-
-fn sink(context: &Context<'_>, args: &RunArgs, plan: &Plan, session: &Session) -> Box<dyn Sink> {
-    let look = &context.look;
-    let terminal = &context.invocation.terminal;
-    let out = context.invocation.writer();
-    let secrets = plan
-        .runbook()
-        .params()
-        .iter()
-        .filter(|(_, param)| param.secret);
-    let secrets = secrets
-        .filter_map(|(name, _)| plan.arguments.get(name))
-        .map(|argument| argument.shown.clone());
-    // A program that is handed the password may print it.
-    let handed = plan.runbook().steps.iter().any(hands_over_password);
-    let hosts = session.settings().hosts().iter().filter(|_| handed);
-    let passwords = hosts.filter_map(|host| session.settings().password_for(host));
-    let passwords = passwords.map(|secret| secret.reveal().to_owned());
-    let redactor = Redactor::new(secrets.chain(passwords));
-    match (args.told.output, args.told.quiet) {
-        (Output::Json, _) => Box::new(Redacting::new(redactor, Json::new(out))),
-        (Output::Quiet, _) | (_, true) => {
-            let look = Look {
-                colors: look.color_err,
-                unicode: look.unicode,
-                width: terminal.stderr.then_some(look.width),
-            };
-            Box::new(Redacting::new(
-                redactor,
-                Quiet::new(look, context.invocation.error_writer()),
-            ))
-        }
-        (Output::Human, false) => {
-            let options = TerminalOptions {
-                colors: look.color_out,
-                unicode: look.unicode,
-                width: terminal.stdout.then_some(look.width),
-                live: terminal.stdout && terminal.stderr,
-            };
-            let status: Box<dyn Status> = if options.live {
-                let look = Look {
-                    colors: options.colors,
-                    unicode: options.unicode,
-                    width: options.width,
-                };
-                Box::new(Spinner::new(look))
-            } else {
-                Box::new(NoStatus)
-            };
-            Box::new(Redacting::new(
-                redactor,
-                Terminal::new(options, out, status),
-            ))
-        }
-    }
-}
-
-fn hands_over_password(step: &Step) -> bool {
-    match &step.kind {
-        Kind::Query(query) => query.pass_connection,
-        Kind::Check(check) => check.pass_connection,
-        Kind::Fix(fix) => fix.pass_connection,
-        _ => false,
-    }
-}
-
-fn answers(
-    context: &Context<'_>,
-    args: &RunArgs,
-    actor: String,
-    plan: &Plan,
-) -> Result<Answers, CliError> {
-    let confirms: Vec<&str> = plan
-        .runbook()
-        .steps
-        .iter()
-        .filter(|step| matches!(step.kind, Kind::Confirm(_)))
-        .map(|step| step.title.as_str())
-        .collect();
-    for (name, _) in &args.answers {
-        if !confirms.contains(&name.as_str()) {
-            let near = crate::base::words::did_you_mean(name, confirms.iter().copied());
-            return Err(CliError::usage(format!(
-                "`--answer {name}`: there is no confirm of that name"
-            ))
-            .help(near.unwrap_or_else(|| {
-                format!("the confirms are {}", crate::base::words::list(&confirms))
-            })));
-        }
-    }
-    let terminal = &context.invocation.terminal;
-    let person = terminal.stdin && terminal.stderr;
-    Ok(Answers {
-        given: args.answers.iter().cloned().collect(),
-        otherwise: match (args.yes, plan.dry_run, person) {
-            (true, _, _) => Otherwise::Yes,
-            (false, true, _) => Otherwise::Rehearsal,
-            (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody,
-        },
-        actor,
-    })
-}
-
-/// Who runs it: the login, and the user of this machine.
-fn actor(context: &Context<'_>, session: &Session) -> String {
-    let user = context.invocation.environment.user().unwrap_or("unknown");
-    let host = nix::unistd::gethostname().map_or_else(
-        |_| "unknown".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    );
-    format!("{} ({user}@{host})", session.target().user)
-}
-
-/// Returns a new run's id: short enough to say, from letters and digits that cannot be mistaken.
-fn new_id() -> String {
-    const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let seed = format!("{} {}", now.as_nanos(), std::process::id());
-    let digest = Sha256::digest(seed);
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_short_and_plain() {
-        let id = new_id();
-        assert_eq!(id.len(), 6);
-        assert!(
-            id.chars()
-                .all(|next| next.is_ascii_alphanumeric() && !"01ilo".contains(next)),
-            "{id}"
-        );
-    }
 }

@@ -129,10 +129,7 @@ fn steps(runbook: &Runbook) -> String {
 
 pub(super) fn failure(runbook: &Runbook, way: &OnFailure) -> String {
     match way {
-        OnFailure::Default => {
-            "what is not committed yet is rolled back; the rest stays and is named".to_owned()
-        }
-        OnFailure::Rollback => "what was fixed is put back".to_owned(),
+        OnFailure::Default | OnFailure::Rollback => "what was fixed is put back".to_owned(),
         OnFailure::Stop => "it stops, and what was fixed stays".to_owned(),
         OnFailure::Go(target) => format!("→ {}", place(runbook, target)),
     }

@@ -3,16 +3,20 @@
 use std::time::Instant;
 
 use super::super::change::Changes;
+use super::super::clock::millis;
 use super::super::decide::{self, Act};
-use super::super::event::{Decision, EventKind, Item};
+use super::super::event::{Decision, EventKind, Item, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::item::items;
+use super::super::journal::Unit;
 use super::super::perform::{limits, same_as_approved, step_ref};
-use super::super::port::{Close, World};
+use super::super::port::{Close, Limits, World};
 use super::super::scope::Current;
 use super::super::state::Position;
-use super::{Driver, Untold, millis};
+use super::{Driver, Untold};
+use crate::runbook::data::Rows;
 use crate::runbook::model::{Step, StepId};
+use crate::step::Kind;
 
 /// A transaction of several steps that is under way.
 pub(super) struct Open {
@@ -21,10 +25,15 @@ pub(super) struct Open {
     index: usize,
     started: Instant,
     retries: u32,
-    failed: u64,
     pub(super) changes: Changes,
-    /// The sum over all items.
-    count: u64,
+}
+
+impl Open {
+    /// Returns the item that it works on.
+    fn item(&self) -> Option<&Item> {
+        let item = self.items.get(self.index)?;
+        item.as_ref().map(|(_, item)| item)
+    }
 }
 
 impl<W: World> Driver<'_, W> {
@@ -35,7 +44,7 @@ impl<W: World> Driver<'_, W> {
         if !self.open.as_ref().is_some_and(left) {
             return Ok(false);
         }
-        let Some(mut open) = self.open.take() else {
+        let Some(open) = self.open.take() else {
             return Ok(false);
         };
         let atomic = self.plan.runbook().step(open.id);
@@ -46,10 +55,9 @@ impl<W: World> Driver<'_, W> {
             step: step_ref(self.plan.runbook(), atomic),
         })?;
         let said_no = matches!(self.state.position, Position::After(_, Decision::Else));
-        if !said_no || !allows_more(atomic, &open) {
+        if !said_no || !self.allows_more(atomic) {
             return Ok(false);
         }
-        open.failed += 1;
         self.next_item(open).await?;
         Ok(true)
     }
@@ -84,11 +92,10 @@ impl<W: World> Driver<'_, W> {
         if !self.again(atomic, failure, &mut retries).await? {
             let step = step_ref(self.plan.runbook(), atomic);
             self.tell(EventKind::AtomicRolledBack { step })?;
-            if !may_pass_over(atomic, &open, failure) {
+            if !self.may_pass_over(atomic, failure) {
                 return Ok(false);
             }
             self.fail(failed, failure.clone(), took_ms)?;
-            open.failed += 1;
             self.next_item(open).await?;
             return Ok(true);
         }
@@ -101,15 +108,20 @@ impl<W: World> Driver<'_, W> {
     async fn next_item(&mut self, mut open: Open) -> Result<(), Untold> {
         open.index += 1;
         open.retries = 0;
+        self.open_item(open).await
+    }
+
+    async fn open_item(&mut self, open: Open) -> Result<(), Untold> {
         if open.index < open.items.len() {
             return self.open_transaction(open).await;
         }
-        let step = step_ref(self.plan.runbook(), self.plan.runbook().step(open.id));
+        let step = self.plan.runbook().step(open.id);
+        let round = self.round(step);
         self.tell(EventKind::LoopFinished {
-            step,
+            step: step_ref(self.plan.runbook(), step),
             items: open.items.len() as u64,
-            count: open.count,
-            failed: open.failed,
+            count: round.count,
+            failed: round.failed,
         })
     }
 
@@ -118,42 +130,44 @@ impl<W: World> Driver<'_, W> {
             Ok(items) => items,
             Err(failure) => return self.fail(step, failure, 0.0),
         };
-        if items.is_empty() {
-            let step = step_ref(self.plan.runbook(), step);
-            return self.tell(EventKind::LoopFinished {
-                step,
-                items: 0,
-                count: 0,
-                failed: 0,
-            });
-        }
-        self.open_transaction(Open {
+        // Of a run that goes on, the first items have their outcome already.
+        let index = self.round(step).next;
+        let open = Open {
             id: step.id,
             items,
-            index: 0,
+            index,
             started: Instant::now(),
             retries: 0,
-            failed: 0,
             changes: Changes::default(),
-            count: 0,
+        };
+        self.open_item(open).await
+    }
+
+    /// Returns what the journal knows an open transaction by: only if it can change anything.
+    fn unit(&self, open: &Open) -> Option<Unit> {
+        let runbook = self.plan.runbook();
+        let step = runbook.step(open.id);
+        let changes = |id: &StepId| matches!(runbook.step(*id).kind, Kind::Fix(_));
+        step.inner.iter().any(changes).then(|| Unit {
+            step: open.id,
+            item: open.item().map(|item| item.index),
+            part: 0,
         })
-        .await
     }
 
     pub(super) async fn open_transaction(&mut self, mut open: Open) -> Result<(), Untold> {
         let step = self.plan.runbook().step(open.id);
         let limits = limits(step, &self.cancel);
-        if let Err(failure) = self.world.open(&limits).await {
+        let opened = match self.unit(&open) {
+            Some(unit) => self.open_unit(step, unit, &limits).await,
+            None => self.world.open(&limits).await,
+        };
+        if let Err(failure) = opened {
             return self.fail(step, failure, 0.0);
         }
         open.started = Instant::now();
         open.changes = Changes::default();
-        let item = open
-            .items
-            .get(open.index)
-            .cloned()
-            .flatten()
-            .map(|(_, item)| item);
+        let item = open.item().cloned();
         self.open = Some(open);
         let step = step_ref(self.plan.runbook(), step);
         self.tell(EventKind::AtomicStarted { step, item })
@@ -172,12 +186,8 @@ impl<W: World> Driver<'_, W> {
         let step = self.plan.runbook().step(open.id);
         let limits = limits(step, &self.cancel);
         let settled = self.world.settle(&limits).await;
-        let item = open
-            .items
-            .get(open.index)
-            .and_then(Option::as_ref)
-            .map(|(_, item)| item.index);
-        let approved = self.state.approval(open.id, item);
+        let item = open.item().map(|item| item.index);
+        let approved = self.state.approval(open.id, item, None);
         let same = settled.and_then(|late| {
             open.changes.append(late);
             approved.map_or(Ok(()), |approved| {
@@ -185,7 +195,7 @@ impl<W: World> Driver<'_, W> {
             })
         });
         let closed = match same {
-            Ok(()) => self.world.close(Close::Commit, &limits).await,
+            Ok(()) => self.commit_open(step, &open, &limits).await?,
             Err(failure) => {
                 let _ = self.world.close(Close::Rollback, &limits).await;
                 Err(failure)
@@ -196,7 +206,6 @@ impl<W: World> Driver<'_, W> {
         if let Err(failure) = closed {
             return self.commit_failed(step, open, failure).await;
         }
-        open.count += open.changes.count();
         self.changes.append(open.changes.clone());
         let changes = std::mem::take(&mut open.changes);
         self.tell(EventKind::AtomicCommitted {
@@ -208,6 +217,36 @@ impl<W: World> Driver<'_, W> {
             return Ok(());
         }
         self.next_item(open).await
+    }
+
+    async fn commit_open(
+        &mut self,
+        step: &Step,
+        open: &Open,
+        limits: &Limits,
+    ) -> Result<Result<(), Failure>, Untold> {
+        let Some(unit) = self.unit(open) else {
+            return Ok(self.world.close(Close::Commit, limits).await);
+        };
+        let result = StepResult::Fix {
+            count: open.changes.count(),
+            rows: Rows::default(),
+            changes: open.changes.clone(),
+            committed: true,
+        };
+        self.commit_unit(step, unit, &result, None, limits).await
+    }
+
+    /// Returns whether a loop of transactions goes on after one of them failed. It counts as failed already.
+    fn may_pass_over(&self, atomic: &Step, failure: &Failure) -> bool {
+        let final_kind = matches!(failure.kind, FailureKind::Cancelled | FailureKind::InDoubt);
+        !final_kind && self.allows_more(atomic)
+    }
+
+    /// Returns whether as many items of a loop may fail as have.
+    fn allows_more(&self, atomic: &Step) -> bool {
+        atomic.common.for_each.is_some()
+            && self.round(atomic).failed <= u64::from(atomic.common.max_failures.unwrap_or(0))
     }
 
     pub(super) async fn commit_failed(
@@ -226,24 +265,11 @@ impl<W: World> Driver<'_, W> {
             let step = step_ref(self.plan.runbook(), step);
             self.tell(EventKind::AtomicRolledBack { step })?;
         }
-        let passed_over = may_pass_over(step, &open, &failure);
+        let passed_over = self.may_pass_over(step, &failure);
         self.fail(step, failure, took_ms)?;
         if passed_over {
-            open.failed += 1;
             return self.next_item(open).await;
         }
         Ok(())
     }
-}
-
-/// Returns whether a loop of transactions goes on after one of them failed.
-fn may_pass_over(atomic: &Step, open: &Open, failure: &Failure) -> bool {
-    let final_kind = matches!(failure.kind, FailureKind::Cancelled | FailureKind::InDoubt);
-    !final_kind && allows_more(atomic, open)
-}
-
-/// Returns whether one more item of a loop may fail.
-fn allows_more(atomic: &Step, open: &Open) -> bool {
-    atomic.common.for_each.is_some()
-        && open.failed < u64::from(atomic.common.max_failures.unwrap_or(0))
 }

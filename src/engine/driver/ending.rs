@@ -6,10 +6,10 @@ use super::super::failure::Failure;
 use super::super::outcome::Outcome;
 use super::super::port::World;
 use super::super::scope;
-use super::super::state::Way;
-use super::{Driver, Untold, millis};
+use super::super::state::{State, Way};
+use super::super::undo::Works;
+use super::{Driver, Untold};
 use crate::base::words;
-use crate::runbook::model::StepId;
 
 impl<W: World> Driver<'_, W> {
     pub(super) async fn finish_with(&mut self, failure: Failure) -> Result<RunFinished, Untold> {
@@ -59,6 +59,12 @@ impl<W: World> Driver<'_, W> {
         }
     }
 
+    /// Returns whether anything that stays in place can be put back.
+    fn undoable(&self) -> bool {
+        let works = Works::of(self.plan, &self.state, &self.surroundings, &[]);
+        works.is_ok_and(|works| !works.works.is_empty())
+    }
+
     pub(super) async fn conclude(
         &mut self,
         outcome: Outcome,
@@ -69,16 +75,18 @@ impl<W: World> Driver<'_, W> {
         } else {
             None
         };
-        let title = |id: &StepId| self.plan.runbook().step(*id).title.clone();
+        // A lease that could not be given up expires by itself.
+        let released = self.world.release().await;
+        drop(released);
         let finished = RunFinished {
             outcome,
             says,
-            committed: self.state.committed.iter().map(title).collect(),
-            undone: Vec::new(),
-            undoable: false,
+            committed: self.titles(&State::steps_of(&self.state.units)),
+            undone: self.titles(&State::steps_of(&self.state.undone)),
+            undoable: self.undoable(),
             aborted,
             changes: self.plan.dry_run.then(|| std::mem::take(&mut self.changes)),
-            took_ms: millis(self.started),
+            took_ms: self.clock.elapsed_ms(),
             waited_ms: self.state.waited_ms,
         };
         self.tell(EventKind::RunFinished(Box::new(finished.clone())))?;

@@ -2,17 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::clock::millis;
 use super::super::event::{Decision, EventKind, Item, StepResult};
 use super::super::failure::{Failure, FailureKind};
-use super::super::perform::{Performed, Stage, ask, limits, perform, prepare, step_ref};
+use super::super::perform::{
+    Performed, Stage, ask, has_transaction, limits, perform, prepare, step_ref,
+};
 use super::super::port::World;
 use super::super::rehearse::rehearse;
 use super::super::scope::{self, Current};
-use super::super::state::{Position, State};
-use super::{Driver, Untold, millis};
+use super::super::state::{Position, Round, State};
+use super::{Driver, Untold};
 use crate::runbook::model::Step;
 use crate::step::Kind;
+use crate::step::common::Trouble;
 use crate::step::confirm::Confirm;
+
+/// How often a step runs again after a deadlock or a serialization failure, where its `retry` says nothing.
+const SERIALIZATION_RETRIES: u32 = 3;
 
 impl<W: World> Driver<'_, W> {
     pub(super) async fn each(
@@ -20,29 +27,36 @@ impl<W: World> Driver<'_, W> {
         step: &Step,
         items: Vec<Option<(Current, Item)>>,
     ) -> Result<(), Untold> {
-        let (mut failed, mut count, of) = (0, 0, items.len() as u64);
+        let of = items.len() as u64;
         let allowed = u64::from(step.common.max_failures.unwrap_or(0));
-        for (current, item) in items.into_iter().flatten() {
+        // Of a run that goes on, the first items have their outcome already.
+        let first = self.round(step).next;
+        for (current, item) in items.into_iter().flatten().skip(first) {
             let said_no =
                 |state: &State| matches!(&state.position, Position::After(_, Decision::Else));
             if self.once(step, Some(item), &[current]).await? && !said_no(&self.state) {
-                count += self.state.result(step.id).map_or(0, scope::count);
                 continue;
             }
-            failed += 1;
+            let failed = self.round(step).failed;
             let last = self.state.failure.as_ref().map(|failure| failure.kind);
             let is_final = matches!(last, Some(FailureKind::Cancelled | FailureKind::InDoubt));
             if failed > allowed || is_final {
                 return Ok(());
             }
         }
+        let round = self.round(step);
         let step = step_ref(self.plan.runbook(), step);
         self.tell(EventKind::LoopFinished {
             step,
             items: of,
-            count,
-            failed,
+            count: round.count,
+            failed: round.failed,
         })
+    }
+
+    /// Returns how far the loop of a step has come.
+    pub(super) fn round(&self, step: &Step) -> Round {
+        self.state.loops.get(&step.id).copied().unwrap_or_default()
     }
 
     /// Runs a step, again after errors that may pass; returns whether it succeeded.
@@ -104,6 +118,17 @@ impl<W: World> Driver<'_, W> {
         if let Kind::Confirm(confirm) = &step.kind {
             return self.confirm(step, confirm).await;
         }
+        if let Kind::Rollback(rollback) = &step.kind {
+            return Ok(self.roll_back(step, rollback).await);
+        }
+        if let Kind::Fix(fix) = &step.kind
+            && let Some(batch) = &fix.batch
+        {
+            return self.work_through(step, fix, batch, current).await;
+        }
+        if has_transaction(step) {
+            return self.transact(step, current).await;
+        }
         let mut stage = self.stage(step, current);
         Ok(perform(&mut stage, step).await)
     }
@@ -118,7 +143,7 @@ impl<W: World> Driver<'_, W> {
             // An atomic's approval is for all of it, and is looked at before its commit.
             approved: self
                 .state
-                .approval(step.id, current.first().map(|item| item.index)),
+                .approval(step.id, current.first().map(|item| item.index), None),
             lasting: !self.plan.dry_run,
             world: self.world,
         }
@@ -204,19 +229,18 @@ impl<W: World> Driver<'_, W> {
         failure: &Failure,
         retry: &mut u32,
     ) -> Result<bool, Untold> {
-        let (Some(policy), Some(trouble)) = (&step.common.retry, failure.trouble()) else {
+        let Some((times, wait)) = patience(step, failure).filter(|_| !self.plan.dry_run) else {
             return Ok(false);
         };
-        if *retry >= policy.times || !policy.on.contains(&trouble) || self.plan.dry_run {
+        if *retry >= times {
             return Ok(false);
         }
         *retry += 1;
-        let wait = policy.wait.map_or(Duration::from_secs(1), |wait| wait.0);
         self.tell(EventKind::StepRetried {
             step: step_ref(self.plan.runbook(), step),
             failure: failure.clone(),
             retry: *retry,
-            of: policy.times,
+            of: times,
             wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         })?;
         tokio::select! {
@@ -245,5 +269,21 @@ impl<W: World> Driver<'_, W> {
             failure,
             took_ms,
         })
+    }
+}
+
+/// Returns how often a step runs again after a failure, and how long it waits before. What the server took
+/// back because of others who work at the same time runs again in any case: nobody made a mistake.
+fn patience(step: &Step, failure: &Failure) -> Option<(u32, Duration)> {
+    let trouble = failure.trouble()?;
+    match &step.common.retry {
+        Some(retry) if retry.on.contains(&trouble) => {
+            let wait = retry.wait.map_or(Duration::from_secs(1), |wait| wait.0);
+            Some((retry.times, wait))
+        }
+        _ if trouble == Trouble::Serialization && step.atomic.is_none() => {
+            Some((SERIALIZATION_RETRIES, Duration::from_millis(100)))
+        }
+        _ => None,
     }
 }

@@ -4,13 +4,14 @@ use super::super::change::Changes;
 use super::super::event::{Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::journal::{Terms, Undo};
-use super::super::port::{Close, World};
+use super::super::port::{Bound, World};
 use super::query::expected;
 use super::{Performed, Stage, bind, command, template};
 use crate::base::words;
 use crate::runbook::context::Context;
 use crate::runbook::data::Rows;
 use crate::runbook::model::Step;
+use crate::step::Kind;
 use crate::step::fix::{Fix, TransactionMode};
 use crate::step::text::Template;
 
@@ -26,22 +27,21 @@ pub(super) async fn perform<W: World>(
     if fix.transaction == TransactionMode::None {
         return act(stage, step, &context).await;
     }
-    if step.atomic.is_some() {
-        let performed = change(stage, step, fix, &context).await?;
-        return Ok(performed);
-    }
-    stage.world.open(&stage.limits).await?;
-    match change(stage, step, fix, &context).await {
-        Ok(performed) => {
-            stage.world.close(Close::Commit, &stage.limits).await?;
-            Ok(performed)
-        }
-        Err(failure) => {
-            // The first failure is the one that matters; the transaction ends with its connection anyway.
-            let _ = stage.world.close(Close::Rollback, &stage.limits).await;
-            Err(failure)
-        }
-    }
+    change(stage, step, fix, &context).await
+}
+
+/// Returns whether a step is a fix that has a transaction of its own. It is performed within it; whoever
+/// performs it opens and closes it.
+pub(in crate::engine) fn has_transaction(step: &Step) -> bool {
+    let Kind::Fix(fix) = &step.kind else {
+        return false;
+    };
+    step.atomic.is_none() && !is_final(fix)
+}
+
+/// Returns whether nothing can take back what a fix does: it runs a program, or outside of transactions.
+pub(in crate::engine) fn is_final(fix: &Fix) -> bool {
+    fix.command.is_some() || fix.transaction == TransactionMode::None
 }
 
 async fn change<W: World>(
@@ -59,20 +59,7 @@ async fn change<W: World>(
         changes.append(changed.changes);
         rows = changed.rows;
     }
-    let shown = stage
-        .state
-        .approved
-        .iter()
-        .any(|approved| approved.step == step.id || Some(approved.step) == step.atomic);
-    guard(fix, context, count).map_err(|failure| {
-        if shown {
-            failure.note(
-                "other rows were shown and approved: someone changed the data since; run it again",
-            )
-        } else {
-            failure
-        }
-    })?;
+    check_guard(stage, step, fix, count)?;
     if step.atomic.is_none() {
         changes.append(stage.world.settle(&stage.limits).await?);
     }
@@ -87,6 +74,58 @@ async fn change<W: World>(
             committed: step.atomic.is_none() && stage.lasting,
         },
         decision: Decision::Next,
+    })
+}
+
+/// Returns the statement of a batch, for all of its rows.
+pub(in crate::engine) fn whole<W: World>(
+    stage: &Stage<'_, W>,
+    step: &Step,
+) -> Result<Bound, Failure> {
+    let context = stage.context(step)?;
+    match step.sql.as_slice() {
+        [sql] => bind(&context, sql),
+        _ => Err(template("a batch has one statement")),
+    }
+}
+
+/// Does one part of a batch, and returns how many rows it changed. Its guard is about all parts.
+pub(in crate::engine) async fn perform_part<W: World>(
+    stage: &mut Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+    bound: &Bound,
+) -> Result<(u64, Changes), Failure> {
+    let terms = terms(step, fix, &stage.context(step)?)?;
+    let changed = stage.world.change(bound, &terms, &stage.limits).await?;
+    let mut changes = changed.changes;
+    changes.append(stage.world.settle(&stage.limits).await?);
+    if let Some(approved) = &stage.approved {
+        same_as_approved(approved, &changes)?;
+    }
+    Ok((changed.count, changes))
+}
+
+/// Holds the number of changed rows against the guard of a fix.
+pub(in crate::engine) fn check_guard<W: World>(
+    stage: &Stage<'_, W>,
+    step: &Step,
+    fix: &Fix,
+    count: u64,
+) -> Result<(), Failure> {
+    let shown = stage
+        .state
+        .approved
+        .iter()
+        .any(|approved| approved.step == step.id || Some(approved.step) == step.atomic);
+    guard(fix, &stage.context(step)?, count).map_err(|failure| {
+        if shown {
+            failure.note(
+                "other rows were shown and approved: someone changed the data since; run it again",
+            )
+        } else {
+            failure
+        }
     })
 }
 

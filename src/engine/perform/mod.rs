@@ -22,7 +22,9 @@ use crate::runbook::statement::SqlTemplate;
 use crate::step::Kind;
 
 pub(super) use confirm::{ask, prepare};
-pub(super) use fix::same_as_approved;
+pub(super) use fix::{
+    check_guard, has_transaction, is_final, perform_part, same_as_approved, whole,
+};
 
 /// What a step came to, and which way it chose.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 mod doubt;
 pub(super) mod entry;
+mod kept;
 pub(super) mod schema;
 
 use std::path::PathBuf;

@@ -3,13 +3,13 @@
 use crate::engine::change::{ColumnChange, Deed, RowChange, TableChange};
 
 /// Rows that changed alike: the same column from the same value to the same value.
-pub(super) struct Group<'a> {
+pub(in crate::report) struct Group<'a> {
     /// The rows.
-    pub(super) rows: Vec<&'a RowChange>,
+    pub(in crate::report) rows: Vec<&'a RowChange>,
     /// What changed; all of a row that is new or gone.
-    pub(super) change: Option<&'a ColumnChange>,
+    pub(in crate::report) change: Option<&'a ColumnChange>,
     /// Whether the values differ from row to row, as they do by their nature.
-    pub(super) mixed: bool,
+    pub(in crate::report) mixed: bool,
 }
 
 impl<'a> Group<'a> {
@@ -30,7 +30,7 @@ impl<'a> Group<'a> {
     }
 
     /// Returns whether another group has the same rows.
-    pub(super) fn same_rows(&self, other: &Self) -> bool {
+    pub(in crate::report) fn same_rows(&self, other: &Self) -> bool {
         let pairs = || self.rows.iter().zip(&other.rows);
         self.rows.len() == other.rows.len() && pairs().all(|(a, b)| std::ptr::eq(*a, *b))
     }
@@ -38,7 +38,7 @@ impl<'a> Group<'a> {
 
 /// Groups the rows of a table; returns the groups and how many rows are in them. A row is shown with all
 /// that changed of it, or not at all.
-pub(super) fn groups(table: &TableChange, most: usize) -> (Vec<Group<'_>>, usize) {
+pub(in crate::report) fn groups(table: &TableChange, most: usize) -> (Vec<Group<'_>>, usize) {
     let mut groups: Vec<Group> = Vec::new();
     let mut shown = 0;
     for row in table.rows.iter().filter(|row| !unchanged(row)) {
@@ -73,6 +73,6 @@ pub(super) fn groups(table: &TableChange, most: usize) -> (Vec<Group<'_>>, usize
 }
 
 /// Returns whether a row was updated to what it was.
-pub(super) fn unchanged(row: &RowChange) -> bool {
+pub(in crate::report) fn unchanged(row: &RowChange) -> bool {
     row.deed == Deed::Updated && row.columns.is_empty()
 }

@@ -35,7 +35,12 @@ impl Terminal {
             ([], _) => "what cannot be shown in rows".to_owned(),
             _ => changes::summary(found),
         };
-        let text = format!("{} {verb} {what}", words::list(of));
+        let names = words::list(of);
+        let text = if self.is_undo() {
+            format!("putting back {names} changes {what}")
+        } else {
+            format!("{names} {verb} {what}")
+        };
         self.print(&[self.look.line().plain(&text)], INDENT)?;
         let lines = changes::draw_full(found, self.look.inside(INDENT + 2));
         self.print(&lines, INDENT + 2)

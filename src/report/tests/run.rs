@@ -84,7 +84,7 @@ fn run(dry_run: bool) -> Vec<EventKind> {
     kinds
 }
 
-fn whole_run() -> Vec<EventKind> {
+pub(super) fn whole_run() -> Vec<EventKind> {
     let mut kinds = run(false);
     kinds.push(end(Outcome::Done, "", &["reactivation"]));
     kinds

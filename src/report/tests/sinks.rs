@@ -1,5 +1,7 @@
 //! The sinks that are not for reading along.
 
+use super::everything::clashes;
+use super::undo::{UNIT, undone};
 use super::*;
 use crate::report::fanout::Fanout;
 use crate::report::json::Json;
@@ -110,8 +112,36 @@ fn no_sink_behind_a_redactor_sees_a_secret() {
             check(false, &[(SECRET, false, Some(SECRET))]),
             1.0,
         ),
-        finish(step("a"), fix(1, changes, true), 1.0),
+        finish(step("a"), fix(1, changes.clone(), true), 1.0),
         finish(step("a"), answer(true, SECRET, Some(SECRET)), 1.0),
+        EventKind::RunResumed {
+            actor: all("actor"),
+        },
+        EventKind::Committing {
+            step: step("a"),
+            unit: UNIT,
+            transaction: Some("7".into()),
+            result: StepResult::Rollback {
+                undone: vec![UNIT],
+                restored: 1,
+                changes: changes.clone(),
+                conflicts: clashes(SECRET),
+            },
+            batch: None,
+        },
+        EventKind::BatchCommitted {
+            step: step("a"),
+            unit: UNIT,
+            count: 1,
+            so_far: 1,
+            of: 1,
+            last: vec![all("key")],
+        },
+        EventKind::UndoStarted {
+            of: vec!["a".into()],
+            why: all("why"),
+        },
+        undone(changes.clone(), clashes(SECRET), Some(hidden.clone())),
         fail(step("a"), hidden),
         EventKind::RunFinished(Box::new(finished)),
     ];

@@ -209,7 +209,7 @@ fn every_ending_says_what_remains() {
     ];
     let tell = |(outcome, says)| {
         let finished = ended(outcome, says, &["first"]);
-        text(&crate::report::ending::draw(&finished, PIPED)) + "\n"
+        text(&crate::report::ending::draw(&finished, None, PIPED)) + "\n"
     };
     let text: String = outcomes.into_iter().map(tell).collect();
     assert_snapshot!(text, @r"
@@ -236,7 +236,7 @@ fn a_dry_run_that_may_have_lasted_is_told_loudly() {
     let mut finished = ended(Outcome::Done, "", &[]);
     finished.aborted = Some(false);
     finished.changes = Some(Changes::default());
-    assert_snapshot!(text(&crate::report::ending::draw(&finished, PIPED)), @r"
+    assert_snapshot!(text(&crate::report::ending::draw(&finished, None, PIPED)), @r"
     Done in 2.4 s (2.3 s waiting for you).
     It would change nothing.
     Dry run: the server does not say that the transaction is aborted!

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::walk::Fate;
 use super::{Arrow, Box, BoxKind, Picture, wrap};
 
 const WIDTH: usize = 230;
@@ -41,20 +42,31 @@ pub fn draw(picture: &Picture) -> String {
         escape(&picture.title)
     );
     let _ = writeln!(svg, "<g transform=\"translate({MARGIN} {TOP})\">");
+    if picture.walked {
+        svg.push_str(WENT);
+    }
     for (number, name) in picture.frames.iter().enumerate() {
         svg.push_str(&frame(picture, &cells, number, name));
     }
-    for arrow in &picture.arrows {
-        svg.push_str(&line(arrow, &cells));
+    // What a run went is drawn over what it did not.
+    for taken in [false, true] {
+        for arrow in picture.arrows.iter().filter(|arrow| arrow.taken == taken) {
+            let group = group(picture.walked, taken);
+            svg.push_str(&wrapped(&line(arrow, &cells), group));
+        }
     }
     for (each, cell) in picture.boxes.iter().zip(&cells) {
-        svg.push_str(&shape(each, *cell));
+        let group = group(picture.walked, each.reached);
+        svg.push_str(&wrapped(&shape(each, *cell), group));
     }
     svg.push_str("</g>\n</svg>\n");
     svg
 }
 
 const STYLE: &str = "<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#444\"/></marker></defs>\n";
+
+/// The head of an arrow that a run went: as large as the others, though its line is wider.
+const WENT: &str = "<defs><marker id=\"went\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"4\" markerHeight=\"4\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#444\"/></marker></defs>\n";
 
 /// Where a box stands in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,10 +178,21 @@ fn shape(each: &Box, cell: Cell) -> String {
         BoxKind::Step(_) => ("#ffffff", "#555555", 4),
     };
     let (x, y) = (cell.x(), cell.y());
+    let (stroke, extra, mark) = match fate(each.fate) {
+        Some((stroke, dash, mark)) => (stroke, format!(" stroke-width=\"3\"{dash}"), mark),
+        None => (stroke, String::new(), ""),
+    };
     let mut svg = format!(
-        "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{stroke}\"/>\n",
+        "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{stroke}\"{extra}/>\n",
         escape(&each.label)
     );
+    if !mark.is_empty() {
+        let (right, top) = (x + WIDTH - 16, y + 20);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{right}\" y=\"{top}\" text-anchor=\"middle\" font-weight=\"bold\" fill=\"{stroke}\">{mark}</text>"
+        );
+    }
     let mut lines = wrap(&each.label, 31, 3);
     if let BoxKind::Step(word) = each.kind {
         lines.truncate(2);
@@ -195,6 +218,29 @@ fn shape(each: &Box, cell: Cell) -> String {
     svg
 }
 
+/// Returns the look of what a run did not come to.
+fn group(walked: bool, reached: bool) -> Option<&'static str> {
+    (walked && !reached).then_some("<g opacity=\"0.4\">")
+}
+
+fn wrapped(svg: &str, group: Option<&str>) -> String {
+    match group {
+        Some(group) => format!("{group}\n{svg}</g>\n"),
+        None => svg.to_owned(),
+    }
+}
+
+/// Returns the colour, the width and the dashes of the line around a box, and the mark in its corner.
+fn fate(fate: Option<Fate>) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match fate? {
+        Fate::Done => ("#2e7d43", "", "✓"),
+        Fate::No => ("#33748f", "", "→"),
+        Fate::Failed => ("#b3261e", "", "✗"),
+        Fate::Skipped => ("#777777", " stroke-dasharray=\"4 4\"", "–"),
+        Fate::Undone => ("#a86f00", " stroke-dasharray=\"8 4\"", "↶"),
+    })
+}
+
 fn line(arrow: &Arrow, cells: &[Cell]) -> String {
     let (from, to) = (cells[arrow.from], cells[arrow.to]);
     let (path, label) = route(from, to);
@@ -203,13 +249,19 @@ fn line(arrow: &Arrow, cells: &[Cell]) -> String {
     } else {
         ""
     };
+    let (dash, head, label_look) = if arrow.taken {
+        let wide = format!("{dash} stroke-width=\"3\"");
+        (wide, "went", " font-weight=\"bold\"")
+    } else {
+        (dash.to_owned(), "head", "")
+    };
     let mut svg = format!(
-        "<path d=\"{path}\" fill=\"none\" stroke=\"#444\"{dash} marker-end=\"url(#head)\"/>\n"
+        "<path d=\"{path}\" fill=\"none\" stroke=\"#444\"{dash} marker-end=\"url(#{head})\"/>\n"
     );
     if !arrow.label.is_empty() {
         let _ = writeln!(
             svg,
-            "<text x=\"{}\" y=\"{}\" font-size=\"11\" fill=\"#444\">{}</text>",
+            "<text x=\"{}\" y=\"{}\" font-size=\"11\" fill=\"#444\"{label_look}>{}</text>",
             label.0,
             label.1,
             escape(&super::short(&arrow.label, 18))

@@ -1,0 +1,307 @@
+//! What `run`, `resume` and `undo` share: who is told, who answers, what Ctrl-C does, and how it ends.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use super::answers::{Answers, Otherwise};
+use super::args::{Output, Told};
+use super::error::CliError;
+use super::world::RealWorld;
+use crate::base::words;
+use crate::engine::cancel::{Cancel, Canceller};
+use crate::engine::driver::Untold;
+use crate::engine::event::{Event, EventKind, RunFinished, Sink, StepResult};
+use crate::engine::failure::Failure;
+use crate::engine::outcome::exit;
+use crate::engine::plan::Plan;
+use crate::pg::session::Session;
+use crate::report::json::Json;
+use crate::report::look::Look;
+use crate::report::quiet::Quiet;
+use crate::report::secret::Redactor;
+use crate::report::status::{NoStatus, Spinner, Status};
+use crate::report::terminal::{Terminal, TerminalOptions};
+use crate::runbook::model::Step;
+use crate::step::Kind;
+
+/// What a run came to: why it could not go on, where it could not.
+pub(super) type Came = Result<Result<RunFinished, Failure>, Untold>;
+
+/// Drives a run to its end, and returns the exit code of its outcome. The first Ctrl-C cancels the run, the
+/// second one ends the program.
+///
+/// # Errors
+/// Nobody reads the output any more.
+pub(super) async fn drive(
+    context: &Context<'_>,
+    run: &str,
+    mut world: RealWorld,
+    work: impl AsyncFnOnce(&mut RealWorld, Cancel) -> Came,
+) -> Result<u8, CliError> {
+    let (canceller, cancel) = Cancel::new();
+    let committing = world.session.committing();
+    let committed = Rc::new(Cell::new(false));
+    world.sink = Box::new(Watching {
+        committed: Rc::clone(&committed),
+        sink: world.sink,
+    });
+    tokio::select! {
+        came = work(&mut world, cancel) => match came {
+            Ok(Ok(finished)) => Ok(finished.outcome.code()),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
+            Err(error) => Ok(untold(context, run, &error, committed.get())),
+        },
+        // What is open is rolled back by the server when the connection goes.
+        () = interrupted_twice(context, &canceller) => {
+            let xid = committing.lock().ok().and_then(|xid| xid.clone());
+            Ok(ended_at_once(context, run, xid))
+        }
+    }
+}
+
+/// What nobody could be told of is not undone by that.
+fn untold(context: &Context<'_>, run: &str, error: &Untold, committed: bool) -> u8 {
+    let error = CliError::Io {
+        message: error.to_string(),
+    };
+    context
+        .invocation
+        .eprint(&error.render(context.look.color_err));
+    if !committed {
+        return error.code();
+    }
+    context.invocation.eprint(&format!(
+        "  = note: what was committed before stays\n  \
+         = help: go on with it: runbook resume {run}; or put it back: runbook undo {run}\n"
+    ));
+    exit::STOPPED
+}
+
+fn ended_at_once(context: &Context<'_>, run: &str, xid: Option<String>) -> u8 {
+    let Some(xid) = xid else {
+        context.invocation.eprint(&format!(
+            "\nended at once: what was not committed is rolled back\n  \
+             = help: go on with it: runbook resume {run}; or put back what it changed: runbook undo {run}\n"
+        ));
+        return exit::CANCELLED;
+    };
+    context.invocation.eprint(&format!(
+        "\nended while COMMIT was under way (transaction {xid}): nobody knows yet what became of it\n  \
+         = help: find out and go on: runbook resume {run}\n"
+    ));
+    exit::UNKNOWN
+}
+
+/// Remembers whether anything was committed, whether that could be told or not.
+struct Watching {
+    committed: Rc<Cell<bool>>,
+    sink: Box<dyn Sink>,
+}
+
+impl Sink for Watching {
+    fn take(&mut self, event: &Event) -> std::io::Result<()> {
+        let committed = match &event.kind {
+            EventKind::AtomicCommitted { .. } | EventKind::BatchCommitted { .. } => true,
+            EventKind::StepFinished {
+                result: StepResult::Fix { committed, .. },
+                ..
+            } => *committed,
+            _ => false,
+        };
+        self.committed.set(self.committed.get() || committed);
+        self.sink.take(event)
+    }
+}
+
+/// Waits for Ctrl-C.
+pub(super) async fn interrupted() {
+    match signal(SignalKind::interrupt()) {
+        Ok(mut interrupt) => drop(interrupt.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Cancels the run at the first Ctrl-C or SIGTERM; returns at the second.
+async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if first {
+            canceller.cancel();
+            context
+                .invocation
+                .eprint("\ncancelling; once more ends it at once\n");
+        }
+    }
+}
+
+/// Returns what masks a run's secrets: its secret parameters, and the password where a program is handed it.
+pub(super) fn redactor(plan: &Plan, session: &Session) -> Redactor {
+    let secrets = plan
+        .runbook()
+        .params()
+        .iter()
+        .filter(|(_, param)| param.secret);
+    let secrets = secrets
+        .filter_map(|(name, _)| plan.arguments.get(name))
+        .map(|argument| argument.shown.clone());
+    // A program that is handed the password may print it.
+    let handed = plan.runbook().steps.iter().any(hands_over_password);
+    let hosts = session.settings().hosts().iter().filter(|_| handed);
+    let passwords = hosts.filter_map(|host| session.settings().password_for(host));
+    let passwords = passwords.map(|secret| secret.reveal().to_owned());
+    Redactor::new(secrets.chain(passwords))
+}
+
+fn hands_over_password(step: &Step) -> bool {
+    match &step.kind {
+        Kind::Query(query) => query.pass_connection,
+        Kind::Check(check) => check.pass_connection,
+        Kind::Fix(fix) => fix.pass_connection,
+        _ => false,
+    }
+}
+
+/// Returns who is told of a run.
+pub(super) fn sink(context: &Context<'_>, told: Told) -> Box<dyn Sink> {
+    let look = &context.look;
+    let terminal = &context.invocation.terminal;
+    let out = context.invocation.writer();
+    match (told.output, told.quiet) {
+        (Output::Json, _) => Box::new(Json::new(out)),
+        (Output::Quiet, _) | (_, true) => {
+            let look = Look {
+                colors: look.color_err,
+                unicode: look.unicode,
+                width: terminal.stderr.then_some(look.width),
+            };
+            Box::new(Quiet::new(look, context.invocation.error_writer()))
+        }
+        (Output::Human, false) => {
+            let options = TerminalOptions {
+                colors: look.color_out,
+                unicode: look.unicode,
+                width: terminal.stdout.then_some(look.width),
+                live: terminal.stdout && terminal.stderr,
+            };
+            let status: Box<dyn Status> = if options.live {
+                Box::new(Spinner::new(Look {
+                    colors: options.colors,
+                    unicode: options.unicode,
+                    width: options.width,
+                }))
+            } else {
+                Box::new(NoStatus)
+            };
+            Box::new(Terminal::new(options, out, status))
+        }
+    }
+}
+
+/// How questions are to be answered.
+pub(super) struct Answering<'a> {
+    /// Answers by the name of the question.
+    pub(super) given: &'a [(String, String)],
+    /// Whether `--yes` answers all others.
+    pub(super) yes: bool,
+    /// Whether nothing lasts.
+    pub(super) dry_run: bool,
+}
+
+/// Returns who answers.
+///
+/// # Errors
+/// An answer is given to a question that does not exist.
+pub(super) fn answers(
+    context: &Context<'_>,
+    answering: &Answering<'_>,
+    actor: String,
+    plan: Option<&Plan>,
+) -> Result<Answers, CliError> {
+    let steps = plan.iter().flat_map(|plan| &plan.runbook().steps);
+    let confirms: Vec<&str> = steps
+        .filter(|step| matches!(step.kind, Kind::Confirm(_)))
+        .map(|step| step.title.as_str())
+        .collect();
+    for (name, _) in answering.given {
+        if !confirms.contains(&name.as_str()) {
+            let near = words::did_you_mean(name, confirms.iter().copied());
+            return Err(CliError::usage(format!(
+                "`--answer {name}`: there is no confirm of that name"
+            ))
+            .help(near.unwrap_or_else(|| format!("the confirms are {}", words::list(&confirms)))));
+        }
+    }
+    let terminal = &context.invocation.terminal;
+    let person = terminal.stdin && terminal.stderr;
+    Ok(Answers {
+        given: answering.given.iter().cloned().collect(),
+        otherwise: match (answering.yes, answering.dry_run, person) {
+            (true, _, _) => Otherwise::Yes,
+            (false, true, _) => Otherwise::Rehearsal,
+            (false, false, true) => Otherwise::Person,
+            (false, false, false) => Otherwise::Nobody,
+        },
+        actor,
+    })
+}
+
+/// Who runs it: the login, and the user of this machine.
+pub(super) fn actor(context: &Context<'_>, session: &Session) -> String {
+    format!("{} ({})", session.target().user, person(context))
+}
+
+/// The user of this machine.
+pub(super) fn person(context: &Context<'_>) -> String {
+    let user = context.invocation.environment.user().unwrap_or("unknown");
+    let host = nix::unistd::gethostname().map_or_else(
+        |_| "unknown".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    format!("{user}@{host}")
+}
+
+/// Returns a new run's id: short enough to say, from letters and digits that cannot be mistaken.
+pub(super) fn new_id() -> String {
+    const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let seed = format!("{} {}", now.as_nanos(), std::process::id());
+    let digest = Sha256::digest(seed);
+    digest
+        .iter()
+        .take(6)
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_and_plain() {
+        let id = new_id();
+        assert_eq!(id.len(), 6);
+        assert!(
+            id.chars()
+                .all(|next| next.is_ascii_alphanumeric() && !"01ilo".contains(next)),
+            "{id}"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! The fold: what each event does to the state.
+
+use std::sync::Arc;
+
+use super::{Batch, Committing, Position, Round, State, Way};
+use crate::engine::event::{Decision, EventKind, Progress, StepRef, StepResult};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::journal::Unit;
+use crate::engine::scope;
+
+impl State {
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &EventKind) {
+        match event {
+            EventKind::StepStarted { step, item, .. } => {
+                self.item = item.as_ref().map(|item| item.index);
+                self.position = Position::In(step.id);
+            }
+            EventKind::StepSkipped { step } => {
+                self.trail.push((step.id, Way::Skipped));
+                self.position = Position::Skipped(step.id);
+            }
+            EventKind::StepFinished {
+                step,
+                result,
+                decision,
+                ..
+            } => {
+                self.finish(step, result);
+                self.pass(step, result, decision);
+                self.trail.push((step.id, Way::Decided(decision.clone())));
+                self.position = Position::After(step.id, decision.clone());
+            }
+            EventKind::StepFailed { step, failure, .. } => {
+                self.fail(step, failure);
+                self.position = Position::Failed(step.id);
+            }
+            EventKind::LoopFinished { step, count, .. } => {
+                // A loop over nothing has a result as well.
+                self.results.entry(step.id).or_default();
+                self.counts.insert(step.id, *count);
+                self.position = Position::After(step.id, Decision::Next);
+            }
+            EventKind::RunFinished(finished) => {
+                self.waited_ms = finished.waited_ms;
+                self.position = Position::Ended(finished.outcome);
+            }
+            EventKind::RunStarted(started) => self.dry_run = started.dry_run,
+            other => self.apply_transaction(other),
+        }
+    }
+
+    /// Takes in what happened to a transaction.
+    fn apply_transaction(&mut self, event: &EventKind) {
+        match event {
+            EventKind::AtomicStarted { step, item } => {
+                self.open = Some((step.id, item.as_ref().map(|item| item.index)));
+                self.position = Position::Opened(step.id);
+            }
+            EventKind::AtomicCommitted { step, changes, .. } => {
+                self.close(|round| round.count += changes.count());
+                self.atomics.insert(step.id, changes.clone());
+                self.position = Position::Committed(step.id);
+            }
+            EventKind::AtomicRolledBack { .. } => {
+                self.committing = None;
+                self.close(|round| round.failed += 1);
+            }
+            EventKind::Committing {
+                step,
+                unit,
+                transaction,
+                result,
+                batch,
+            } => {
+                self.committing = Some(Committing {
+                    step: step.clone(),
+                    unit: *unit,
+                    transaction: transaction.clone(),
+                    result: result.clone(),
+                    batch: batch.clone(),
+                });
+            }
+            EventKind::BatchCommitted {
+                unit,
+                so_far,
+                of,
+                last,
+                ..
+            } => {
+                self.committing = None;
+                self.keep(*unit);
+                self.batch = Some(Batch {
+                    unit: *unit,
+                    progress: Progress {
+                        so_far: *so_far,
+                        of: *of,
+                        last: last.clone(),
+                    },
+                });
+            }
+            EventKind::UndoFinished {
+                undone,
+                conflicts,
+                failure,
+                ..
+            } => {
+                self.put_back(undone, !conflicts.is_empty());
+                if let Some(failure) = failure
+                    && failure.kind == FailureKind::InDoubt
+                {
+                    self.failure = Some(failure.clone());
+                }
+                if let Position::Failed(id) | Position::After(id, _) = self.position {
+                    self.position = Position::PutBack(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, step: &StepRef, result: &StepResult) {
+        let unit = Unit {
+            step: step.id,
+            item: self.item,
+            part: 0,
+        };
+        match result {
+            // What a program did lasts, whatever it did.
+            StepResult::Command { .. } if step.kind == "fix" => self.keep(unit),
+            StepResult::Fix {
+                committed: true, ..
+            } if step.atomic.is_none() => self.keep(unit),
+            StepResult::Confirm { approved, .. } => self.approved.extend(approved.iter().cloned()),
+            StepResult::Rollback {
+                undone, conflicts, ..
+            } => self.put_back(undone, !conflicts.is_empty()),
+            _ => {}
+        }
+        self.committing = None;
+        self.batch = None;
+        let results = self.results.entry(step.id).or_default();
+        Arc::make_mut(results).push(result.clone());
+    }
+
+    /// Counts an item of a loop that has its outcome.
+    fn pass(&mut self, step: &StepRef, result: &StepResult, decision: &Decision) {
+        let (Some(item), None) = (self.item, &step.atomic) else {
+            return;
+        };
+        let round = self.loops.entry(step.id).or_default();
+        round.next = item + 1;
+        if *decision == Decision::Else {
+            round.failed += 1;
+        } else {
+            round.count += scope::count(result);
+        }
+    }
+
+    fn fail(&mut self, step: &StepRef, failure: &Failure) {
+        if failure.kind != FailureKind::InDoubt {
+            self.committing = None;
+        }
+        if let (Some(item), None) = (self.item, &step.atomic) {
+            let round = self.loops.entry(step.id).or_default();
+            round.next = item + 1;
+            round.failed += 1;
+        }
+        self.failure = Some(failure.clone());
+        self.trail.push((step.id, Way::Failed));
+    }
+
+    /// Takes in that the open transaction of an atomic came to its end.
+    fn close(&mut self, count: impl FnOnce(&mut Round)) {
+        let Some((step, item)) = self.open.take() else {
+            return;
+        };
+        if let Some(committed) = self.committing.take() {
+            self.keep(committed.unit);
+        }
+        if let Some(item) = item {
+            let round = self.loops.entry(step).or_default();
+            round.next = item + 1;
+            count(round);
+        }
+    }
+
+    fn keep(&mut self, unit: Unit) {
+        // Of a batch the parts are known already.
+        if !self.dry_run && !self.units.contains(&unit) {
+            self.units.push(unit);
+        }
+    }
+
+    fn put_back(&mut self, undone: &[Unit], left: bool) {
+        self.units.retain(|unit| !undone.contains(unit));
+        self.undone.extend(undone);
+        self.left |= left;
+    }
+}

@@ -1,0 +1,288 @@
+//! `runbook undo`: a run of its own that puts back what another one changed.
+
+use std::time::Instant;
+
+use super::{Lasting, PutBack, Works, put_back};
+use crate::base::words;
+use crate::engine::cancel::Cancel;
+use crate::engine::clock::{Clock, millis};
+use crate::engine::driver::Untold;
+use crate::engine::event::StepResult;
+use crate::engine::event::{EventKind, RunFinished, RunStarted, StepRef};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::outcome::Outcome;
+use crate::engine::perform::ask;
+use crate::engine::port::{Limits, Question, World};
+use crate::runbook::model::StepId;
+use crate::step::rollback::OnConflict;
+
+/// What is asked of an undo.
+#[derive(Debug)]
+pub struct Request {
+    /// How it begins: `undo_of` says which run it puts back.
+    pub started: RunStarted,
+    /// What there is to put back.
+    pub works: Works,
+    /// What becomes of rows that someone changed since.
+    pub on_conflict: OnConflict,
+    /// Why there is nothing to put back, where there is nothing.
+    pub nothing: String,
+}
+
+/// Puts back what a run changed: looks first, asks, and keeps it only if it is what was shown.
+///
+/// # Errors
+/// An event could not be written; nothing is put back then, unless it was already committed.
+pub async fn run<W: World>(
+    request: Request,
+    world: &mut W,
+    cancel: Cancel,
+) -> Result<RunFinished, Untold> {
+    let mut undo = Undoing {
+        request,
+        world,
+        limits: Limits {
+            deadline: None,
+            cancel,
+        },
+        clock: Clock::start(),
+        waited_ms: 0.0,
+    };
+    let started = undo.request.started.clone();
+    undo.tell(EventKind::RunStarted(Box::new(started)))?;
+    undo.all().await
+}
+
+struct Undoing<'a, W> {
+    request: Request,
+    world: &'a mut W,
+    limits: Limits,
+    clock: Clock,
+    waited_ms: f64,
+}
+
+impl<W: World> Undoing<'_, W> {
+    async fn all(&mut self) -> Result<RunFinished, Untold> {
+        if self.request.works.works.is_empty() {
+            let never = &self.request.works.never;
+            let (outcome, says) = if never.is_empty() {
+                (Outcome::Nothing, self.request.nothing.clone())
+            } else {
+                (
+                    Outcome::Stopped,
+                    format!("nothing can put back {}", list(never)),
+                )
+            };
+            return self.finish(outcome, says, &PutBack::default());
+        }
+        let began = Instant::now();
+        let looked = self.put_back(Lasting::No).await;
+        let stops = match &looked {
+            Ok(looked) => {
+                !looked.conflicts.is_empty() && self.request.on_conflict == OnConflict::Stop
+            }
+            Err(_) => true,
+        };
+        if stops || self.request.started.dry_run {
+            self.begin()?;
+            return self.conclude(looked, began);
+        }
+        let shown = looked.unwrap_or_default();
+        if !self.asked(&shown).await? {
+            let says = "nothing was put back".to_owned();
+            return self.finish(Outcome::Declined, says, &PutBack::default());
+        }
+        self.begin()?;
+        let began = Instant::now();
+        let done = self.put_back(Lasting::IfSame(&shown.changes.digest)).await;
+        self.conclude(done, began)
+    }
+
+    async fn put_back(&mut self, lasting: Lasting<'_>) -> Result<PutBack, Failure> {
+        let Request {
+            works, on_conflict, ..
+        } = &self.request;
+        put_back(
+            self.world,
+            &works.works,
+            *on_conflict,
+            lasting,
+            &self.limits,
+        )
+        .await
+    }
+
+    fn titles(&self) -> Vec<String> {
+        let works = self.request.works.works.iter();
+        let mut titles: Vec<String> = works.map(|work| work.entry.name.clone()).collect();
+        titles.dedup();
+        titles
+    }
+
+    fn begin(&mut self) -> Result<(), Untold> {
+        let why = match &self.request.started.undo_of {
+            Some(run) => format!("what run {run} changed is put back"),
+            None => String::new(),
+        };
+        let of = self.titles();
+        self.tell(EventKind::UndoStarted { of, why })
+    }
+
+    /// Shows what would be put back, and asks.
+    async fn asked(&mut self, shown: &PutBack) -> Result<bool, Untold> {
+        let step = StepRef {
+            id: StepId(0),
+            name: "go_ahead".to_owned(),
+            kind: "confirm".to_owned(),
+            atomic: None,
+        };
+        let mut text = format!("Put back {}?", words::count(shown.restored, "row"));
+        if !shown.conflicts.is_empty() {
+            let left = words::count(shown.conflicts.len() as u64, "row");
+            text = format!(
+                "Put back {}, and leave {left} that someone changed since?",
+                words::count(shown.restored, "row")
+            );
+        }
+        let question = Question {
+            name: step.name.clone(),
+            text,
+            typed: None,
+            timeout: None,
+        };
+        self.tell(EventKind::StepStarted {
+            step: step.clone(),
+            about: None,
+            item: None,
+        })?;
+        self.tell(EventKind::Rehearsed {
+            step: step.clone(),
+            of: self.titles(),
+            changes: shown.changes.clone(),
+        })?;
+        self.tell(EventKind::Asked {
+            step: step.clone(),
+            question: question.text.clone(),
+            typed: None,
+            show: None,
+        })?;
+        let began = Instant::now();
+        let answer = ask(self.world, &question, Vec::new(), &self.limits.cancel).await;
+        self.waited_ms += millis(began);
+        match answer {
+            Ok(performed) => {
+                let yes = matches!(performed.result, StepResult::Confirm { yes: true, .. });
+                self.tell(EventKind::StepFinished {
+                    step,
+                    result: performed.result,
+                    decision: performed.decision,
+                    took_ms: 0.0,
+                })?;
+                Ok(yes)
+            }
+            Err(failure) => {
+                self.tell(EventKind::StepFailed {
+                    step,
+                    failure,
+                    took_ms: 0.0,
+                })?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        done: Result<PutBack, Failure>,
+        began: Instant,
+    ) -> Result<RunFinished, Untold> {
+        let dry_run = self.request.started.dry_run;
+        let (done, failure) = match done {
+            Ok(done) => (done, None),
+            Err(failure) => (PutBack::default(), Some(failure)),
+        };
+        let stopped = !done.conflicts.is_empty() && self.request.on_conflict == OnConflict::Stop;
+        let (outcome, says) = match &failure {
+            Some(failure) if failure.kind == FailureKind::InDoubt => {
+                (Outcome::Unknown, failure.message.clone())
+            }
+            Some(failure) if failure.kind == FailureKind::Cancelled => {
+                (Outcome::Cancelled, "nothing was put back".to_owned())
+            }
+            Some(failure) => (
+                Outcome::Failed,
+                format!("nothing was put back: {}", failure.message),
+            ),
+            None if stopped => (
+                Outcome::Stopped,
+                format!(
+                    "nothing was put back: someone changed {} since",
+                    words::count(done.conflicts.len() as u64, "row")
+                ),
+            ),
+            None if !self.request.works.never.is_empty() => (
+                Outcome::Stopped,
+                format!("nothing can put back {}", list(&self.request.works.never)),
+            ),
+            None if !done.conflicts.is_empty() => (
+                Outcome::Stopped,
+                format!(
+                    "{} left as they are",
+                    words::count(done.conflicts.len() as u64, "row")
+                ),
+            ),
+            None => (Outcome::Done, String::new()),
+        };
+        self.tell(EventKind::UndoFinished {
+            undone: if dry_run {
+                Vec::new()
+            } else {
+                done.undone.clone()
+            },
+            restored: done.restored,
+            changes: done.changes.clone(),
+            conflicts: done.conflicts.clone(),
+            failure,
+            took_ms: millis(began),
+        })?;
+        self.finish(outcome, says, &done)
+    }
+
+    fn finish(
+        &mut self,
+        outcome: Outcome,
+        says: String,
+        done: &PutBack,
+    ) -> Result<RunFinished, Untold> {
+        let dry_run = self.request.started.dry_run;
+        let undone = match outcome {
+            Outcome::Done | Outcome::Stopped if !done.undone.is_empty() && !dry_run => {
+                self.titles()
+            }
+            _ => Vec::new(),
+        };
+        let finished = RunFinished {
+            outcome,
+            says,
+            committed: Vec::new(),
+            undone,
+            undoable: false,
+            aborted: done.aborted.filter(|_| dry_run),
+            changes: dry_run.then(|| done.changes.clone()),
+            took_ms: self.clock.elapsed_ms(),
+            waited_ms: self.waited_ms,
+        };
+        self.tell(EventKind::RunFinished(Box::new(finished.clone())))?;
+        Ok(finished)
+    }
+
+    fn tell(&mut self, kind: EventKind) -> Result<(), Untold> {
+        let event = self.clock.event(kind);
+        Ok(self.world.tell(&event)?)
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    words::list(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}

@@ -1,0 +1,78 @@
+//! What the journal knows of a run: which of its units were committed, and which were put back since.
+
+use tokio_postgres::types::Type;
+
+use super::Session;
+use crate::engine::failure::Failure;
+use crate::engine::journal::{Entry, Unit};
+use crate::pg::failure;
+use crate::runbook::model::StepId;
+
+/// A unit of a run, as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its entry.
+    pub entry: Entry,
+    /// The runbook.
+    pub runbook: String,
+    /// SHA-256 of the runbook's text.
+    pub hash: String,
+    /// Who ran it.
+    pub actor: String,
+    /// When it was committed, for people.
+    pub at: String,
+    /// The run that put it back, by whom and when.
+    pub undone: Option<String>,
+}
+
+/// Newest last. The texts come as the server prints them.
+const UNITS: &str = "\
+    SELECT e.step::text, e.item::text, e.part::text, e.name, e.runbook, e.hash, e.actor, \
+           date_trunc('second', e.at)::text, \
+           u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text \
+    FROM runbook.entry e LEFT JOIN runbook.entry u \
+      ON u.run = e.run AND u.step = e.step AND u.item = e.item AND u.part = e.part AND u.undo \
+    WHERE e.run = $1 AND NOT e.undo ORDER BY e.id";
+
+impl Session {
+    /// Returns what the journal in the database knows of a run, in the order of the commits; nothing where
+    /// there is no journal.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub async fn units(&self, run: &str) -> Result<Vec<Recorded>, Failure> {
+        let exists = "SELECT to_regclass('runbook.entry')::text";
+        let known = self.client.query_typed(exists, &[]).await;
+        let known = known.map_err(|error| failure::of(&error, exists, 0))?;
+        if known
+            .iter()
+            .all(|row| row.get::<_, Option<String>>(0).is_none())
+        {
+            return Ok(Vec::new());
+        }
+        let rows = self.client.query_typed(UNITS, &[(&run, Type::TEXT)]).await;
+        let rows = rows.map_err(|error| failure::of(&error, UNITS, 0))?;
+        let unit = |row: &tokio_postgres::Row| {
+            let text = |index: usize| row.get::<_, Option<String>>(index).unwrap_or_default();
+            Recorded {
+                entry: Entry {
+                    run: run.to_owned(),
+                    unit: Unit {
+                        step: StepId(text(0).parse().unwrap_or_default()),
+                        // -1 says that there is none.
+                        item: text(1).parse().ok(),
+                        part: text(2).parse().unwrap_or_default(),
+                    },
+                    name: text(3),
+                    undo: false,
+                },
+                runbook: text(4),
+                hash: text(5),
+                actor: text(6),
+                at: text(7),
+                undone: row.get(8),
+            }
+        };
+        Ok(rows.iter().map(unit).collect())
+    }
+}

@@ -1,0 +1,137 @@
+//! The contract of a `fix`.
+
+use super::Rules;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::runbook::resolve::statements;
+use crate::runbook::statement::SqlTemplate;
+use crate::sql::lint;
+use crate::sql::target::Dml;
+use crate::step::fix::{Fix, TransactionMode};
+use crate::step::text::Sql;
+
+impl Rules<'_> {
+    pub(super) fn fix(&mut self, fix: &Fix) {
+        self.either(fix.sql.is_some(), fix.command.is_some());
+        if fix.command.is_some() && fix.expect.is_none() {
+            self.wrong(
+                "a fix with a command says what it expects",
+                "add `expect: { code: 0 }`",
+            );
+        }
+        let (sql, undo) = statements(&self.step.kind);
+        for (text, template) in sql
+            .iter()
+            .zip(&self.step.sql)
+            .chain(undo.iter().zip(&self.step.undo))
+        {
+            if let Err(error) = template.statement.allowed_in_fix() {
+                self.say(template.refused(&error, text, &self.source()));
+            }
+        }
+        self.verify(fix);
+        self.batch(fix);
+        for (text, template) in sql.iter().zip(&self.step.sql) {
+            self.guarded(fix, template.statement.picks_rows(), text.span());
+            self.transaction(fix, template, text);
+            self.lint(fix, template, text);
+        }
+    }
+
+    fn batch(&mut self, fix: &Fix) {
+        let Some(batch) = &fix.batch else {
+            return;
+        };
+        if self.step.atomic.is_some() {
+            self.wrong(
+                "a `batch` commits each part: it cannot stand inside of an `atomic`",
+                "take it out of the `atomic`, or take `batch` away",
+            );
+        }
+        let whole = |template: &SqlTemplate| {
+            let target = template.statement.target();
+            target.is_some_and(|target| target.verb != Dml::Insert && target.from_sql.is_none())
+        };
+        if self.step.sql.len() != 1 || !self.step.sql.iter().all(whole) || batch.size == 0 {
+            self.wrong(
+                "a `batch` works through the rows of one UPDATE or DELETE of one table",
+                "write the other tables as subqueries of its WHERE",
+            );
+        }
+    }
+
+    fn verify(&mut self, fix: &Fix) {
+        let (Some(text), Some(template)) = (&fix.verify, &self.step.verify) else {
+            return;
+        };
+        if let Err(error) = template.statement.allowed_in_read() {
+            self.say(template.refused(&error, text, &self.source()));
+        }
+        if fix.command.is_none() && fix.transaction == TransactionMode::One {
+            self.wrong(
+                "`verify` without need: the journal knows whether a transaction was committed",
+                "it is for programs, and for what runs outside of transactions",
+            );
+        }
+    }
+
+    fn guarded(&mut self, fix: &Fix, picks_rows: bool, span: Span) {
+        if picks_rows && fix.rows.is_none() {
+            self.say(
+                Diagnostic::error(
+                    "row-guard",
+                    format!("the fix `{}` has no row guard", self.step.title),
+                )
+                .at(
+                    span,
+                    "an UPDATE, DELETE or MERGE says how many rows it may change",
+                )
+                .help("add `rows: 1`, a range such as `rows: 0..5`, or `rows: ={{ step.count }}`"),
+            );
+        }
+    }
+
+    fn transaction(&mut self, fix: &Fix, template: &SqlTemplate, text: &Sql) {
+        let needs = template.statement.needs_no_transaction();
+        let (none, span) = (fix.transaction == TransactionMode::None, text.span());
+        match needs {
+            Some(reason) if !none || self.step.atomic.is_some() => {
+                let verb = template.statement.verb();
+                let help = if self.step.atomic.is_some() {
+                    "take the step out of the `atomic`"
+                } else {
+                    "add `transaction: none` to the fix"
+                };
+                self.say(
+                    Diagnostic::error("transaction", format!("{verb} cannot run in a transaction"))
+                        .at(span, reason)
+                        .help(help),
+                );
+            }
+            None if none => self.say(
+                Diagnostic::error("transaction", "`transaction: none` without need")
+                    .at(span, "this statement can run in a transaction")
+                    .help("take `transaction: none` away: then a failing fix leaves no trace"),
+            ),
+            _ => {}
+        }
+        if none && self.step.sql.len() > 1 {
+            self.wrong(
+                "`transaction: none` allows one statement only",
+                "make a fix of each",
+            );
+        }
+    }
+
+    fn lint(&mut self, fix: &Fix, template: &SqlTemplate, text: &Sql) {
+        let in_transaction = fix.transaction == TransactionMode::One;
+        for finding in lint::lint(template.statement.text(), in_transaction) {
+            let span = template.locate(finding.range, text, &self.source());
+            self.say(
+                Diagnostic::warning("lint", format!("{} ({})", finding.message, finding.rule))
+                    .at(span, "")
+                    .help_opt(finding.help),
+            );
+        }
+    }
+}
