@@ -98,6 +98,29 @@ impl CliError {
         }
     }
 
+    /// Returns the error of fixes that the database does not allow as they are: all of them.
+    pub fn refused(failures: Vec<Failure>) -> Self {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else {
+            return Self::invalid("the database refuses the runbook");
+        };
+        if first.kind != FailureKind::Undeclared {
+            return Self::Failed(Box::new(first));
+        }
+        let mut help = first.help;
+        let mut error = Self::invalid(first.message);
+        for failure in failures {
+            error = error.note(failure.message);
+            for text in failure.help {
+                if !help.contains(&text) {
+                    help.push(text);
+                }
+            }
+        }
+        help.into_iter()
+            .fold(error.note("nothing was run"), Self::help)
+    }
+
     /// Returns the error of a file or stream.
     pub fn io(what: &str, error: &std::io::Error) -> Self {
         Self::Io {

@@ -12,7 +12,7 @@
 //! | [`tls`] | `sslmode` and certificates, by rustls |
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
-//! | [`live`], [`function`] | a runbook against the live catalog; volatile functions in reads |
+//! | [`live`], [`function`], [`undoable`] | a runbook against the live catalog; volatile functions in reads; fixes that cannot be put back |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
 pub mod binaries;
@@ -33,3 +33,4 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod tls;
+pub mod undoable;

@@ -65,6 +65,7 @@ fn what_a_deferred_trigger_changes_is_shown_before_the_yes() {
             - fix: f
               sql: UPDATE things SET name = 'b' WHERE id = 1
               rows: 1
+              tables: [things, log]
     ";
     for steps in [fix, atomic] {
         let (test, text) = ran(DEFERRED, steps, 0);

@@ -12,7 +12,7 @@ use runbook::pg::session::image_file::ImageFile;
 use runbook::runbook::model::StepId;
 use runbook::step::rollback::OnConflict;
 
-use crate::session::{apply, block_on, connect, entry, limits};
+use crate::session::{block_on, connect, entry, limits};
 use crate::test::Test;
 
 /// A table that a fix changes.
@@ -160,10 +160,12 @@ fn journal(test: &Test) {
     if test.rows("SELECT to_regclass('runbook.entry')") == "null" {
         block_on(async {
             let mut session = connect(&test.db.url(), "zzzzzz").await;
-            let nothing = "CREATE TABLE IF NOT EXISTS made_by_the_first_run ()";
-            apply(&mut session, &entry("zzzzzz", 9), nothing)
+            session.open();
+            session
+                .record(&entry("zzzzzz", 9), &limits())
                 .await
                 .unwrap();
+            session.close(Close::Commit, &limits()).await.unwrap();
         });
     }
 }

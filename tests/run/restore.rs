@@ -582,3 +582,20 @@ fn a_foreign_key_on_the_way_back_is_the_servers_word() {
     "#);
     assert_eq!(test.contents(), before);
 }
+
+#[test]
+fn a_trigger_that_empties_a_table_on_the_way_back_is_refused() {
+    let test = paid();
+    test.connect().run(
+        "CREATE TABLE cache (id int); INSERT INTO cache VALUES (1); \
+         CREATE FUNCTION clear() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN TRUNCATE cache; RETURN NULL; END$$; \
+         CREATE TRIGGER clear AFTER UPDATE ON users FOR EACH STATEMENT EXECUTE FUNCTION clear()",
+    );
+    let before = test.contents();
+    assert_snapshot!(words(&undo(&test, "aaaaaa").unwrap_err()), @"
+    Conflict: putting the rows back would empty or rebuild cache
+      note: a trigger does that; nothing was put back
+      help: where that is on purpose, name it in the fix: `tables: […, cache]`
+    ");
+    assert_eq!(test.contents(), before);
+}

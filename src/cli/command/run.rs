@@ -12,6 +12,7 @@ use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
+use crate::pg::undoable;
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
@@ -65,7 +66,7 @@ pub(super) async fn connect(
     application: &str,
     runbook: &Runbook,
 ) -> Result<Session, CliError> {
-    let session = connection::connect(context, application).await?;
+    let mut session = connection::connect(context, application).await?;
     let changes = |step: &Step| matches!(step.kind, Kind::Fix(_) | Kind::Rollback(_));
     if runbook.steps.iter().any(changes) {
         session.refuse_replica()?;
@@ -84,6 +85,9 @@ pub(super) async fn connect(
                 .into_iter()
                 .fold(CliError::invalid(failure.message), CliError::help)
         })?;
+    undoable::refuse(&mut session, runbook)
+        .await
+        .map_err(CliError::refused)?;
     Ok(session)
 }
 

@@ -116,11 +116,11 @@ impl Subject<'_> {
         } else {
             "true".to_owned()
         };
-        let (mut keys, mut joined) = (String::new(), Vec::new());
+        let (mut keys, mut joined) = (Vec::new(), Vec::new());
         if self.is_paired() {
             for (index, column) in self.facts.key.iter().enumerate() {
                 let column = quote_ident(column);
-                keys += &format!(", {name}.{column} AS runbook_key_{index}");
+                keys.push(format!(", {name}.{column} AS runbook_key_{index}"));
                 joined.push(format!("runbook_old.{column} = c.runbook_key_{index}"));
             }
         }
@@ -157,6 +157,7 @@ impl Subject<'_> {
              SELECT runbook_key, hashtextextended(runbook_key, 0), runbook_before, runbook_after, \
                runbook_fresh, runbook_record FROM runbook_pair",
             key = self.key(),
+            keys = keys.concat(),
         )
     }
 }

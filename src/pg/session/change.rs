@@ -77,9 +77,9 @@ impl Session {
             }
         };
         let begun = self
-            .guarded(limits, self.first_flight(&work, &watch, &pending))
+            .guarded(limits, Box::pin(self.first_flight(&work, &watch, &pending)))
             .await?;
-        let changed = self.second_flight(&work, begun, &watch, limits).await?;
+        let changed = Box::pin(self.second_flight(&work, begun, &watch, limits)).await?;
         self.changed += changed.count;
         if !work.swept.is_empty() {
             self.add_pending(&sweep::close(work.swept.len()));

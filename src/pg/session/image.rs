@@ -10,6 +10,9 @@ use crate::sql::target::Target;
 /// The values of a row, in the order of its table's columns.
 pub(super) type Image = Vec<Option<String>>;
 
+/// Rows by key, before and after.
+pub(super) type Remembered = HashMap<String, (Option<String>, Option<String>)>;
+
 /// How many keys of a statement's rows are remembered, where a trigger may change these rows again.
 pub(super) const REMEMBERED: usize = 100_000;
 
@@ -69,7 +72,7 @@ pub(super) struct Direct<'a> {
     /// Keys that new rows were given by their defaults.
     pub(super) generated: HashSet<(String, String)>,
     /// The rows by key, where a trigger may change them again: as they were, and as the statement left them.
-    pub(super) remembered: Option<HashMap<String, (Option<String>, Option<String>)>>,
+    pub(super) remembered: Option<Remembered>,
 }
 
 impl<'a> Direct<'a> {

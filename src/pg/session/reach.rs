@@ -1,6 +1,5 @@
 //! What a statement changes beyond its own rows: held against what was declared, found row by row, and kept.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::types::Type;
@@ -9,7 +8,7 @@ use super::Session;
 use super::capture::{Subject, completed};
 use super::change::{Begun, Work};
 use super::guard::{Allowed, Counters, indirect};
-use super::image::{Clock, Direct, Pair, REMEMBERED};
+use super::image::{Clock, Direct, Pair, REMEMBERED, Remembered};
 use super::sweep::{Swept, too_many};
 use super::table::TableFacts;
 use crate::engine::change::{TableChange, Tally};
@@ -110,7 +109,9 @@ impl Session {
             generated: direct.clock.generated,
         };
         let mut own = Direct::new(subject.target, facts, clock, false);
-        rows.iter().for_each(|row| own.take(&row.pair()));
+        for row in &rows {
+            own.take(&row.pair());
+        }
         if let Some(id) = self.keep(facts, work.terms, true, &rows).await? {
             let update = completed(&id, &own.changed, &own.kept, rows.len() as u64);
             found.pending.push(update);
@@ -247,10 +248,7 @@ pub(super) fn emptied(
 
 /// Returns what became of rows after a statement left them as it did: of its own rows what a trigger did to
 /// them later, of others everything.
-fn after_statement(
-    rows: Vec<Swept>,
-    mut remembered: HashMap<String, (Option<String>, Option<String>)>,
-) -> Vec<Swept> {
+fn after_statement(rows: Vec<Swept>, mut remembered: Remembered) -> Vec<Swept> {
     let mut later = Vec::new();
     for row in rows {
         let before = match remembered.remove(&row.key) {
