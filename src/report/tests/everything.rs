@@ -38,11 +38,10 @@ fn found(text: &str) -> Changes {
         inserted: 7,
         ..table(text, Vec::new())
     };
-    Changes::with(
-        vec![table(text, rows), indirect],
-        Vec::new(),
-        vec![text.into()],
-    )
+    Changes {
+        unseen: vec![text.into()],
+        ..Changes::new(vec![table(text, rows), indirect])
+    }
 }
 
 fn shown(text: &str) -> Rows {
@@ -154,6 +153,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
+            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -165,6 +165,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
     let approved = Approved {
         step: StepId(0),
         item: None,
+        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {
