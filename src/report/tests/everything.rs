@@ -38,11 +38,10 @@ fn found(text: &str) -> Changes {
         inserted: 7,
         ..table(text, Vec::new())
     };
-    Changes::with(
-        vec![table(text, rows), indirect],
-        Vec::new(),
-        vec![text.into()],
-    )
+    Changes {
+        unseen: vec![text.into()],
+        ..Changes::new(vec![table(text, rows), indirect])
+    }
 }
 
 fn shown(text: &str) -> Rows {
@@ -150,6 +149,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             last: vec![said()],
         },
         EventKind::Committing {
+            batch: None,
             step: named(text),
             unit: UNIT,
             transaction: Some(said()),
@@ -163,6 +163,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
 fn confirmed(text: &str) -> Vec<EventKind> {
     let said = || text.to_owned();
     let approved = Approved {
+        part: None,
         step: StepId(0),
         item: None,
         digest: said(),
