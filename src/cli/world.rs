@@ -98,7 +98,7 @@ impl World for RealWorld {
         terms: &Terms,
         limits: &Limits,
     ) -> Result<Changed, Failure> {
-        self.session.change(bound, terms, limits).await
+        Box::pin(self.session.change(bound, terms, limits)).await
     }
 
     async fn part(
@@ -128,7 +128,7 @@ impl World for RealWorld {
     }
 
     async fn settle(&mut self, limits: &Limits) -> Result<Changes, Failure> {
-        self.session.settle(limits).await
+        Box::pin(self.session.settle(limits)).await
     }
 
     async fn act(&mut self, bound: &Bound, limits: &Limits) -> Result<(), Failure> {

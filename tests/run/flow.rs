@@ -368,6 +368,7 @@ fn a_failure_after_a_commit_names_what_remains() {
     `wrong` says no: sum == 0
     Committed, and still there: one and two.
       = help: look at what is in place before you run it again
+    Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -380,11 +381,26 @@ fn putting_back_is_refused_before_anything_runs() {
     let book = TWO.replace("{ON}", "rollback");
     let test = Test::sql(ACCOUNTS).runbook("t", book.split("    branches").next().unwrap());
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 3
-    --- stderr
-    error: `t` could come to steps that this version cannot run
-      `on_failure: rollback`: putting rows back is not part of this version
-      = help: nothing was run; take these steps out, or wait for the version that has them
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          one and two change 2 rows of accounts
+            accounts  1  balance  10 → 11
+                      2  balance  20 → 21
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ one                    1 row changed, committed  TIME
+      ✓ two                    1 row changed, committed  TIME
+      → wrong                  no  TIME
+          → not so: sum == 0
+      ↶ undo                   one and two: nothing to put back  TIME
+          `wrong` says no: sum == 0
+
+    Rolled back after TIME.
+    `wrong` says no: sum == 0
+    What it had changed was put back: two and one.
     ");
 }
 
@@ -471,7 +487,7 @@ fn a_used_runbook_runs_as_steps_of_its_own() {
           sum
            36
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -524,7 +540,7 @@ fn settings_of_the_session_hold_for_every_statement() {
       ✓ f                      1 row changed, committed  TIME
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     test.run("run t --dry-run --zone Nowhere/Here")
         .code(10)
