@@ -149,7 +149,6 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             last: vec![said()],
         },
         EventKind::Committing {
-            batch: None,
             step: named(text),
             unit: UNIT,
             transaction: Some(said()),
@@ -162,7 +161,6 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
 }
 
 fn confirmed(text: &str) -> Vec<EventKind> {
-    let said = || text.to_owned();
     let approved = Approved {
         part: None,
         step: StepId(0),
