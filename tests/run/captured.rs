@@ -231,7 +231,7 @@ pub(crate) async fn undo_in(
     session.open();
     let result = session.restore(entry, fixes, on_conflict, &limits()).await;
     let result = match result {
-        Ok(restored) => session.settle(&limits()).await.map(|_| restored),
+        Ok(restored) => Box::pin(session.settle(&limits())).await.map(|_| restored),
         failed => failed,
     };
     let stops = |restored: &Restored| on_conflict == OnConflict::Stop && restored.conflicting > 0;
