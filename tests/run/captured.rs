@@ -229,7 +229,10 @@ pub(crate) async fn undo_in(
     on_conflict: OnConflict,
 ) -> Result<Restored, Failure> {
     session.open();
-    let result = session.restore(entry, fixes, on_conflict, &limits()).await;
+    let result = match session.record(&entry.undoing(), &limits()).await {
+        Ok(()) => session.restore(entry, fixes, on_conflict, &limits()).await,
+        Err(failure) => Err(failure),
+    };
     let result = match result {
         Ok(restored) => Box::pin(session.settle(&limits())).await.map(|_| restored),
         failed => failed,

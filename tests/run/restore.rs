@@ -556,6 +556,7 @@ fn case_26_what_is_killed_midway_leaves_everything_as_it_was() {
         let mut session = connect(&test.db.url(), "undoer").await;
         session.open();
         let entry = entry("aaaaaa", 0);
+        session.record(&entry.undoing(), &limits()).await.unwrap();
         let restored = session
             .restore(&entry, None, OnConflict::Stop, &limits())
             .await;

@@ -149,11 +149,11 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             last: vec![said()],
         },
         EventKind::Committing {
+            batch: None,
             step: named(text),
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
-            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -161,11 +161,11 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
 }
 
 fn confirmed(text: &str) -> Vec<EventKind> {
+    let said = || text.to_owned();
     let approved = Approved {
         part: None,
         step: StepId(0),
         item: None,
-        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {
