@@ -211,8 +211,9 @@ fn case_10_ctrl_c_after_a_committed_fix_says_what_remains() {
           accounts  2  balance  20 → 0
       ✗ after                  failed  TIME
           error: cancelled by Ctrl-C
-      ↶ undo                   f: nothing to put back  TIME
+      ↶ undo                   f: 1 row put back  TIME
           `after`: cancelled by Ctrl-C
+          accounts  2  balance  0 → 20
 
     Rolled back after TIME.
     `after`: cancelled by Ctrl-C

@@ -395,8 +395,10 @@ fn putting_back_is_refused_before_anything_runs() {
       ✓ two                    1 row changed, committed  TIME
       → wrong                  no  TIME
           → not so: sum == 0
-      ↶ undo                   one and two: nothing to put back  TIME
+      ↶ undo                   one and two: 2 rows put back  TIME
           `wrong` says no: sum == 0
+          accounts  2  balance  21 → 20
+                    1  balance  11 → 10
 
     Rolled back after TIME.
     `wrong` says no: sum == 0
@@ -524,7 +526,7 @@ fn settings_of_the_session_hold_for_every_statement() {
         ",
     );
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 0
+    exit 10
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
       zone  Europe/Vienna
@@ -532,15 +534,15 @@ fn settings_of_the_session_hold_for_every_statement() {
       ✓ shown                  1 row  TIME
           at                      path
           2026-01-01 01:00:00+01  here
-      ? go
-          f changes 1 row of t
-            t  1  at  2026-01-01 01:00:00+01 → 2026-01-02 01:00:00+01
-          Go?
-          ✓ yes · postgres (USER@HOST) by --yes
-      ✓ f                      1 row changed, committed  TIME
-      ✓ after                  passed  TIME
+      ✗ go                     failed  TIME
+          error: `f`: it could not be put back by row images: there is no table t
+            = note: nothing was changed
+            = note: found by the rehearsal: nothing was changed
+            = help: say under `undo` which statements put it back, or `undo: none` where nothing needs to
 
-    Done in TIME. Undo with: runbook undo RUN
+    Failed after TIME.
+    `go`: `f`: it could not be put back by row images: there is no table t
+    Nothing was changed.
     ");
     test.run("run t --dry-run --zone Nowhere/Here")
         .code(10)

@@ -45,8 +45,9 @@ fn a_fix_for_each_row_stops_at_the_first_failure() {
             error: new row for relation "accounts" violates check constraint "accounts_balance_check" (SQLSTATE 23514)
               = note: Failing row contains (2, -2).
           accounts  1  balance  10 → 3
-      ↶ undo                   take: nothing to put back  TIME
+      ↶ undo                   take: 1 row put back  TIME
           `take`: new row for relation "accounts" violates check constraint "accounts_balance_check"
+          accounts  1  balance  3 → 10
 
     Rolled back after TIME.
     `take`: new row for relation "accounts" violates check constraint "accounts_balance_check"
@@ -180,8 +181,9 @@ fn an_atomic_for_each_row_is_a_transaction_each() {
             ✓ take  1 row
           accounts  1  balance  10 → 11
                     1  balance  11 → 4
-      ↶ undo                   move: nothing to put back  TIME
+      ↶ undo                   move: 1 row put back  TIME
           `give`: new row for relation "accounts" violates check constraint "accounts_balance_check"
+          accounts  1  balance  4 → 10
 
     Rolled back after TIME.
     `give`: new row for relation "accounts" violates check constraint "accounts_balance_check"

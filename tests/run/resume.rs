@@ -135,7 +135,7 @@ fn case_12_a_runbook_that_was_edited_since_does_not_go_on() {
             accounts  1  balance  101 → 100
           Put back 1 row?
           ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   one: nothing to put back  TIME
+      ↶ undo                   one: 1 row put back  TIME
           what run RUN changed is put back
 
     Done in TIME.
@@ -410,7 +410,7 @@ fn a_batch_goes_on_with_its_next_part() {
             accounts  3, 2, 1  balance  101 → 100
           Put back 3 rows?
           ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   all: nothing to put back  TIME
+      ↶ undo                   all: 3 rows put back  TIME
           what run RUN changed is put back
 
     Done in TIME.
