@@ -154,7 +154,6 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             unit: UNIT,
             transaction: Some(said()),
             result: fix(1, Changes::default(), true),
-            batch: None,
         },
         finished(text),
         EventKind::RunResumed { actor: said() },
@@ -167,7 +166,6 @@ fn confirmed(text: &str) -> Vec<EventKind> {
         part: None,
         step: StepId(0),
         item: None,
-        part: None,
         digest: said(),
     };
     let yes = StepResult::Confirm {
