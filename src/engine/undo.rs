@@ -46,8 +46,10 @@ pub struct PutBack {
     pub restored: u64,
     /// The rows that were put back.
     pub changes: Changes,
-    /// The rows that someone changed since.
+    /// The rows that someone changed since, the first of them.
     pub conflicts: Vec<Conflict>,
+    /// How many rows someone changed since.
+    pub conflicting: u64,
     /// Of what was only looked at: whether the server says that the transaction is aborted.
     pub aborted: Option<bool>,
 }
@@ -240,7 +242,7 @@ async fn once<W: World>(
     let whole = |failure| (None, failure);
     world.open(limits).await.map_err(whole)?;
     let mut done = PutBack::default();
-    let mut result = all(world, works, lasting, on_conflict, limits, &mut done).await;
+    let mut result = all(world, works, on_conflict, limits, &mut done).await;
     if let (Ok(()), Lasting::IfSame(shown)) = (&result, lasting) {
         result = super::perform::same_as_approved(shown, &done.changes).map_err(whole);
     }
@@ -263,6 +265,7 @@ async fn once<W: World>(
     // What was put back before the conflict was found is taken back as well.
     Ok(PutBack {
         conflicts: done.conflicts,
+        conflicting: done.conflicting,
         ..PutBack::default()
     })
 }
@@ -270,17 +273,15 @@ async fn once<W: World>(
 async fn all<W: World>(
     world: &mut W,
     works: &[&Work],
-    lasting: Lasting<'_>,
     on_conflict: OnConflict,
     limits: &Limits,
     done: &mut PutBack,
 ) -> Result<(), (Option<usize>, Failure)> {
     for (index, work) in works.iter().enumerate() {
         let about = |failure| (Some(index), failure);
-        if lasting != Lasting::No {
-            let entry = work.entry.undoing();
-            world.record(&entry, limits).await.map_err(about)?;
-        }
+        // Also where it is only looked at: what was put back before is found out by this.
+        let entry = work.entry.undoing();
+        world.record(&entry, limits).await.map_err(about)?;
         one(world, work, on_conflict, limits, done)
             .await
             .map_err(about)?;
@@ -331,6 +332,7 @@ impl PutBack {
     fn add(&mut self, restored: Restored) {
         self.restored += restored.rows;
         self.changes.append(restored.changes);
+        self.conflicting += restored.conflicting;
         self.conflicts.extend(restored.conflicts);
     }
 }

@@ -200,7 +200,7 @@ fn case_10_ctrl_c_after_a_committed_fix_says_what_remains() {
     test.until(&works("pg_sleep(60)"));
     run.interrupt();
     assert_snapshot!(run.end(), @"
-    exit 13
+    exit 11
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
@@ -211,11 +211,13 @@ fn case_10_ctrl_c_after_a_committed_fix_says_what_remains() {
           accounts  2  balance  20 → 0
       ✗ after                  failed  TIME
           error: cancelled by Ctrl-C
+      ↶ undo                   f: 1 row put back  TIME
+          `after`: cancelled by Ctrl-C
+          accounts  2  balance  0 → 20
 
-    Stopped with changes left in place after TIME.
+    Rolled back after TIME.
     `after`: cancelled by Ctrl-C
-    Committed, and still there: f.
-      = help: look at what is in place before you run it again
+    What it had changed was put back: f.
     --- stderr
 
     cancelling; once more ends it at once

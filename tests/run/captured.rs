@@ -12,7 +12,7 @@ use runbook::pg::session::image_file::ImageFile;
 use runbook::runbook::model::StepId;
 use runbook::step::rollback::OnConflict;
 
-use crate::session::{apply, block_on, connect, entry, limits};
+use crate::session::{block_on, connect, entry, limits};
 use crate::test::Test;
 
 /// A table that a fix changes.
@@ -160,10 +160,12 @@ fn journal(test: &Test) {
     if test.rows("SELECT to_regclass('runbook.entry')") == "null" {
         block_on(async {
             let mut session = connect(&test.db.url(), "zzzzzz").await;
-            let nothing = "CREATE TABLE IF NOT EXISTS made_by_the_first_run ()";
-            apply(&mut session, &entry("zzzzzz", 9), nothing)
+            session.open();
+            session
+                .record(&entry("zzzzzz", 9), &limits())
                 .await
                 .unwrap();
+            session.close(Close::Commit, &limits()).await.unwrap();
         });
     }
 }
@@ -227,9 +229,12 @@ pub(crate) async fn undo_in(
     on_conflict: OnConflict,
 ) -> Result<Restored, Failure> {
     session.open();
-    let result = session.restore(entry, fixes, on_conflict, &limits()).await;
+    let result = match session.record(&entry.undoing(), &limits()).await {
+        Ok(()) => session.restore(entry, fixes, on_conflict, &limits()).await,
+        Err(failure) => Err(failure),
+    };
     let result = match result {
-        Ok(restored) => session.settle(&limits()).await.map(|_| restored),
+        Ok(restored) => Box::pin(session.settle(&limits())).await.map(|_| restored),
         failed => failed,
     };
     let stops = |restored: &Restored| on_conflict == OnConflict::Stop && restored.conflicting > 0;

@@ -140,7 +140,7 @@ fn partitions_are_shown_as_their_table() {
           ✓ rename  2 rows   ✓ move  1 row   ✓ add  1 row   ✓ remove  1 row
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT tableoid::regclass, * FROM events ORDER BY id"),
@@ -182,7 +182,7 @@ fn generated_columns_and_defaults_are_shown() {
           ✓ raise  1 row   ✓ add  1 row
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
 }
 
@@ -282,7 +282,7 @@ fn statements_with_from_using_with_and_aliases_are_captured() {
           ✓ joined  1 row   ✓ chosen  1 row   ✓ removed  1 row
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
 }
 
@@ -362,7 +362,7 @@ fn case_42_names_of_every_kind_work() {
           ✓ quoted  1 row   ✓ by_name  1 row
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     "#);
     assert_eq!(test.rows("SELECT \"Wert\" FROM \"Mixed\""), "42");
     test.run_with(["run", "t", "--yes", "--col", "Wert\" = 1; --"])

@@ -86,7 +86,7 @@ fn a_person_says_yes_at_the_terminal() {
       ✓ f                      2 rows changed, committed  TIME
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),

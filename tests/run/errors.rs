@@ -109,11 +109,13 @@ fn missing_rights_are_said() {
           Go?
           ✓ yes · onlooker (USER@HOST) by --yes
       ✗ f                      failed  TIME
-          error: permission denied for table accounts (SQLSTATE 42501)
-            = help: run it as a login that has the right, or ask for it
+          error: the journal cannot be made in this database: permission denied for database DB (SQLSTATE 42501)
+            = note: every change is recorded in the transaction that makes it, in the schema `runbook`
+            = help: have the owner of the database make it: `runbook init --grant onlooker`
+            = help: or keep it beside the run's record: `--journal local`
 
     Failed after TIME.
-    `f`: permission denied for table accounts
+    `f`: the journal cannot be made in this database: permission denied for database DB
     Nothing was changed.
     ");
     run("check t").code(0);
@@ -198,7 +200,6 @@ fn steps_of_a_later_version_are_refused_before_anything_runs() {
     --- stderr
     error: `t` could come to steps that this version cannot run
       the backup `before`: backups are not part of this version
-      the rollback `everything`: putting rows back is not part of this version
       = help: nothing was run; take these steps out, or wait for the version that has them
     ");
     assert_eq!(test.contents(), before);

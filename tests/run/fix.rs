@@ -322,7 +322,7 @@ fn case_29_no_rows_and_null_have_a_defined_outcome() {
       ✓ nothing                no row changed, committed  TIME
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT * FROM notes ORDER BY id"),
@@ -370,6 +370,6 @@ fn returned_rows_are_a_result() {
           owner
           owner 1
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
 }

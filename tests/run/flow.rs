@@ -368,6 +368,7 @@ fn a_failure_after_a_commit_names_what_remains() {
     `wrong` says no: sum == 0
     Committed, and still there: one and two.
       = help: look at what is in place before you run it again
+    Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -380,11 +381,28 @@ fn putting_back_is_refused_before_anything_runs() {
     let book = TWO.replace("{ON}", "rollback");
     let test = Test::sql(ACCOUNTS).runbook("t", book.split("    branches").next().unwrap());
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 3
-    --- stderr
-    error: `t` could come to steps that this version cannot run
-      `on_failure: rollback`: putting rows back is not part of this version
-      = help: nothing was run; take these steps out, or wait for the version that has them
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          one and two change 2 rows of accounts
+            accounts  1  balance  10 → 11
+                      2  balance  20 → 21
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ one                    1 row changed, committed  TIME
+      ✓ two                    1 row changed, committed  TIME
+      → wrong                  no  TIME
+          → not so: sum == 0
+      ↶ undo                   one and two: 2 rows put back  TIME
+          `wrong` says no: sum == 0
+          accounts  2  balance  21 → 20
+                    1  balance  11 → 10
+
+    Rolled back after TIME.
+    `wrong` says no: sum == 0
+    What it had changed was put back: two and one.
     ");
 }
 
@@ -471,7 +489,7 @@ fn a_used_runbook_runs_as_steps_of_its_own() {
           sum
            36
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -508,7 +526,7 @@ fn settings_of_the_session_hold_for_every_statement() {
         ",
     );
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 0
+    exit 10
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
       zone  Europe/Vienna
@@ -516,15 +534,15 @@ fn settings_of_the_session_hold_for_every_statement() {
       ✓ shown                  1 row  TIME
           at                      path
           2026-01-01 01:00:00+01  here
-      ? go
-          f changes 1 row of t
-            t  1  at  2026-01-01 01:00:00+01 → 2026-01-02 01:00:00+01
-          Go?
-          ✓ yes · postgres (USER@HOST) by --yes
-      ✓ f                      1 row changed, committed  TIME
-      ✓ after                  passed  TIME
+      ✗ go                     failed  TIME
+          error: `f`: it could not be put back by row images: there is no table t
+            = note: nothing was changed
+            = note: found by the rehearsal: nothing was changed
+            = help: say under `undo` which statements put it back, or `undo: none` where nothing needs to
 
-    Done in TIME.
+    Failed after TIME.
+    `go`: `f`: it could not be put back by row images: there is no table t
+    Nothing was changed.
     ");
     test.run("run t --dry-run --zone Nowhere/Here")
         .code(10)

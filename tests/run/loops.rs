@@ -27,7 +27,7 @@ const FIX: &str = "
 fn a_fix_for_each_row_stops_at_the_first_failure() {
     let test = Test::sql(ACCOUNTS).steps(&FIX.replace("{OF}\n", "\n").replace("{MORE}\n", "\n"));
     assert_snapshot!(test.run("run t --yes"), @r#"
-    exit 13
+    exit 11
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
@@ -45,11 +45,13 @@ fn a_fix_for_each_row_stops_at_the_first_failure() {
             error: new row for relation "accounts" violates check constraint "accounts_balance_check" (SQLSTATE 23514)
               = note: Failing row contains (2, -2).
           accounts  1  balance  10 → 3
+      ↶ undo                   take: 1 row put back  TIME
+          `take`: new row for relation "accounts" violates check constraint "accounts_balance_check"
+          accounts  1  balance  3 → 10
 
-    Stopped with changes left in place after TIME.
+    Rolled back after TIME.
     `take`: new row for relation "accounts" violates check constraint "accounts_balance_check"
-    Committed, and still there: take.
-      = help: look at what is in place before you run it again
+    What it had changed was put back: take.
     "#);
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -85,7 +87,7 @@ fn failures_within_the_allowance_go_on() {
                     3  balance  30 → 23
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     "#);
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -126,7 +128,7 @@ fn a_loop_is_rehearsed_as_a_whole() {
           ✓ 1  1 row   ✓ 2  1 row   ✓ 3  1 row
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
@@ -158,7 +160,7 @@ const ATOMIC: &str = "
 fn an_atomic_for_each_row_is_a_transaction_each() {
     let test = Test::sql(ACCOUNTS).steps(&ATOMIC.replace("{MORE}\n", "\n"));
     assert_snapshot!(test.run("run t --yes"), @r#"
-    exit 13
+    exit 11
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
@@ -179,11 +181,13 @@ fn an_atomic_for_each_row_is_a_transaction_each() {
             ✓ take  1 row
           accounts  1  balance  10 → 11
                     1  balance  11 → 4
+      ↶ undo                   move: 1 row put back  TIME
+          `give`: new row for relation "accounts" violates check constraint "accounts_balance_check"
+          accounts  1  balance  4 → 10
 
-    Stopped with changes left in place after TIME.
+    Rolled back after TIME.
     `give`: new row for relation "accounts" violates check constraint "accounts_balance_check"
-    Committed, and still there: move.
-      = help: look at what is in place before you run it again
+    What it had changed was put back: move.
     "#);
     // The second one failed and is taken back as a whole; the third was not begun.
     assert_eq!(
@@ -227,7 +231,7 @@ fn an_atomic_for_each_row_within_its_allowance_goes_on() {
                     3  balance  31 → 24
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     "#);
 }
 
@@ -268,7 +272,7 @@ fn an_atomic_whose_check_says_no_is_passed_over_too() {
                     3  balance  31 → 24
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),

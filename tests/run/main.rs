@@ -22,6 +22,7 @@ mod repeat;
 mod report;
 mod restore;
 mod restore_exact;
+mod restore_real;
 mod resume;
 mod safety;
 mod server;

@@ -40,7 +40,7 @@ fn case_08_a_serialization_failure_runs_the_fix_again() {
           accounts  2  balance  20 → 21
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(test.rows("SELECT balance FROM accounts WHERE id = 2"), "21");
 }
@@ -91,7 +91,7 @@ fn case_08_an_atomic_runs_again_from_its_first_step() {
                     2  balance  20 → 21
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),

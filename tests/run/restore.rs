@@ -556,6 +556,7 @@ fn case_26_what_is_killed_midway_leaves_everything_as_it_was() {
         let mut session = connect(&test.db.url(), "undoer").await;
         session.open();
         let entry = entry("aaaaaa", 0);
+        session.record(&entry.undoing(), &limits()).await.unwrap();
         let restored = session
             .restore(&entry, None, OnConflict::Stop, &limits())
             .await;
@@ -580,5 +581,22 @@ fn a_foreign_key_on_the_way_back_is_the_servers_word() {
     Statement: insert or update on table "users" violates foreign key constraint "users_plan_fkey"
       note: Key (plan)=(free) is not present in table "plans".
     "#);
+    assert_eq!(test.contents(), before);
+}
+
+#[test]
+fn a_trigger_that_empties_a_table_on_the_way_back_is_refused() {
+    let test = paid();
+    test.connect().run(
+        "CREATE TABLE cache (id int); INSERT INTO cache VALUES (1); \
+         CREATE FUNCTION clear() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN TRUNCATE cache; RETURN NULL; END$$; \
+         CREATE TRIGGER clear AFTER UPDATE ON users FOR EACH STATEMENT EXECUTE FUNCTION clear()",
+    );
+    let before = test.contents();
+    assert_snapshot!(words(&undo(&test, "aaaaaa").unwrap_err()), @"
+    Conflict: putting the rows back would empty or rebuild cache
+      note: a trigger does that; nothing was put back
+      help: where that is on purpose, name it in the fix: `tables: […, cache]`
+    ");
     assert_eq!(test.contents(), before);
 }

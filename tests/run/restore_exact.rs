@@ -11,9 +11,7 @@ fn there_and_back(setup: &str, sql: &str, tables: &[Table]) -> Test {
         let test = Test::sql(setup);
         let contents = |test: &Test| {
             let all = test.contents();
-            let own = all.lines().filter(|line| {
-                !line.starts_with("runbook.") && !line.starts_with("made_by_the_first_run")
-            });
+            let own = all.lines().filter(|line| !line.starts_with("runbook."));
             own.map(str::to_owned).collect::<Vec<_>>()
         };
         let before = contents(&test);

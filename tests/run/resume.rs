@@ -97,13 +97,13 @@ fn case_06_of_two_runners_one_is_told_who_has_it() {
     assert_snapshot!(resume(&test), @"
     exit 10
     --- stderr
-    error: postgres (USER@HOST) works on run `dz4d5p`, as process 4682 since 2026-11-21T05:46:37Z
+    error: postgres (USER@HOST) works on run `RUN`, as process PID since MOMENT
       = help: nothing is changed; wait until that one has ended, or end it
     ");
     assert_snapshot!(test.run(&format!("undo {} --yes", test.id())), @"
     exit 10
     --- stderr
-    error: postgres (USER@HOST) works on run `dz4d5p`, as process 4682 since 2026-11-21T05:46:37Z
+    error: postgres (USER@HOST) works on run `RUN`, as process PID since MOMENT
       = help: nothing is changed; wait until that one has ended, or end it
     ");
     other.run("ROLLBACK");
@@ -119,7 +119,7 @@ fn case_12_a_runbook_that_was_edited_since_does_not_go_on() {
     assert_snapshot!(resume(&test), @"
     exit 3
     --- stderr
-    error: the runbook `t` was changed since run `9me3ut` began: it cannot go on
+    error: the runbook `t` was changed since run `RUN` began: it cannot go on
       line 17 was `sql: UPDATE accounts SET balance = balance + 1 WHERE id = 3`, and is `sql: UPDATE accounts SET balance = balance + 1 WHERE id = 1`
       = help: put back what the run changed: runbook undo RUN
       = help: or give the runbook its old text again
@@ -131,10 +131,11 @@ fn case_12_a_runbook_that_was_edited_since_does_not_go_on() {
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go_ahead
-          one changes nothing
-          Put back 0 rows?
+          putting back one changes 1 row of accounts
+            accounts  1  balance  101 → 100
+          Put back 1 row?
           ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   one: nothing to put back  TIME
+      ↶ undo                   one: 1 row put back  TIME
           what run RUN changed is put back
 
     Done in TIME.
@@ -182,19 +183,19 @@ fn a_run_that_does_not_exist_is_said() {
     assert_snapshot!(test.run("resume zzzzzz"), @"
     exit 2
     --- stderr
-    error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
+    error: there is no run `RUN` in `ROOT/.local/state/runbook`
       = help: `runbook history` lists the runs; --state-dir names another folder
     ");
     assert_snapshot!(test.run("undo zzzzzz"), @"
     exit 2
     --- stderr
-    error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
+    error: there is no run `RUN` in `ROOT/.local/state/runbook`
       = help: `runbook history` lists the runs; --state-dir names another folder
     ");
     assert_snapshot!(test.run("report zzzzzz"), @"
     exit 2
     --- stderr
-    error: there is no run `zzzzzz` in `ROOT/.local/state/runbook`
+    error: there is no run `RUN` in `ROOT/.local/state/runbook`
       = help: `runbook history` lists the runs; --state-dir names another folder
     ");
 }
@@ -405,10 +406,11 @@ fn a_batch_goes_on_with_its_next_part() {
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · high risk
 
       ? go_ahead
-          all changes nothing
-          Put back 0 rows?
+          putting back all changes 3 rows of accounts
+            accounts  3, 2, 1  balance  101 → 100
+          Put back 3 rows?
           ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   all: nothing to put back  TIME
+      ↶ undo                   all: 3 rows put back  TIME
           what run RUN changed is put back
 
     Done in TIME.

@@ -304,7 +304,8 @@ fn case_35_a_dry_run_leaves_nothing_of_anything() {
       ✓ both                   2 rows changed, to be rolled back  TIME
           ✓ gone  1 row   ✓ table  0 rows
           accounts  - 1  name a!
-          parts     1 deleted (by a trigger or cascade)
+          parts     - 1  account 1
+                    1 deleted (by a trigger or cascade)
           ! CREATE TABLE: its rows cannot be shown one by one
       ✓ seen                   passed  TIME
 

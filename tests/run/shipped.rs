@@ -42,7 +42,7 @@ fn a_suspended_customer_is_enabled() {
       ✓ reactivated            3 of 3 passed  TIME
           ✓ company is active   ✓ subscription is active   ✓ no user is left inactive
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(test.rows(ACME), "active | null | active | true,true,true");
 }
@@ -201,11 +201,11 @@ fn a_user_cannot_log_in_for_every_reason() {
         ));
     }
     assert_snapshot!(seen.join("\n"), @"
-    f | f → t | t · 0 · Done in TIME.
+    f | f → t | t · 0 · Done in TIME. Undo with: runbook undo RUN
     t | t → t | t · 0 · Hedy Lamarr can log in: the user is active and the e-mail address verified. A forgotten password is reset from the login page.
     t | t → t | t · 0 · Edsger Dijkstra can log in: the user is active and the e-mail address verified. A forgotten password is reset from the login page.
-    f | t → t | t · 0 · Done in TIME.
-    t | f → t | t · 0 · Done in TIME.
+    f | t → t | t · 0 · Done in TIME. Undo with: runbook undo RUN
+    t | f → t | t · 0 · Done in TIME. Undo with: runbook undo RUN
     ");
     let suspended = test.rows("SELECT email FROM users WHERE company_id = 42 ORDER BY id LIMIT 1");
     run(&suspended)
@@ -263,7 +263,7 @@ fn a_locked_out_user_is_let_in() {
       ✓ can_log_in             3 of 3 passed  TIME
           ✓ the user is active   ✓ the e-mail address is verified   ✓ the company is in order
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     assert_eq!(
         test.rows("SELECT is_active, email_verified FROM users WHERE id = 4"),

@@ -184,7 +184,7 @@ fn case_23_a_changed_row_shows_the_exact_texts() {
       ✓ f                      1 row changed, committed  TIME
       ✓ after                  passed  TIME
 
-    Done in TIME.
+    Done in TIME. Undo with: runbook undo RUN
     "#);
 }
 

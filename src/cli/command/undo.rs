@@ -121,8 +121,9 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
         },
         nothing: target.nothing,
     };
-    let work =
-        async |world: &mut RealWorld, cancel| undo::run(request, world, cancel).await.map(Ok);
+    let work = async |world: &mut RealWorld, cancel| {
+        Box::pin(undo::run(request, world, cancel)).await.map(Ok)
+    };
     let code = Box::pin(runner::drive(context, &id, world, work)).await;
     drop(held);
     code

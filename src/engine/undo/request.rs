@@ -138,7 +138,7 @@ impl<W: World> Undoing<'_, W> {
         };
         let mut text = format!("Put back {}?", words::count(shown.restored, "row"));
         if !shown.conflicts.is_empty() {
-            let left = words::count(shown.conflicts.len() as u64, "row");
+            let left = words::count(shown.conflicting, "row");
             text = format!(
                 "Put back {}, and leave {left} that someone changed since?",
                 words::count(shown.restored, "row")
@@ -217,7 +217,7 @@ impl<W: World> Undoing<'_, W> {
                 Outcome::Stopped,
                 format!(
                     "nothing was put back: someone changed {} since",
-                    words::count(done.conflicts.len() as u64, "row")
+                    words::count(done.conflicting, "row")
                 ),
             ),
             None if !self.request.works.never.is_empty() => (
@@ -226,10 +226,7 @@ impl<W: World> Undoing<'_, W> {
             ),
             None if !done.conflicts.is_empty() => (
                 Outcome::Stopped,
-                format!(
-                    "{} left as they are",
-                    words::count(done.conflicts.len() as u64, "row")
-                ),
+                format!("{} left as they are", words::count(done.conflicting, "row")),
             ),
             None => (Outcome::Done, String::new()),
         };

@@ -40,8 +40,8 @@ struct Images {
 
 impl Session {
     /// Puts back, in the open transaction, what an entry's transaction changed: all of it, or what some of
-    /// its fixes did. Records that the unit is put back; the journal knows units, not fixes, so of an
-    /// atomic only one choice of fixes is ever put back.
+    /// its fixes did. That the unit is put back is recorded before, by the caller: the journal knows units,
+    /// not fixes, so of an atomic only one choice of fixes is ever put back.
     ///
     /// # Errors
     /// The server's word; the journal has it already; the tables have other columns now; what was put back
@@ -53,7 +53,6 @@ impl Session {
         on_conflict: OnConflict,
         limits: &Limits,
     ) -> Result<Restored, Failure> {
-        self.record(&entry.undoing(), limits).await?;
         let watch = self.watch_counters().await?;
         let pending = self.take_pending_within(limits);
         self.settled = false;

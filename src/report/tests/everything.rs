@@ -150,6 +150,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
             last: vec![said()],
         },
         EventKind::Committing {
+            batch: None,
             step: named(text),
             unit: UNIT,
             transaction: Some(said()),
@@ -163,6 +164,7 @@ fn meanwhile(text: &str) -> Vec<EventKind> {
 fn confirmed(text: &str) -> Vec<EventKind> {
     let said = || text.to_owned();
     let approved = Approved {
+        part: None,
         step: StepId(0),
         item: None,
         digest: said(),

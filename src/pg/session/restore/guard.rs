@@ -42,6 +42,20 @@ pub(super) fn nothing_else(
             return Err(refuse(table, beyond));
         }
     }
+    let emptied = after
+        .exclusive
+        .iter()
+        .find(|table| !before.exclusive.contains(table) && !allowed.contains(table));
+    if let Some(table) = emptied {
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            format!("putting the rows back would empty or rebuild {table}"),
+        )
+        .note("a trigger does that; nothing was put back")
+        .help(format!(
+            "where that is on purpose, name it in the fix: `tables: […, {table}]`"
+        )));
+    }
     let has_triggers = relations.iter().any(|known| known.has_triggers);
     for relation in relations {
         if relation.counted.iter().any(|table| allowed.contains(table)) {
