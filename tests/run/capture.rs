@@ -7,8 +7,10 @@ use insta::assert_snapshot;
 use runbook::engine::failure::Failure;
 use runbook::engine::journal::{Terms, Undo};
 use runbook::engine::port::{Changed, Close};
+use runbook::pg::session::journal::Keeping;
 
-use crate::session::{block_on, bound, connect, entry, limits, terms};
+use crate::restore::undo_local;
+use crate::session::{block_on, bound, connect, connect_keeping, entry, limits, terms};
 use crate::test::Test;
 
 pub(crate) fn within(tables: &[&str]) -> Terms {
@@ -361,4 +363,44 @@ fn case_30_a_hundred_thousand_rows_are_kept() {
         test.rows("SELECT count(*), count(*) FILTER (WHERE before = '(' || (regexp_match(key, '\\d+'))[1] || ',' || (regexp_match(key, '\\d+'))[1] || ')') FROM runbook.image"),
         "100000 | 100000"
     );
+}
+
+#[test]
+fn images_go_to_a_file_where_no_schema_may_be_created_and_nothing_of_what_was_taken_back() {
+    let test = Test::sql(&format!("{ITEMS}; {AUDITED}"));
+    let keeping = || Keeping::Local(test.root().to_owned());
+    let declared = within(&["items", "audit"]);
+    let before = test.contents();
+    block_on(async {
+        let mut session = connect_keeping(&test.db.url(), "aaaaaa", keeping()).await;
+        session.open();
+        session
+            .record(&entry("aaaaaa", 0), &limits())
+            .await
+            .unwrap();
+        for (sql, how) in [
+            ("UPDATE items SET n = 10 WHERE id = 1", Close::Commit),
+            ("UPDATE items SET n = 20 WHERE id = 2", Close::Rollback),
+            ("UPDATE items SET n = 30 WHERE id IN (1, 3)", Close::Commit),
+        ] {
+            session.open();
+            session
+                .change(&bound(sql), &declared, &limits())
+                .await
+                .unwrap();
+            session.settle(&limits()).await.unwrap();
+            session.close(how, &limits()).await.unwrap();
+        }
+        session.close(Close::Commit, &limits()).await.unwrap();
+    });
+    assert_eq!(
+        test.rows("SELECT string_agg(n::text, ' ' ORDER BY id) FROM items"),
+        "30 2 30 4 5"
+    );
+    assert_eq!(test.rows("SELECT count(*) FROM audit"), "3");
+    assert_eq!(test.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
+    test.connect().run("ALTER TABLE items DISABLE TRIGGER USER");
+    let restored = undo_local(&test, "aaaaaa").unwrap();
+    assert_eq!(restored.rows, 5, "{restored:?}");
+    assert_eq!(test.contents(), before);
 }

@@ -38,11 +38,10 @@ fn found(text: &str) -> Changes {
         inserted: 7,
         ..table(text, Vec::new())
     };
-    Changes::with(
-        vec![table(text, rows), indirect],
-        Vec::new(),
-        vec![text.into()],
-    )
+    Changes {
+        unseen: vec![text.into()],
+        ..Changes::new(vec![table(text, rows), indirect])
+    }
 }
 
 fn shown(text: &str) -> Rows {
