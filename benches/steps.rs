@@ -232,6 +232,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let started = Instant::now();
     let finished = Box::pin(driver::run(&plan, &mut world, Cancel::never()))
         .await
+        .expect("a record")
         .expect("a run");
     let took = started.elapsed();
     assert_eq!(finished.outcome, Outcome::Done);

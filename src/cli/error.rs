@@ -51,6 +51,9 @@ pub enum CliError {
     /// The database refuses what a command needs, or cannot say.
     #[error("{}", .0.message)]
     Failed(Box<Failure>),
+    /// A run is cut short: it is as it was, and can go on later.
+    #[error("{}", .0.message)]
+    CutShort(Box<Failure>),
     /// A run ended, and said so itself.
     #[error("{0}")]
     Ended(Outcome),
@@ -170,9 +173,10 @@ impl CliError {
             Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
                 exit::USAGE
             }
-            Self::Failed(failure) => match failure.kind {
+            Self::Failed(failure) | Self::CutShort(failure) => match failure.kind {
                 FailureKind::Connection | FailureKind::Target => exit::UNREACHABLE,
                 FailureKind::InDoubt => exit::UNKNOWN,
+                _ if matches!(self, Self::CutShort(_)) => exit::STOPPED,
                 _ => exit::FAILED,
             },
             Self::Ended(outcome) => outcome.code(),
@@ -195,7 +199,9 @@ impl CliError {
             Self::Io { message } => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
             Self::Record(error) => text(&error.to_string(), &[], &[error.help()], colored),
-            Self::Failed(failure) => text(&failure.message, &failure.notes, &failure.help, colored),
+            Self::Failed(failure) | Self::CutShort(failure) => {
+                text(&failure.message, &failure.notes, &failure.help, colored)
+            }
             Self::Diagnostics {
                 source_text,
                 diagnostics,

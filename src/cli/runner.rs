@@ -14,9 +14,8 @@ use super::error::CliError;
 use super::world::RealWorld;
 use crate::base::words;
 use crate::engine::cancel::{Cancel, Canceller};
-use crate::engine::driver::Untold;
-use crate::engine::event::{Event, EventKind, RunFinished, Sink, StepResult};
-use crate::engine::failure::Failure;
+use crate::engine::driver::{Came, Untold};
+use crate::engine::event::{Event, EventKind, Sink, StepResult};
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
@@ -28,9 +27,6 @@ use crate::report::status::{NoStatus, Spinner, Status};
 use crate::report::terminal::{Terminal, TerminalOptions};
 use crate::runbook::model::Step;
 use crate::step::Kind;
-
-/// What a run came to: why it could not go on, where it could not.
-pub(super) type Came = Result<Result<RunFinished, Failure>, Untold>;
 
 /// Drives a run to its end, and returns the exit code of its outcome. The first Ctrl-C cancels the run, the
 /// second one ends the program.
@@ -53,7 +49,7 @@ pub(super) async fn drive(
     tokio::select! {
         came = work(&mut world, cancel) => match came {
             Ok(Ok(finished)) => Ok(finished.outcome.code()),
-            Ok(Err(failure)) => Err(failure.into()),
+            Ok(Err(failure)) => Err(CliError::CutShort(Box::new(failure))),
             Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
             Err(error) => Ok(untold(context, run, &error, committed.get())),
         },

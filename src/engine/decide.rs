@@ -46,10 +46,7 @@ pub fn next(runbook: &Runbook, state: &State) -> Act {
         }
         Position::After(id, decision) => after(runbook, state, runbook.step(*id), decision),
         Position::Failed(id) => failed(runbook, state, runbook.step(*id)),
-        Position::PutBack(_) => match &state.failure {
-            Some(failure) if failure.kind == FailureKind::InDoubt => end(Outcome::Unknown, None),
-            _ => end(remaining(state, unhandled(state)), None),
-        },
+        Position::PutBack(_) => end(remaining(state, unhandled(state)), None),
         Position::Ended(outcome) => end(*outcome, None),
     }
 }

@@ -32,15 +32,14 @@ pub use resume::Past;
 #[error("the run's events could not be written: {0}")]
 pub struct Untold(#[from] pub std::io::Error);
 
+/// How a run came to its end, or why it is cut short: it can go on later then, from where it was.
+pub type Came = Result<Result<RunFinished, Failure>, Untold>;
+
 /// Runs a plan to its end.
 ///
 /// # Errors
 /// An event could not be written; what was open is rolled back then.
-pub async fn run<W: World>(
-    plan: &Plan,
-    world: &mut W,
-    cancel: Cancel,
-) -> Result<RunFinished, Untold> {
+pub async fn run<W: World>(plan: &Plan, world: &mut W, cancel: Cancel) -> Came {
     let mut driver = Driver::new(plan, world, cancel, Timestamp::now().to_string());
     driver.begin()?;
     let result = driver.run().await;
@@ -50,13 +49,8 @@ pub async fn run<W: World>(
 /// Goes on with a run that was cut short, to its end.
 ///
 /// # Errors
-/// As [`run`]; and inside of it, why the run cannot go on: it is as it was then.
-pub async fn resume<W: World>(
-    plan: &Plan,
-    world: &mut W,
-    cancel: Cancel,
-    past: Past,
-) -> Result<Result<RunFinished, Failure>, Untold> {
+/// As [`run`].
+pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: Past) -> Came {
     let mut driver = Driver::new(plan, world, cancel, past.started_at);
     driver.clock.go_on(past.seq, past.elapsed_ms);
     driver.state = past.state;
@@ -68,7 +62,7 @@ pub async fn resume<W: World>(
         return Ok(Err(failure));
     }
     let result = driver.go_on().await;
-    driver.end(result).await.map(Ok)
+    driver.end(result).await
 }
 
 struct Driver<'a, W> {
@@ -101,15 +95,15 @@ impl<'a, W: World> Driver<'a, W> {
         }
     }
 
-    async fn run(&mut self) -> Result<RunFinished, Untold> {
+    async fn run(&mut self) -> Came {
         if let Err(failure) = self.prepare().await {
-            return self.finish_with(failure).await;
+            return self.finish_with(failure).await.map(Ok);
         }
         self.go_on().await
     }
 
     /// What could not be told did not happen: the open transaction is taken back.
-    async fn end(&mut self, result: Result<RunFinished, Untold>) -> Result<RunFinished, Untold> {
+    async fn end(&mut self, result: Came) -> Came {
         if result.is_err() && self.open.is_some() {
             let limits = self.limits();
             // The reason to stop is already known; the server rolls back with the connection in any case.
@@ -118,7 +112,7 @@ impl<'a, W: World> Driver<'a, W> {
         result
     }
 
-    async fn go_on(&mut self) -> Result<RunFinished, Untold> {
+    async fn go_on(&mut self) -> Came {
         loop {
             let act = decide::next(self.plan.runbook(), &self.state);
             if self.leave(&act).await? {
@@ -127,8 +121,12 @@ impl<'a, W: World> Driver<'a, W> {
             match act {
                 Act::Run(id) => self.enter(id).await?,
                 Act::Commit(id) => self.commit(id).await?,
-                Act::PutBack => self.undo().await?,
-                Act::End(end) => return self.finish(end).await,
+                Act::PutBack => {
+                    if let Err(failure) = self.undo().await? {
+                        return Ok(Err(failure));
+                    }
+                }
+                Act::End(end) => return self.finish(end).await.map(Ok),
             }
         }
     }

@@ -127,7 +127,11 @@ impl State {
         let under_way = match (self.open.take(), self.committing.take()) {
             (Some((atomic, _)), _) => Some(atomic),
             (None, Some(committing)) => Some(committing.step.id),
-            (None, None) => None,
+            // What a run ended with that nobody could say anything of is begun again.
+            (None, None) => match (&self.position, self.trail.last()) {
+                (Position::Ended(Outcome::Unknown), Some((step, Way::Failed))) => Some(*step),
+                _ => None,
+            },
         };
         if let Some(step) = under_way {
             self.position = Position::In(step);

@@ -53,9 +53,8 @@ async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<
         // At a prompt it is the prompt that sees Ctrl-C; without this the process would be killed there.
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
-    let work = async |world: &mut RealWorld, cancel| {
-        Box::pin(driver::run(&plan, world, cancel)).await.map(Ok)
-    };
+    let work =
+        async |world: &mut RealWorld, cancel| Box::pin(driver::run(&plan, world, cancel)).await;
     Box::pin(runner::drive(context, &plan.run, world, work)).await
 }
 

@@ -1,6 +1,6 @@
 //! What a run puts back by itself: in a `rollback` step, and after an error or a Ctrl-C that nothing handles.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::clock::millis;
 use super::super::event::{Decision, EventKind, StepResult};
@@ -14,6 +14,9 @@ use super::{Driver, Untold};
 use crate::engine::cancel::Cancel;
 use crate::runbook::model::{Step, StepId};
 use crate::step::rollback::{OnConflict, Rollback};
+
+/// How long at most it is waited before a server that is not there is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 impl<W: World> Driver<'_, W> {
     /// Performs a `rollback` step.
@@ -57,32 +60,26 @@ impl<W: World> Driver<'_, W> {
         })
     }
 
-    /// Puts back all that the run changed, since it failed.
-    pub(super) async fn undo(&mut self) -> Result<(), Untold> {
+    /// Puts back all that the run changed, since it failed. Where the server is not there for it, the run is
+    /// cut short: whoever goes on with it puts it back then.
+    pub(super) async fn undo(&mut self) -> Result<Result<(), Failure>, Untold> {
         let started = Instant::now();
         // What was cancelled is put back nevertheless; a second Ctrl-C ends the program.
         self.cancel = Cancel::never();
-        let works = Works::of(self.plan, &self.state, &self.surroundings, &[]);
         self.tell(EventKind::UndoStarted {
             of: self.titles(&State::steps_of(&self.state.units)),
             why: self.reason(Outcome::Failed),
         })?;
-        let limits = self.limits();
-        let result = match &works {
-            Ok(works) => {
-                put_back(
-                    self.world,
-                    &works.works,
-                    OnConflict::Stop,
-                    Lasting::Yes,
-                    &limits,
-                )
-                .await
-            }
-            Err(failure) => Err(failure.clone()),
-        };
-        let (done, failure) = match result {
+        let (done, failure) = match self.put_all_back().await {
             Ok(done) => (done, None),
+            Err(failure) if is_passing(&failure) => {
+                let run = &self.plan.run;
+                return Ok(Err(failure
+                    .note("what the run changed is not put back yet")
+                    .help(format!(
+                        "put it back when the server is there again: runbook resume {run}"
+                    ))));
+            }
             Err(failure) => (PutBack::default(), Some(failure)),
         };
         self.tell(EventKind::UndoFinished {
@@ -92,13 +89,41 @@ impl<W: World> Driver<'_, W> {
             conflicts: done.conflicts,
             failure,
             took_ms: millis(started),
-        })
+        })?;
+        Ok(Ok(()))
+    }
+
+    /// Tries again for a while where the server is not there.
+    async fn put_all_back(&mut self) -> Result<PutBack, Failure> {
+        let works = Works::of(self.plan, &self.state, &self.surroundings, &[])?;
+        let limits = self.limits();
+        let mut wait = Duration::from_millis(250);
+        loop {
+            let all = &works.works;
+            let tried = put_back(self.world, all, OnConflict::Stop, Lasting::Yes, &limits).await;
+            match tried {
+                Err(failure) if is_passing(&failure) && wait < LONGEST_WAIT => {}
+                done => return done,
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+            // Where it fails, the next try says why.
+            let _ = self.world.reconnect().await;
+        }
     }
 
     pub(super) fn titles(&self, steps: &[StepId]) -> Vec<String> {
         let title = |id: &StepId| self.plan.runbook().step(*id).title.clone();
         steps.iter().map(title).collect()
     }
+}
+
+/// Returns whether a failure is none of putting back itself.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::Connection | FailureKind::InDoubt | FailureKind::Target
+    )
 }
 
 fn never(fixes: &[String]) -> Failure {

@@ -100,17 +100,9 @@ impl State {
                 });
             }
             EventKind::UndoFinished {
-                undone,
-                conflicts,
-                failure,
-                ..
+                undone, conflicts, ..
             } => {
                 self.put_back(undone, !conflicts.is_empty());
-                if let Some(failure) = failure
-                    && failure.kind == FailureKind::InDoubt
-                {
-                    self.failure = Some(failure.clone());
-                }
                 if let Position::Failed(id) | Position::After(id, _) = self.position {
                     self.position = Position::PutBack(id);
                 }
@@ -161,7 +153,9 @@ impl State {
         if failure.kind != FailureKind::InDoubt {
             self.committing = None;
         }
-        if let (Some(item), None) = (self.item, &step.atomic) {
+        // Of what is in doubt nobody knows yet whether it failed.
+        let is_known = failure.kind != FailureKind::InDoubt;
+        if let (Some(item), None, true) = (self.item, &step.atomic, is_known) {
             let round = self.loops.entry(step.id).or_default();
             round.next = item + 1;
             round.failed += 1;
