@@ -6,6 +6,7 @@ pub mod capture_row;
 mod change;
 mod clock;
 mod counter;
+mod durable;
 pub mod fingerprint;
 mod guard;
 pub mod identity;

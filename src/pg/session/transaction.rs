@@ -17,6 +17,9 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// How much longer the server waits than the client.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long an answer may take that needs no work.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// How long a COMMIT may take before its fate is asked for.
 const COMMIT: Duration = Duration::from_mins(1);
 
@@ -150,9 +153,19 @@ impl Session {
     /// schema that is taken back as well.
     async fn roll_back(&mut self, text: &str) -> Result<(), Failure> {
         self.forget();
-        let result = self.batch(text).await;
+        let result = self.answered(self.batch(text)).await;
         self.broken |= result.is_err();
         result
+    }
+
+    /// Does not wait without end for a server that is silent: what is open there ends with the connection.
+    async fn answered<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(SILENCE, work)
+            .await
+            .unwrap_or_else(|_| Err(failure::lost()))
     }
 
     async fn batch(&self, text: &str) -> Result<(), Failure> {
@@ -177,6 +190,14 @@ impl Session {
             return Err(failure);
         }
         let xid = self.transaction();
+        if xid.is_some()
+            && self.entry_ids().is_empty()
+            && !self.entries.is_empty()
+            && let Err(failure) = self.answered(self.keep_id()).await
+        {
+            let _ = self.roll_back("ROLLBACK").await;
+            return Err(failure);
+        }
         self.xid = None;
         let commit = join(self.completion().as_deref().unwrap_or_default(), "COMMIT");
         let leases = !self.entries.is_empty() && !self.locks.is_empty();
@@ -198,6 +219,14 @@ impl Session {
                 }
                 Err(failure)
             }
+            // Where it is rolled back, the server's own words say best why.
+            Ok((Err(failure), ..)) => self.resolve_doubt(xid).await.map_err(|resolved| {
+                if resolved.kind == FailureKind::Connection {
+                    failure
+                } else {
+                    resolved
+                }
+            }),
             _ => self.resolve_doubt(xid).await,
         };
         self.say_committing(None);
@@ -236,13 +265,17 @@ impl Session {
             return Ok(true);
         }
         let text = "SELECT pg_current_xact_id_if_assigned()::text";
-        let xid = match self.client.query_typed(text, &[]).await {
+        let asked = async {
+            let rows = self.client.query_typed(text, &[]).await;
+            rows.map_err(|error| failure::of(&error, text, 0))
+        };
+        let xid = match self.answered(asked).await {
             Ok(rows) => rows.first().and_then(|row| row.get::<_, Option<String>>(0)),
             // An aborted transaction answers nothing but ROLLBACK.
             Err(_) => self.xid.clone(),
         };
-        self.batch("ROLLBACK").await?;
-        Ok(match self.status(xid.as_deref()).await? {
+        self.roll_back("ROLLBACK").await?;
+        Ok(match self.answered(self.status(xid.as_deref())).await? {
             Some(status) => status == "aborted",
             None => true,
         })
@@ -274,14 +307,12 @@ impl Session {
         };
         // What PostgreSQL allows only outside of transactions is slow by nature: an index that is built
         // concurrently, a VACUUM. Only the step's own time-out ends it.
-        self.batch("SET statement_timeout = 0").await?;
+        self.answered(self.batch("SET statement_timeout = 0"))
+            .await?;
         let result = self.guarded(limits, work).await;
-        let restored = self
-            .batch(&format!(
-                "SET statement_timeout = '{}ms'",
-                LONGEST.as_millis()
-            ))
-            .await;
+        let restore = format!("SET statement_timeout = '{}ms'", LONGEST.as_millis());
+        let restored = self.answered(self.batch(&restore)).await;
+        self.broken |= restored.is_err();
         result.and(restored)
     }
 }
