@@ -8,7 +8,7 @@ use super::capture_row::Capture;
 use super::counter::Watch;
 use super::guard::{Allowed, Counters, indirect};
 use super::image::{Clock, Direct};
-use super::reach::Reach;
+use super::reach::{self, Reach};
 use super::spool;
 use super::sweep;
 use super::table::TableFacts;
@@ -238,7 +238,14 @@ impl Session {
                 .await?;
             Ok((streamed, after, found))
         };
-        let (streamed, after, found) = self.guarded(limits, flight).await?;
+        let (streamed, after, found) = match self.guarded(limits, flight).await {
+            Ok(flown) => flown,
+            Err(failure) => {
+                drop(direct);
+                self.generated = generated;
+                return Err(reach::explained(failure, &work.swept));
+            }
+        };
         self.xid.clone_from(&after.xid);
         let mut unseen = Vec::new();
         if direct.blurred > 0 && (work.tree.is_empty() || work.swept.is_empty()) {
