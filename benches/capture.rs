@@ -47,7 +47,7 @@ async fn measure(server: &Scratch, rows: u32) {
     // Both ways in turn; what they leave behind is cleaned up between them.
     for part in 0..REPEATS {
         client
-            .batch_execute("VACUUM orders")
+            .batch_execute("VACUUM ANALYZE orders")
             .await
             .expect("a clean table");
         let started = Instant::now();
@@ -56,7 +56,7 @@ async fn measure(server: &Scratch, rows: u32) {
         client.batch_execute("COMMIT").await.expect("an end");
         plain.push(started.elapsed());
         client
-            .batch_execute("VACUUM orders")
+            .batch_execute("VACUUM ANALYZE orders")
             .await
             .expect("a clean table");
         captured.push(Box::pin(fix(&mut session, &sql, rows, part)).await);
