@@ -404,3 +404,35 @@ fn images_go_to_a_file_where_no_schema_may_be_created_and_nothing_of_what_was_ta
     assert_eq!(restored.rows, 5, "{restored:?}");
     assert_eq!(test.contents(), before);
 }
+
+#[test]
+fn case_08_what_someone_else_changes_in_the_same_moment_is_no_part_of_it() {
+    let test = Test::sql(
+        "CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE children (id int PRIMARY KEY, parent int, n int); \
+         INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1, 1, 0), (2, 1, 0), (3, 2, 0); \
+         CREATE EXTENSION dblink; \
+         CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           PERFORM dblink_exec('dbname=' || current_database() || ' host=' || split_part(current_setting('unix_socket_directories'), ',', 1), \
+             'UPDATE children SET n = 7 WHERE id IN (' || TG_ARGV[0] || ', 3)'); \
+           UPDATE children SET n = n + 1 WHERE parent = OLD.id; RETURN NULL; END $$; \
+         CREATE TRIGGER meddle AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION meddle('2')",
+    );
+    let sql = ["DELETE FROM parents WHERE id = 1"];
+    let failure = fix(&test, &within(&["parents", "children"]), &sql).unwrap_err();
+    assert_eq!(
+        failure.message,
+        "someone else changed rows of children in the same moment: what they were cannot be told exactly"
+    );
+    // Rows that only the other one changed are its own.
+    test.connect().run(
+        "DROP TRIGGER meddle ON parents; CREATE TRIGGER meddle AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION meddle('3')",
+    );
+    fix(&test, &within(&["parents", "children"]), &sql).unwrap();
+    assert_snapshot!(kept(&test), @"
+    public.parents {id} alone changed {} kept {} rows 1
+      (1): (1) → -
+    public.children {id} alone beside changed {n} kept {} rows 2
+      (1): (1,1,0) → (1,1,1)
+      (2): (2,1,7) → (2,1,8)
+    ");
+}

@@ -76,7 +76,11 @@ fn case_19_a_trigger_that_empties_a_table_is_refused() {
       note: nothing was changed
       help: name cache under the fix's `tables` where that is meant, or change the trigger
     ");
-    assert_snapshot!(refused(&setup, &within(&["parents", "cache"]), sql), @r#"Statement: cannot TRUNCATE "cache" because it is being used by active queries in this session"#);
+    assert_snapshot!(refused(&setup, &within(&["parents", "cache"]), sql), @r#"
+    Statement: cannot TRUNCATE "cache" because it is being used by active queries in this session
+      note: the rows of the fix's `tables` are kept to put them back, and cannot be emptied or altered meanwhile
+      help: say under `undo` how to put it back, or `undo: none` where nothing needs to
+    "#);
     let never = Terms {
         undo: Undo::Never,
         ..within(&["parents", "cache"])

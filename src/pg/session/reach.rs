@@ -263,6 +263,17 @@ pub(super) fn emptied(
     }
 }
 
+/// PostgreSQL does not empty a table that a cursor reads, and says only that.
+pub(super) fn explained(failure: Failure, swept: &[Arc<TableFacts>]) -> Failure {
+    const IN_USE: &str = "55006";
+    if swept.is_empty() || failure.sqlstate.as_deref() != Some(IN_USE) {
+        return failure;
+    }
+    failure
+        .note("the rows of the fix's `tables` are kept to put them back, and cannot be emptied or altered meanwhile")
+        .help("say under `undo` how to put it back, or `undo: none` where nothing needs to")
+}
+
 /// Returns what became of rows after a statement left them as it did: of its own rows what a trigger did to
 /// them later, of others everything.
 fn after_statement(rows: Vec<Swept>, mut remembered: Remembered) -> Vec<Swept> {

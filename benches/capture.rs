@@ -1,0 +1,136 @@
+//! What it costs to capture the rows of a fix, next to the same UPDATE in a transaction of its own.
+#![expect(clippy::print_stdout, reason = "its result is what it prints")]
+
+mod support {
+    pub(crate) mod median;
+    pub(crate) mod server;
+    pub(crate) mod table;
+}
+
+use std::time::{Duration, Instant};
+
+use runbook::engine::cancel::Cancel;
+use runbook::engine::journal::{Entry, Terms, Undo, Unit};
+use runbook::engine::port::{Bound, Close, Limits};
+use runbook::pg::scratch::Scratch;
+use runbook::pg::session::Session;
+use runbook::pg::session::journal::{Keeping, Writer};
+use runbook::runbook::model::StepId;
+use runbook::sql::statement::Statement;
+use support::median::median;
+use support::server;
+use support::table::{Table, ms};
+
+const REPEATS: usize = 5;
+
+const SETUP: &str = "\
+    CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, total numeric(12,2), state text, at timestamptz); \
+    INSERT INTO orders SELECT g, 'customer ' || g % 1000, g * 1.5, 'open', now() FROM generate_series(1, 100000) AS g";
+
+const UPDATE: &str = "UPDATE orders SET state = 'closed', total = total + 1 WHERE id <= ";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let Some(server) = server::start(SETUP).await else {
+        return;
+    };
+    for rows in [1, 1_000, 100_000] {
+        measure(&server, rows).await;
+    }
+}
+
+async fn measure(server: &Scratch, rows: u32) {
+    let client = server::connect(server).await;
+    let mut session = session(server).await;
+    let sql = format!("{UPDATE}{rows}");
+    let (mut plain, mut captured) = (Vec::new(), Vec::new());
+    // Both ways in turn; what they leave behind is cleaned up between them.
+    for part in 0..REPEATS {
+        client
+            .batch_execute("VACUUM ANALYZE orders")
+            .await
+            .expect("a clean table");
+        let started = Instant::now();
+        client.batch_execute("BEGIN").await.expect("a beginning");
+        client.execute(&sql, &[]).await.expect("an update");
+        client.batch_execute("COMMIT").await.expect("an end");
+        plain.push(started.elapsed());
+        client
+            .batch_execute("VACUUM ANALYZE orders")
+            .await
+            .expect("a clean table");
+        captured.push(Box::pin(fix(&mut session, &sql, rows, part)).await);
+    }
+    let (plain, captured) = (median(plain), median(captured));
+    let mut table = Table::new(
+        &format!("An UPDATE of {rows} rows, the median of {REPEATS}"),
+        "less than 3 times as long as the plain one where there are many",
+        &["way", "time", "rows/s", "ratio"],
+    );
+    for (way, time) in [("plain", plain), ("captured", captured)] {
+        table.row([
+            way.to_owned(),
+            ms(time),
+            format!("{:.0}", f64::from(rows) / time.as_secs_f64()),
+            format!("{:.2}", time.as_secs_f64() / plain.as_secs_f64()),
+        ]);
+    }
+    table.print();
+    println!("\n  peak memory so far: {}", peak());
+}
+
+async fn session(server: &Scratch) -> Session {
+    let mut session = Session::connect(&server.settings("postgres"), None)
+        .await
+        .expect("a session");
+    session.set_writer(Writer {
+        run: "bench".to_owned(),
+        runbook: "bench".to_owned(),
+        hash: String::new(),
+        actor: "bench".to_owned(),
+        keeping: Keeping::Database,
+    });
+    session
+}
+
+async fn fix(session: &mut Session, sql: &str, rows: u32, part: usize) -> Duration {
+    let limits = Limits {
+        deadline: None,
+        cancel: Cancel::never(),
+    };
+    let entry = Entry {
+        run: format!("bench-{rows}"),
+        unit: Unit {
+            step: StepId(0),
+            item: Some(part),
+            part: 0,
+        },
+        name: "fix".to_owned(),
+        undo: false,
+    };
+    let terms = Terms {
+        step: StepId(0),
+        undo: Undo::Images,
+        tables: None,
+        ignore: Vec::new(),
+    };
+    let bound = Bound {
+        statement: Statement::parse(sql).expect("a statement"),
+        binds: Vec::new(),
+    };
+    let started = Instant::now();
+    session.open();
+    session.record(&entry, &limits).await.expect("an entry");
+    let changed = session.change(&bound, &terms, &limits).await;
+    assert_eq!(changed.expect("changes").count, u64::from(rows));
+    session.settle(&limits).await.expect("no more changes");
+    session.close(Close::Commit, &limits).await.expect("an end");
+    started.elapsed()
+}
+
+/// Returns the most memory that this process had so far; only Linux tells.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "-".to_owned(), |line| line.trim().to_owned())
+}
