@@ -150,6 +150,7 @@ impl Resuming<'_> {
         }
         past.actor = runner::actor(context, &session);
         session.set_writer(writer(&plan, log.facts.journal, base));
+        session.inherit_leases();
         let answering = Answering {
             given: &args.answers,
             yes: args.yes,

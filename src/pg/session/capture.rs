@@ -105,7 +105,9 @@ impl Subject<'_> {
 
     /// Returns the author's statement with what captures its rows around it: key, hash of the key, before,
     /// after, whether it is new, and the record of what it returns. `store` is the capture that gets them.
-    pub(super) fn capturing(&self, own: &str, store: Option<&str>) -> String {
+    /// `most` rows are paired at most: the planner knows by it how few they are, and does not read all of the
+    /// table for them.
+    pub(super) fn capturing(&self, own: &str, store: Option<&str>, most: Option<u64>) -> String {
         let name = self.name();
         let returning = match self.target.returning {
             Some(_) => ",",
@@ -143,6 +145,10 @@ impl Subject<'_> {
         } else {
             "NULL::text"
         };
+        let change = most.map_or_else(
+            || "runbook_change".to_owned(),
+            |most| format!("(SELECT * FROM runbook_change LIMIT {most})"),
+        );
         let stored = store.map_or_else(String::new, |id| {
             format!(
                 ", runbook_stored AS (INSERT INTO runbook.image (capture, key, before, after) \
@@ -153,7 +159,7 @@ impl Subject<'_> {
             "WITH runbook_change AS ({own}\n{returning} {key} AS runbook_key{keys}, ({name}.*)::text AS runbook_image, \
                {fresh} AS runbook_fresh), \
              runbook_pair AS (SELECT c.runbook_key, {before} AS runbook_before, {after} AS runbook_after, \
-               c.runbook_fresh, {record} AS runbook_record FROM runbook_change AS c{old}){stored} \
+               c.runbook_fresh, {record} AS runbook_record FROM {change} AS c{old}){stored} \
              SELECT runbook_key, hashtextextended(runbook_key, 0), runbook_before, runbook_after, \
                runbook_fresh, runbook_record FROM runbook_pair",
             key = self.key(),

@@ -220,7 +220,7 @@ impl Session {
         let spooled = self.begin_spool(spooled)?;
         let flight = async {
             let (streamed, after) = tokio::join!(biased;
-                self.stream(work, subject, begun.capture.as_deref(), &mut direct),
+                self.stream(work, subject, &begun, &mut direct),
                 self.counters(&watch.counters)
             );
             let streamed = streamed?;

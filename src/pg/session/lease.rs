@@ -232,6 +232,11 @@ impl Session {
         ))
     }
 
+    /// Takes the leases over that an earlier process of the same run may have left.
+    pub fn inherit_leases(&mut self) {
+        self.leases.held = self.journal == Standing::Current;
+    }
+
     /// Gives up the leases of the run.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use super::Session;
 use super::capture::{Keys, Subject};
-use super::change::Work;
+use super::change::{Begun, Work};
 use super::image::{Direct, Pair};
 use crate::engine::change::SHOWN_ROWS;
 use crate::engine::failure::Failure;
@@ -29,14 +29,14 @@ impl Session {
         &self,
         work: &Work<'_>,
         subject: &Subject<'_>,
-        capture: Option<&str>,
+        begun: &Begun,
         direct: &mut Direct<'_>,
     ) -> Result<Streamed, Failure> {
         if subject.target.returning.is_none() {
-            return self.stream_rows(work, subject, capture, &[], direct).await;
+            return self.stream_rows(work, subject, begun, &[], direct).await;
         }
         let columns = self.columns(work.bound).await?;
-        self.stream_rows(work, subject, capture, &columns, direct)
+        self.stream_rows(work, subject, begun, &columns, direct)
             .await
     }
 
@@ -44,13 +44,15 @@ impl Session {
         &self,
         work: &Work<'_>,
         subject: &Subject<'_>,
-        capture: Option<&str>,
+        begun: &Begun,
         columns: &[Column],
         direct: &mut Direct<'_>,
     ) -> Result<Streamed, Failure> {
         const BEFORE: &str = "WITH runbook_change AS (";
         let bound = work.bound;
-        let text = subject.capturing(bound.statement.text(), capture);
+        // One row more than was found would be one too many.
+        let most = begun.locked.map(|locked| locked.count + 1);
+        let text = subject.capturing(bound.statement.text(), begun.capture.as_deref(), most);
         let wrong = |error| failure::of(&error, &text, BEFORE.len());
         let stream = self
             .client
