@@ -163,7 +163,7 @@ impl Session {
             let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
             if let Err(failure) = self.guarded(limits, self.begin(&ready)).await {
                 let _ = self.roll_back("ROLLBACK").await;
-                return Err(failure);
+                return Err(aborted(failure));
             }
         }
         let xid = self.transaction();
@@ -186,7 +186,7 @@ impl Session {
                 if status.is_err() {
                     let _ = self.roll_back("ROLLBACK").await;
                 }
-                Err(failure)
+                Err(aborted(failure))
             }
             _ => self.resolve_doubt(xid).await,
         };
@@ -274,6 +274,18 @@ impl Session {
             .await;
         result.and(restored)
     }
+}
+
+/// Says of a transaction that failed before that it was not committed.
+fn aborted(failure: Failure) -> Failure {
+    if failure.sqlstate.as_deref() != Some("25P02") {
+        return failure;
+    }
+    Failure::new(
+        FailureKind::Statement,
+        "the server did not commit the transaction: it is aborted",
+    )
+    .note("a statement in it failed before; nothing was changed")
 }
 
 /// Believes only what the server says of a transaction.
