@@ -185,8 +185,10 @@ impl Session {
                 // Where the entries could not be completed, COMMIT was not reached.
                 if status.is_err() {
                     let _ = self.roll_back("ROLLBACK").await;
+                    Err(aborted(self.unwritten(failure)))
+                } else {
+                    Err(aborted(failure))
                 }
-                Err(aborted(failure))
             }
             _ => self.resolve_doubt(xid).await,
         };
