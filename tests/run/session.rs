@@ -11,6 +11,8 @@ use runbook::pg::settings::ConnectSettings;
 use runbook::runbook::model::StepId;
 use runbook::sql::statement::Statement;
 
+use crate::test::Test;
+
 pub(crate) fn limits() -> Limits {
     Limits {
         deadline: None,
@@ -115,4 +117,18 @@ pub(crate) fn words(failure: &Failure) -> String {
         help.collect::<String>()
     );
     moments(&text)
+}
+
+/// Waits until something is so that must come.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < deadline, "it never came");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// Reads rows beside the sessions of a test, while it waits for nothing else.
+pub(crate) fn beside(test: &Test, sql: &str) -> String {
+    std::thread::scope(|scope| scope.spawn(|| test.rows(sql)).join().unwrap())
 }

@@ -182,7 +182,7 @@ impl Session {
             let ready = join(pending, "SET CONSTRAINTS ALL IMMEDIATE");
             if let Err(failure) = self.guarded(limits, self.begin(&ready)).await {
                 let _ = self.roll_back("ROLLBACK").await;
-                return Err(failure);
+                return Err(aborted(failure));
             }
         }
         if let Err(failure) = self.write_spool() {
@@ -216,8 +216,10 @@ impl Session {
                 // Where the entries could not be completed, COMMIT was not reached.
                 if status.is_err() {
                     let _ = self.roll_back("ROLLBACK").await;
+                    Err(aborted(self.unwritten(failure)))
+                } else {
+                    Err(aborted(failure))
                 }
-                Err(failure)
             }
             // Where it is rolled back, the server's own words say best why.
             Ok((Err(failure), ..)) => self.resolve_doubt(xid).await.map_err(|resolved| {
@@ -315,6 +317,18 @@ impl Session {
         self.broken |= restored.is_err();
         result.and(restored)
     }
+}
+
+/// Says of a transaction that failed before that it was not committed.
+fn aborted(failure: Failure) -> Failure {
+    if failure.sqlstate.as_deref() != Some("25P02") {
+        return failure;
+    }
+    Failure::new(
+        FailureKind::Statement,
+        "the server did not commit the transaction: it is aborted",
+    )
+    .note("a statement in it failed before; nothing was changed")
 }
 
 /// Believes only what the server says of a transaction.

@@ -175,7 +175,7 @@ impl Session {
     }
 
     /// Says why an entry could not be written.
-    pub(super) fn unwritten(&self, failure: Failure) -> Failure {
+    pub(in crate::pg::session) fn unwritten(&self, failure: Failure) -> Failure {
         let refuse = |message: String| Failure {
             kind: FailureKind::Target,
             message,

@@ -201,6 +201,13 @@ impl Session {
     /// The login may not, the schema is something else, or there is no such role.
     pub async fn init_journal(&mut self, roles: &[String]) -> Result<Vec<String>, Failure> {
         self.refuse_replica()?;
+        if roles.iter().any(|role| role.eq_ignore_ascii_case("public")) {
+            return Err(Failure::new(
+                FailureKind::Target,
+                "nothing was granted: the journal is not for everybody",
+            )
+            .help("name the roles that run runbooks"));
+        }
         let was_there = self.journal == Standing::Current;
         self.ensure_journal().await?;
         let database = &self.target.database;
