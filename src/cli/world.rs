@@ -64,10 +64,10 @@ impl World for RealWorld {
         if how == Close::Commit
             && let Err(failure) = self.flush()
         {
-            let _ = self.session.close(Close::Rollback, limits).await;
+            let _ = Box::pin(self.session.close(Close::Rollback, limits)).await;
             return Err(failure);
         }
-        self.session.close(how, limits).await
+        Box::pin(self.session.close(how, limits)).await
     }
 
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {

@@ -145,7 +145,7 @@ impl Session {
                 }
                 result
             }
-            Close::Commit => self.commit(&pending, limits).await,
+            Close::Commit => Box::pin(self.commit(&pending, limits)).await,
         }
     }
 
@@ -193,7 +193,7 @@ impl Session {
         if xid.is_some()
             && self.entry_ids().is_empty()
             && !self.entries.is_empty()
-            && let Err(failure) = self.answered(self.keep_id()).await
+            && let Err(failure) = Box::pin(self.answered(self.keep_id())).await
         {
             let _ = self.roll_back("ROLLBACK").await;
             return Err(failure);
