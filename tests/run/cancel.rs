@@ -176,10 +176,14 @@ fn case_10_the_second_ctrl_c_ends_it_at_once() {
     assert!(began.elapsed() < Duration::from_secs(2), "{ran}");
     assert_eq!(
         ran.stderr,
-        "\ncancelling; once more ends it at once\n\nended at once: what was not committed is rolled back\n"
+        "\ncancelling; once more ends it at once\n\nended at once: what was not committed is rolled back\n  \
+         = help: go on with it: runbook resume RUN; or put back what it changed: runbook undo RUN\n"
     );
     test.until(GONE);
     assert_eq!(test.contents(), before);
+    test.connect().run("DROP TRIGGER stubborn ON accounts");
+    test.run(&format!("resume {} --yes", test.id())).code(0);
+    assert_ne!(test.contents(), before);
 }
 
 #[test]

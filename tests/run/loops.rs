@@ -55,7 +55,7 @@ fn a_fix_for_each_row_stops_at_the_first_failure() {
     "#);
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
-        "3\n5\n30"
+        "10\n5\n30"
     );
 }
 
@@ -192,7 +192,7 @@ fn an_atomic_for_each_row_is_a_transaction_each() {
     // The second one failed and is taken back as a whole; the third was not begun.
     assert_eq!(
         test.rows("SELECT balance FROM accounts ORDER BY id"),
-        "4\n5\n30"
+        "10\n5\n30"
     );
 }
 

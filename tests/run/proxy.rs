@@ -245,7 +245,7 @@ fn message(stream: &mut UnixStream) -> Option<Vec<u8>> {
     Some(letter)
 }
 
-/// Reads all that the server answers as one: up to ReadyForQuery.
+/// Reads all that the server answers as one: up to its word that it is ready.
 fn request(stream: &mut UnixStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {

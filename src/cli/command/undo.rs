@@ -98,6 +98,9 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
             Place::Local => Keeping::Local(base.join("runs")),
         },
     });
+    // The run that is put back is over then, whatever became of it.
+    session.inherit(&target.run);
+    session.inherit_leases();
     let answering = Answering {
         given: &[],
         yes: args.yes,

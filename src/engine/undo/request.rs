@@ -73,7 +73,7 @@ impl<W: World> Undoing<'_, W> {
                     format!("nothing can put back {}", list(never)),
                 )
             };
-            return self.finish(outcome, says, &PutBack::default());
+            return self.finish(outcome, says, &PutBack::default()).await;
         }
         let began = Instant::now();
         let looked = self.put_back(Lasting::No).await;
@@ -85,17 +85,19 @@ impl<W: World> Undoing<'_, W> {
         };
         if stops || self.request.started.dry_run {
             self.begin()?;
-            return self.conclude(looked, began);
+            return self.conclude(looked, began).await;
         }
         let shown = looked.unwrap_or_default();
         if !self.asked(&shown).await? {
             let says = "nothing was put back".to_owned();
-            return self.finish(Outcome::Declined, says, &PutBack::default());
+            return self
+                .finish(Outcome::Declined, says, &PutBack::default())
+                .await;
         }
         self.begin()?;
         let began = Instant::now();
         let done = self.put_back(Lasting::IfSame(&shown.changes.digest)).await;
-        self.conclude(done, began)
+        self.conclude(done, began).await
     }
 
     async fn put_back(&mut self, lasting: Lasting<'_>) -> Result<PutBack, Failure> {
@@ -191,7 +193,7 @@ impl<W: World> Undoing<'_, W> {
         }
     }
 
-    fn conclude(
+    async fn conclude(
         &mut self,
         done: Result<PutBack, Failure>,
         began: Instant,
@@ -242,16 +244,32 @@ impl<W: World> Undoing<'_, W> {
             failure,
             took_ms: millis(began),
         })?;
-        self.finish(outcome, says, &done)
+        self.finish(outcome, says, &done).await
     }
 
-    fn finish(
+    /// The run that was put back holds no lock any more.
+    async fn release(&mut self) -> Result<(), Untold> {
+        match self.world.release().await {
+            Ok(()) => Ok(()),
+            Err(failure) => self.tell(EventKind::Noticed {
+                message: format!(
+                    "the lock of the run could not be given up: {}; it expires by itself within an hour",
+                    failure.message
+                ),
+            }),
+        }
+    }
+
+    async fn finish(
         &mut self,
         outcome: Outcome,
         says: String,
         done: &PutBack,
     ) -> Result<RunFinished, Untold> {
         let dry_run = self.request.started.dry_run;
+        if matches!(outcome, Outcome::Done | Outcome::Nothing) && !dry_run {
+            self.release().await?;
+        }
         let undone = match outcome {
             Outcome::Done | Outcome::Stopped if !done.undone.is_empty() && !dry_run => {
                 self.titles()

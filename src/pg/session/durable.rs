@@ -7,8 +7,8 @@ use crate::pg::failure;
 /// A transaction of its own that writes something and waits until that is on disk, and with it all that was
 /// written before.
 const FLUSH: &str = "\
-    BEGIN; SET LOCAL synchronous_commit = local; \
-    SELECT pg_current_xact_id(), pg_logical_emit_message(true, 'runbook', ''); COMMIT";
+    SELECT set_config('synchronous_commit', 'local', true), pg_current_xact_id(), \
+           pg_logical_emit_message(true, 'runbook', '')";
 
 impl Session {
     /// Has the server write down that the open transaction's id is taken. After a crash it would be given to
