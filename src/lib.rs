@@ -34,6 +34,9 @@
 //!   on the server.
 //! - what a person approves? `engine/rehearse.rs` makes the changes and takes them back, [`engine::change`]
 //!   digests them, `engine/perform/fix.rs` compares before it commits.
+//! - what makes a fix exact? `pg/session/capture.rs` pairs each row with what it was, `guard.rs` and `sweep.rs`
+//!   find what nobody declared, `journal.rs` records it in the same transaction, and `restore.rs` puts it
+//!   back; [`engine::undo`] decides what is put back, and `engine/driver/resume.rs` where a run goes on.
 //! - what is left of a run when the program is killed? `record/run.rs`; its folder and its chain are told in
 //!   [`record`].
 //! - an exit code? [`engine::outcome::exit`].
