@@ -4,7 +4,7 @@
 //!
 //! - [`terminal`] draws a run for a person: a line a step, tables, row changes, the ending.
 //! - [`json`] writes one event a line; [`quiet`] says only how it ended and what went wrong.
-//! - [`fanout`] tells several sinks; [`secret`] masks secrets before a sink can see them.
+//! - [`secret`] masks secrets before a sink can see them.
 //! - [`page`] makes a past run a page, which [`markdown`] and [`html`] draw; [`graph`] marks its way in the
 //!   picture of its runbook.
 //! - [`table`], [`changes`] and [`failure`] draw rows, row changes and failures, also for commands that run
@@ -19,7 +19,6 @@ mod chart;
 mod compact;
 mod ending;
 pub mod failure;
-pub mod fanout;
 pub mod graph;
 mod header;
 pub mod html;

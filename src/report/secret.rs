@@ -1,10 +1,10 @@
 //! Masks secrets before anything can show or keep them.
 
-use std::io;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::mask::Mask;
-use crate::engine::event::{Event, Sink};
+use crate::engine::event::Event;
 
 /// What stands for a secret.
 pub const MASK: &str = "•••";
@@ -42,10 +42,13 @@ impl Redactor {
     }
 
     /// Returns an event with every secret masked.
-    pub fn event(&self, event: &Event) -> Event {
+    pub fn event<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
+        if self.secrets.is_empty() {
+            return Cow::Borrowed(event);
+        }
         let mut event = event.clone();
         event.mask(self);
-        event
+        Cow::Owned(event)
     }
 
     /// Returns where secrets are, in order and apart from each other.
@@ -75,28 +78,6 @@ fn occurrences<'a>(text: &'a str, secret: &'a str) -> impl Iterator<Item = Range
         from = start + text[start..].chars().next().map_or(1, char::len_utf8);
         Some(start..start + secret.len())
     })
-}
-
-/// Tells a sink of events whose secrets are masked.
-pub struct Redacting<S> {
-    redactor: Redactor,
-    inner: S,
-}
-
-impl<S: Sink> Redacting<S> {
-    /// Returns a sink that masks what `inner` takes.
-    pub fn new(redactor: Redactor, inner: S) -> Self {
-        Self { redactor, inner }
-    }
-}
-
-impl<S: Sink> Sink for Redacting<S> {
-    fn take(&mut self, event: &Event) -> io::Result<()> {
-        if self.redactor.secrets.is_empty() {
-            return self.inner.take(event);
-        }
-        self.inner.take(&self.redactor.event(event))
-    }
 }
 
 #[cfg(test)]

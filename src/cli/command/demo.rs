@@ -1,12 +1,16 @@
 //! `runbook demo`: a private PostgreSQL with sample data, and a guided run in it.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::cli::args::DemoArgs;
 use crate::cli::error::CliError;
 use crate::cli::{Context, answers, connection};
+use crate::engine::event::EventKind;
 use crate::engine::outcome::exit;
 use crate::pg::scratch::{self, Scratch, ScratchOptions};
+use crate::record::run::RunRecord;
+use crate::record::store;
 
 const SCHEMA: &str = include_str!("../../../runbooks/crm/sample/schema.sql");
 const DATA: &str = include_str!("../../../runbooks/crm/sample/data.sql");
@@ -60,7 +64,12 @@ pub fn run(context: &Context<'_>, args: &DemoArgs) -> Result<u8, CliError> {
             "Starting a private PostgreSQL with the data of 1,000 companies …",
         );
         let server = start(context).await?;
-        let result = play(context, args, &server.url("crm"), *scene).await;
+        // Its runs are of no use once the server is gone, and go with it.
+        let stage = Stage {
+            url: &server.url("crm"),
+            records: &server.path().join("records"),
+        };
+        let result = play(context, args, &stage, *scene).await;
         let stopped = server.stop();
         let code = result?;
         stopped.map_err(|error| CliError::Io {
@@ -98,11 +107,18 @@ async fn start(context: &Context<'_>) -> Result<Scratch, CliError> {
     Ok(server)
 }
 
+/// Where the demo is played.
+struct Stage<'a> {
+    url: &'a str,
+    /// The folder of the records of its runs.
+    records: &'a Path,
+}
+
 /// Plays each command as a person would type it, by this very program.
 async fn play(
     context: &Context<'_>,
     args: &DemoArgs,
-    url: &str,
+    stage: &Stage<'_>,
     scene: (&'static str, &'static [&'static str], &'static str),
 ) -> Result<u8, CliError> {
     let (name, params, question) = scene;
@@ -122,7 +138,7 @@ async fn play(
         ("What will it do?", vec!["show", name]),
         (
             "Is it sound, and does it fit this database?",
-            vec!["check", name, "--target", url],
+            vec!["check", name, "--target", stage.url],
         ),
         (
             "A rehearsal: everything is done for real and taken back.",
@@ -136,16 +152,55 @@ async fn play(
             say(context, "");
             return Ok(exit::CANCELLED);
         }
-        say(
-            context,
-            &format!("\n── {why}\n$ runbook {}\n", shown(&words, url)),
-        );
-        let code = one(&words, url).await?;
-        if code != i32::from(exit::DONE) {
-            return Ok(u8::try_from(code).unwrap_or(exit::DEFECT));
+        let code = act(context, why, &words, stage).await?;
+        if code != exit::DONE {
+            return Ok(code);
         }
     }
-    Ok(exit::DONE)
+    let Some(run) = undoable(stage.records) else {
+        return Ok(exit::DONE);
+    };
+    if person && !goes_on(context).await {
+        say(context, "");
+        return Ok(exit::CANCELLED);
+    }
+    let mut undo = vec!["undo", run.as_str()];
+    undo.extend((!person).then_some("--yes"));
+    let code = act(context, "It can be put back, row by row.", &undo, stage).await?;
+    // A person may want to leave it as it is.
+    Ok(if code == exit::DECLINED {
+        exit::DONE
+    } else {
+        code
+    })
+}
+
+/// Shows a command, and runs it.
+async fn act(
+    context: &Context<'_>,
+    why: &str,
+    words: &[&str],
+    stage: &Stage<'_>,
+) -> Result<u8, CliError> {
+    say(
+        context,
+        &format!("\n── {why}\n$ runbook {}\n", shown(words, stage.url)),
+    );
+    let code = one(words, stage).await?;
+    Ok(u8::try_from(code).unwrap_or(exit::DEFECT))
+}
+
+/// Returns the run of the demo that changed something.
+fn undoable(records: &Path) -> Option<String> {
+    let runs = store::runs(records).ok()?;
+    runs.into_iter().find(|run| {
+        let log = RunRecord::read(records, run);
+        log.is_ok_and(|log| {
+            log.events.iter().any(|event| {
+                matches!(&event.kind, EventKind::RunFinished(finished) if finished.undoable)
+            })
+        })
+    })
 }
 
 /// Waits until the person has read it all; returns whether they want more.
@@ -166,13 +221,14 @@ fn shown(words: &[&str], url: &str) -> String {
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-async fn one(words: &[&str], url: &str) -> Result<i32, CliError> {
+async fn one(words: &[&str], stage: &Stage<'_>) -> Result<i32, CliError> {
     let program = std::env::current_exe()
         .map_err(|error| CliError::io("cannot find this program", &error))?;
     let mut command = Command::new(program);
     command
         .args(words)
-        .env("DATABASE_URL", url)
+        .env("DATABASE_URL", stage.url)
+        .env("RUNBOOK_STATE", stage.records)
         .stdin(Stdio::inherit());
     let child = tokio::process::Command::from(command).spawn();
     let mut child =
