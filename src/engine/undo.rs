@@ -94,7 +94,8 @@ impl Works {
                 .into_iter()
                 .map(|id| plan.runbook().step(id))
                 .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
-                .filter(|inner| state.results.contains_key(&inner.id))
+                // What was left out of an atomic has no result; what is alone was done, or had no unit.
+                .filter(|inner| inner.id == step.id || state.results.contains_key(&inner.id))
                 .collect();
             let asked: Vec<&Step> = inner
                 .iter()

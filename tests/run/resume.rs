@@ -449,3 +449,22 @@ fn secrets_are_given_again() {
         .code(0);
     assert_eq!(test.rows(BALANCES), "101 101 101");
 }
+
+#[test]
+fn case_02_what_was_committed_unheard_is_put_back_too() {
+    let test = Test::sql(ACCOUNTS).steps(STEPS);
+    cut_short(&test);
+    // As if the program had been killed before it could write down that the first fix was committed.
+    let path = test.record().join("events.jsonl");
+    let events = std::fs::read_to_string(&path).unwrap();
+    let heard = events.lines().take_while(|line| !is_committed(line));
+    let heard: String = heard.flat_map(|line| [line, "\n"]).collect();
+    assert!(heard.contains("\"event\":\"committing\""), "{heard}");
+    std::fs::write(&path, heard).unwrap();
+    test.run(&format!("undo {} --yes", test.id())).code(0);
+    assert_eq!(test.rows(BALANCES), "100 100 100");
+}
+
+fn is_committed(line: &str) -> bool {
+    line.contains("\"event\":\"step_finished\"") && line.contains("\"committed\":true")
+}

@@ -10,7 +10,7 @@ use crate::cli::{Context, connection, past, state};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver::Past;
 use crate::engine::event::RunStarted;
-use crate::engine::journal::Entry;
+use crate::engine::journal::{Entry, Unit};
 use crate::engine::plan::Plan;
 use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
@@ -179,15 +179,7 @@ async fn local(
         Place::Database => {
             // The journal knows better than the record what was committed.
             let known = session.units(&run).await?;
-            past.state
-                .units
-                .retain(|unit| !is_journaled(&plan, unit.step));
-            for recorded in &known {
-                match &recorded.undone {
-                    None => past.state.units.push(recorded.entry.unit),
-                    Some(by) => undone = Some(by.clone()),
-                }
-            }
+            undone = correct(&plan, &mut past.state.units, &known);
         }
         Place::Local => {
             if let Some(pending) = &past.state.committing {
@@ -227,6 +219,28 @@ async fn local(
         works,
         run,
     })
+}
+
+/// Corrects what the record says is in place by what the journal says. Returns who put back what is not.
+fn correct(plan: &Plan, units: &mut Vec<Unit>, known: &[Recorded]) -> Option<String> {
+    let in_place = |unit: &Unit| {
+        let recorded = known.iter().find(|recorded| recorded.entry.unit == *unit);
+        recorded.is_some_and(|recorded| recorded.undone.is_none())
+    };
+    units.retain(|unit| !is_journaled(plan, unit.step) || in_place(unit));
+    let missing = known
+        .iter()
+        .filter(|recorded| recorded.undone.is_none())
+        .map(|recorded| recorded.entry.unit);
+    for unit in missing {
+        if !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
+    known
+        .iter()
+        .rev()
+        .find_map(|recorded| recorded.undone.clone())
 }
 
 /// Returns whether the journal has what a step commits: not what programs do.
