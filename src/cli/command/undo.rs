@@ -265,13 +265,17 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         ways: vec![Way::Images(None)],
         in_part: false,
     };
-    let left = known
-        .iter()
-        .rev()
-        .filter(|recorded| recorded.undone.is_none());
+    // What is put back by statements of its runbook, or not at all, only the record can tell.
+    let left = known.iter().rev();
+    let (images, others): (Vec<&Recorded>, Vec<&Recorded>) = left
+        .filter(|recorded| recorded.undone.is_none())
+        .partition(|recorded| recorded.has_images);
     let works = Works {
-        works: left.map(work).collect(),
-        never: Vec::new(),
+        works: images.into_iter().map(work).collect(),
+        never: others
+            .into_iter()
+            .map(|recorded| recorded.entry.name.clone())
+            .collect(),
     };
     let by = known
         .iter()

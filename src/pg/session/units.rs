@@ -21,6 +21,8 @@ pub struct Recorded {
     pub actor: String,
     /// When it was committed, for people.
     pub at: String,
+    /// Whether it has row images.
+    pub has_images: bool,
     /// The run that put it back, by whom and when.
     pub undone: Option<String>,
 }
@@ -29,7 +31,8 @@ pub struct Recorded {
 const UNITS: &str = "\
     SELECT e.step::text, e.item::text, e.part::text, e.name, e.runbook, e.hash, e.actor, \
            date_trunc('second', e.at)::text, \
-           u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text \
+           u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text, \
+           EXISTS (SELECT FROM runbook.capture c WHERE c.entry = e.id)::text \
     FROM runbook.entry e LEFT JOIN runbook.entry u \
       ON u.run = e.run AND u.step = e.step AND u.item = e.item AND u.part = e.part AND u.undo \
     WHERE e.run = $1 AND NOT e.undo ORDER BY e.id";
@@ -71,6 +74,7 @@ impl Session {
                 actor: text(6),
                 at: text(7),
                 undone: row.get(8),
+                has_images: text(9) == "true",
             }
         };
         Ok(rows.iter().map(unit).collect())
