@@ -97,10 +97,13 @@ pub mod exit {
         (FAILED, "a step failed, and nothing remains of the run"),
         (ROLLED_BACK, "what the run had changed was put back"),
         (DECLINED, "a person said no, or nobody could be asked"),
-        (STOPPED, "it stopped with changes left in place"),
+        (
+            STOPPED,
+            "it stopped with changes left in place, or is cut short and can go on",
+        ),
         (
             UNKNOWN,
-            "COMMIT was sent and its outcome is unknown: look before you run it again",
+            "COMMIT was sent and its outcome is unknown: `runbook resume` finds out",
         ),
         (DEFECT, "a defect of runbook itself"),
         (CANCELLED, "cancelled by Ctrl-C"),
