@@ -121,9 +121,15 @@ impl Test {
 
     /// Returns the program, without a database.
     pub(crate) fn bare<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
+        let mut command = self.here(env!("CARGO_BIN_EXE_runbook"));
+        command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         command
-            .args(args.into_iter().map(|arg| arg.as_ref().to_owned()))
+    }
+
+    /// Returns a program of which nothing depends on whose machine it is.
+    fn here(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.root().join("work"))
             .env_clear()
             .env("HOME", self.root())
@@ -140,16 +146,8 @@ impl Test {
         program: &str,
         args: impl IntoIterator<Item = &'a str>,
     ) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", script, program])
-            .args(args)
-            .current_dir(self.root().join("work"))
-            .env_clear()
-            .env("HOME", self.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = self.here("/bin/sh");
+        command.args(["-c", script, program]).args(args);
         command
     }
 
