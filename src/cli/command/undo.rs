@@ -251,13 +251,18 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         ways: vec![Way::Images(None)],
         in_part: false,
     };
-    let left = known
+    // How the others are put back only the run's record says.
+    let (left, never): (Vec<&Recorded>, Vec<&Recorded>) = known
         .iter()
         .rev()
-        .filter(|recorded| recorded.undone.is_none());
+        .filter(|recorded| recorded.undone.is_none())
+        .partition(|recorded| recorded.has_images);
     let works = Works {
-        works: left.map(work).collect(),
-        never: Vec::new(),
+        works: left.into_iter().map(work).collect(),
+        never: never
+            .into_iter()
+            .map(|recorded| recorded.entry.name.clone())
+            .collect(),
     };
     let by = known
         .iter()
