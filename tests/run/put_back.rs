@@ -288,3 +288,43 @@ fn a_batch_whose_place_is_masked_does_not_go_on() {
         "1 1 1"
     );
 }
+#[test]
+fn statements_are_done_once_also_where_no_schema_can_be_had() {
+    let test = Test::sql(ACCOUNTS).fix(
+        "
+        sql: UPDATE accounts SET balance = balance + 1 WHERE id = 1
+        rows: 1
+        undo: UPDATE accounts SET balance = balance - 1 WHERE id = 1
+        ",
+    );
+    test.run("run t --yes --journal local").code(0);
+    assert_eq!(test.rows(ROWS), "101 free, 200 free, 300 free");
+    undo(&test).code(0);
+    undo(&test).code(0).says("put back already");
+    assert_eq!(test.rows(ROWS), "100 free, 200 free, 300 free");
+}
+
+#[test]
+fn of_an_atomic_that_was_put_back_in_part_the_rest_is_not_said_to_be() {
+    let test = Test::sql(ACCOUNTS).steps(
+        "
+        - confirm: go
+          ask: Go?
+        - atomic: both
+          steps:
+            - fix: one
+              sql: UPDATE accounts SET balance = 0 WHERE id = 1
+              rows: 1
+            - fix: two
+              sql: UPDATE accounts SET balance = 0 WHERE id = 2
+              rows: 1
+        - rollback: back
+          of: one
+        - check: fails
+          sql: SELECT 1 / (id - 3) > 0 AS ok FROM accounts WHERE id = 3
+          that: ok
+        ",
+    );
+    test.run("run t --yes").code(13);
+    assert_eq!(test.rows(ROWS), "100 free, 0 free, 300 free");
+}

@@ -10,7 +10,7 @@ use crate::cli::{Context, connection, past, state};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver::Past;
 use crate::engine::event::RunStarted;
-use crate::engine::journal::Entry;
+use crate::engine::journal::{Entry, Unit};
 use crate::engine::plan::Plan;
 use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
@@ -206,6 +206,14 @@ async fn local(
                     past.state.units.push(pending.unit);
                 }
             }
+            let mut left = Vec::new();
+            for unit in std::mem::take(&mut past.state.units) {
+                match session.put_back_by(&undoing(&plan, unit)).await? {
+                    None => left.push(unit),
+                    by => undone = by,
+                }
+            }
+            past.state.units = left;
         }
     }
     let surroundings = Surroundings {
@@ -227,6 +235,16 @@ async fn local(
         works,
         run,
     })
+}
+
+/// Returns the entry of putting a unit back.
+fn undoing(plan: &Plan, unit: Unit) -> Entry {
+    Entry {
+        run: plan.run.clone(),
+        unit,
+        name: plan.runbook().step(unit.step).title.clone(),
+        undo: true,
+    }
 }
 
 /// Returns whether the journal has what a step commits: not what programs do.
