@@ -1,6 +1,7 @@
 //! Where a run is: a fold over its events, so that what is recorded is enough to know it.
 
 mod fold;
+mod made;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +46,10 @@ pub struct State {
     pub loops: BTreeMap<StepId, Round>,
     /// How far the batch that is under way has come.
     pub batch: Option<Batch>,
+    /// Which results are of the transaction of an atomic that committed, by step.
+    made: BTreeMap<Unit, BTreeMap<StepId, usize>>,
+    /// How many results each step had when the transaction of an atomic was opened last.
+    began: BTreeMap<StepId, usize>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// Milliseconds that people took to answer.

@@ -94,8 +94,7 @@ impl Works {
                 .into_iter()
                 .map(|id| plan.runbook().step(id))
                 .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
-                // What was left out of an atomic has no result; what is alone was done, or had no unit.
-                .filter(|inner| inner.id == step.id || state.results.contains_key(&inner.id))
+                .filter(|inner| state.ran(unit, inner))
                 .collect();
             let asked: Vec<&Step> = inner
                 .iter()
@@ -117,7 +116,7 @@ impl Works {
             };
             for fix in asked.iter().rev() {
                 let current = current(plan, state, surroundings, step, unit)?;
-                match way(plan, state, surroundings, fix, &current)? {
+                match way(plan, state, surroundings, (unit, step), fix, &current)? {
                     Some(way) => work.add(way),
                     None => {
                         found.never.push(fix.title.clone());
@@ -177,6 +176,7 @@ fn way(
     plan: &Plan,
     state: &State,
     surroundings: &Surroundings,
+    (unit, of): (&Unit, &Step),
     step: &Step,
     current: &[Current],
 ) -> Result<Option<Way>, Failure> {
@@ -187,7 +187,8 @@ fn way(
         let images = !fix.is_never_undone() && !super::perform::is_final(fix);
         return Ok(images.then(|| Way::Images(Some(vec![step.id]))));
     }
-    let context = scope::context(plan, state, surroundings, step, current)
+    let seen = state.seen_by(unit, of);
+    let context = scope::context(plan, &seen, surroundings, step, current)
         .map_err(super::perform::template)?;
     let statements = step.undo.iter().map(|sql| bind(&context, sql));
     Ok(Some(Way::Statements(

@@ -48,7 +48,8 @@ use journal::schema::Standing;
 use table::TableFacts;
 
 /// What every session begins with. Texts of dates and numbers mean the same on every server; a fix does
-/// not wait for locks for ever; a client that was killed does not leave its statement running.
+/// not wait for locks for ever; a client that was killed does not leave its statement running; what is committed
+/// is on disk.
 const SETTINGS: &str = "\
     SET standard_conforming_strings = on; \
     SET DateStyle = 'ISO, YMD'; \
@@ -59,6 +60,7 @@ const SETTINGS: &str = "\
     SET statement_timeout = '10min'; \
     SET lock_timeout = '5s'; \
     SET idle_in_transaction_session_timeout = '10min'; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
     SELECT set_config('client_connection_check_interval', '2s', false) \
     WHERE current_setting('server_version_num')::int >= 140000";
 
@@ -201,6 +203,8 @@ impl Session {
 
     /// Sets the settings that every later transaction begins with.
     pub fn set_local(&mut self, settings: Vec<(String, String)>) {
+        // What a table's name means may depend on them.
+        self.forget();
         self.local = settings;
     }
 

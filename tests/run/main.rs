@@ -21,6 +21,7 @@ mod loops;
 mod output;
 mod prompt;
 mod proxy;
+mod put_back;
 mod query;
 mod redact;
 mod repeat;

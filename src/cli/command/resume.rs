@@ -9,8 +9,9 @@ use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, connection, past, state};
 use crate::engine::driver::{self, Past};
-use crate::engine::event::{Event, Sink, StepResult};
+use crate::engine::event::{Decision, Event, Sink, StepResult};
 use crate::engine::plan::Plan;
+use crate::engine::state::{Position, State};
 use crate::pg::session::identity::other_target;
 use crate::record::log::Log;
 use crate::record::run::{Opened, RunRecord};
@@ -94,6 +95,7 @@ fn over(context: &Context<'_>, log: &Log, past: &Past) -> Result<Option<u8>, Cli
 
 /// What a step returned is read by later ones; what of it was masked is not known any more.
 fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
+    refuse_masked_place(plan, past)?;
     let masked = |result: &StepResult| match result {
         StepResult::Query { rows, .. } | StepResult::Fix { rows, .. } => {
             let mut cells = rows.rows.iter().flatten().flatten();
@@ -112,6 +114,40 @@ fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
         Some((id, _)) => Err(CliError::invalid(format!(
             "`{}` returned a secret, which the record does not hold: the run cannot go on",
             plan.runbook().step(*id).title
+        ))
+        .help(format!(
+            "put back what it changed: runbook undo {}; then run it again",
+            plan.run
+        ))),
+    }
+}
+
+/// A batch goes on behind the key that it came to, and a `switch` where its value leads: a mask in their
+/// place would leave rows out, or lead elsewhere.
+fn refuse_masked_place(plan: &Plan, past: &Past) -> Result<(), CliError> {
+    let State {
+        batch, committing, ..
+    } = &past.state;
+    let done = batch.iter().map(|batch| (batch.unit, &batch.progress));
+    let under_way = committing
+        .iter()
+        .filter_map(|pending| Some((pending.unit, pending.batch.as_ref()?)));
+    let is_masked = |text: &String| text.contains(crate::report::secret::MASK);
+    let place = done
+        .chain(under_way)
+        .find(|(_, progress)| progress.last.iter().any(is_masked))
+        .map(|(unit, _)| ("how far", "has come", unit.step));
+    let way = match &past.state.position {
+        Position::After(id, Decision::Case(value)) if is_masked(value) => {
+            Some(("what", "decided", *id))
+        }
+        _ => None,
+    };
+    match place.or(way) {
+        None => Ok(()),
+        Some((what, did, step)) => Err(CliError::invalid(format!(
+            "{what} `{}` {did} is a secret, which the record does not hold: the run cannot go on",
+            plan.runbook().step(step).title
         ))
         .help(format!(
             "put back what it changed: runbook undo {}; then run it again",

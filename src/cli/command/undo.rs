@@ -198,6 +198,14 @@ async fn local(
                     past.state.units.push(pending.unit);
                 }
             }
+            let mut left = Vec::new();
+            for unit in std::mem::take(&mut past.state.units) {
+                match session.put_back_by(&undoing(&plan, unit)).await? {
+                    None => left.push(unit),
+                    by => undone = by,
+                }
+            }
+            past.state.units = left;
         }
     }
     let surroundings = Surroundings {
@@ -243,6 +251,16 @@ fn correct(plan: &Plan, units: &mut Vec<Unit>, known: &[Recorded]) -> Option<Str
         .find_map(|recorded| recorded.undone.clone())
 }
 
+/// Returns the entry of putting a unit back.
+fn undoing(plan: &Plan, unit: Unit) -> Entry {
+    Entry {
+        run: plan.run.clone(),
+        unit,
+        name: plan.runbook().step(unit.step).title.clone(),
+        undo: true,
+    }
+}
+
 /// Returns whether the journal has what a step commits: not what programs do.
 fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
     let step = plan.runbook().step(step);
@@ -265,14 +283,15 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         ways: vec![Way::Images(None)],
         in_part: false,
     };
-    // What is put back by statements of its runbook, or not at all, only the record can tell.
-    let left = known.iter().rev();
-    let (images, others): (Vec<&Recorded>, Vec<&Recorded>) = left
+    // How the others are put back only the run's record says.
+    let (left, never): (Vec<&Recorded>, Vec<&Recorded>) = known
+        .iter()
+        .rev()
         .filter(|recorded| recorded.undone.is_none())
         .partition(|recorded| recorded.has_images);
     let works = Works {
-        works: images.into_iter().map(work).collect(),
-        never: others
+        works: left.into_iter().map(work).collect(),
+        never: never
             .into_iter()
             .map(|recorded| recorded.entry.name.clone())
             .collect(),

@@ -54,6 +54,7 @@ impl State {
     fn apply_transaction(&mut self, event: &EventKind) {
         match event {
             EventKind::AtomicStarted { step, item } => {
+                self.begin_unit();
                 self.open = Some((step.id, item.as_ref().map(|item| item.index)));
                 self.position = Position::Opened(step.id);
             }
@@ -171,6 +172,7 @@ impl State {
         };
         if let Some(committed) = self.committing.take() {
             self.keep(committed.unit);
+            self.end_unit(committed.unit);
         }
         if let Some(item) = item {
             let round = self.loops.entry(step).or_default();

@@ -3,6 +3,7 @@
 mod doubt;
 pub(super) mod entry;
 mod kept;
+pub(super) mod mark;
 pub(super) mod schema;
 
 use std::path::PathBuf;
@@ -68,6 +69,9 @@ impl Session {
                 self.ensure_journal().await?;
             }
             self.journal.usable()?;
+        }
+        if entry.undo {
+            self.refuse_marked(entry).await?;
         }
         let limit = self.time_limit(limits);
         self.add_pending(&limit);

@@ -1,12 +1,15 @@
 //! The parts of a batch: the rows that a statement's predicate finds, in the order of their key, so many at
 //! a time. Each part is the same statement with the bounds of its keys added to its predicate.
 
+use std::sync::Arc;
+
 use super::Session;
+use super::table::TableFacts;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Bound, Limits, Part};
 use crate::pg::bind;
 use crate::runbook::data::{Cell, oid};
-use crate::sql::ident::quote_ident;
+use crate::sql::ident::{TableName, quote_ident};
 use crate::sql::statement::Statement;
 use crate::sql::target::Target;
 
@@ -26,7 +29,7 @@ impl Session {
             return Err(no_parts(bound.statement.verb()));
         };
         let name = quote_ident(target.alias.as_deref().unwrap_or(&target.table.name));
-        let facts = self.table(&target.table).await?;
+        let facts = self.table_of_part(&target.table, limits).await?;
         let columns: Vec<String> = facts
             .iter()
             .flat_map(|facts| &facts.key)
@@ -64,6 +67,30 @@ impl Session {
             of,
             last: last.unwrap_or_default(),
         })
+    }
+
+    /// Returns the facts of the table that a name means under the run's settings.
+    async fn table_of_part(
+        &mut self,
+        name: &TableName,
+        limits: &Limits,
+    ) -> Result<Option<Arc<TableFacts>>, Failure> {
+        if self.local.is_empty() {
+            return self.table(name).await;
+        }
+        if self.depth > 0 {
+            let pending = self.take_pending_within(limits);
+            self.guarded(limits, self.begin(&pending)).await?;
+            return self.table(name).await;
+        }
+        let begin = format!("BEGIN READ ONLY{}", self.local_settings());
+        let begun = self.guarded(limits, self.begin(&begin)).await;
+        let facts = match begun {
+            Ok(()) => self.table(name).await,
+            Err(failure) => Err(failure),
+        };
+        self.broken |= self.begin("ROLLBACK").await.is_err();
+        facts
     }
 }
 

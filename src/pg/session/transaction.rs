@@ -198,6 +198,13 @@ impl Session {
             let _ = self.roll_back("ROLLBACK").await;
             return Err(failure);
         }
+        let marks = match self.mark_undone(xid.as_deref()) {
+            Ok(marks) => marks,
+            Err(failure) => {
+                let _ = self.roll_back("ROLLBACK").await;
+                return Err(failure);
+            }
+        };
         self.xid = None;
         let commit = join(self.completion().as_deref().unwrap_or_default(), "COMMIT");
         let leases = !self.entries.is_empty() && !self.locks.is_empty();
@@ -233,6 +240,11 @@ impl Session {
         };
         self.say_committing(None);
         self.leases.held |= leases && result.is_ok();
+        if result.is_ok() {
+            marks
+                .into_iter()
+                .for_each(super::journal::mark::Mark::confirm);
+        }
         result
     }
 

@@ -21,10 +21,10 @@ pub struct Recorded {
     pub actor: String,
     /// When it was committed, for people.
     pub at: String,
-    /// Whether it has row images.
-    pub has_images: bool,
     /// The run that put it back, by whom and when.
     pub undone: Option<String>,
+    /// Whether there are images of all rows that its statements changed.
+    pub has_images: bool,
 }
 
 /// Newest last. The texts come as the server prints them.
@@ -32,7 +32,8 @@ const UNITS: &str = "\
     SELECT e.step::text, e.item::text, e.part::text, e.name, e.runbook, e.hash, e.actor, \
            date_trunc('second', e.at)::text, \
            u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text, \
-           EXISTS (SELECT FROM runbook.capture c WHERE c.entry = e.id)::text \
+           (EXISTS (SELECT FROM runbook.capture c WHERE c.entry = e.id) AND \
+            e.rows = (SELECT coalesce(sum(c.rows), 0) FROM runbook.capture c WHERE c.entry = e.id AND c.direct))::text \
     FROM runbook.entry e LEFT JOIN runbook.entry u \
       ON u.run = e.run AND u.step = e.step AND u.item = e.item AND u.part = e.part AND u.undo \
     WHERE e.run = $1 AND NOT e.undo ORDER BY e.id";
