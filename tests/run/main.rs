@@ -36,3 +36,4 @@ mod shipped;
 mod terminal;
 mod test;
 mod types;
+mod undo;
