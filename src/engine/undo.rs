@@ -253,19 +253,23 @@ async fn once<W: World>(
         world.close(Close::Commit, limits).await.map_err(whole)?;
         return Ok(done);
     }
-    if !lasting {
+    if lasting {
+        let closed = world.close(Close::Rollback, limits).await;
+        result?;
+        closed.map_err(whole)?;
+    } else {
         let aborted = world.abort().await;
         result?;
         done.aborted = Some(aborted.map_err(whole)?);
-        return Ok(done);
+        if done.conflicts.is_empty() || on_conflict == OnConflict::Skip {
+            return Ok(done);
+        }
     }
-    let closed = world.close(Close::Rollback, limits).await;
-    result?;
-    closed.map_err(whole)?;
     // What was put back before the conflict was found is taken back as well.
     Ok(PutBack {
         conflicts: done.conflicts,
         conflicting: done.conflicting,
+        aborted: done.aborted,
         ..PutBack::default()
     })
 }

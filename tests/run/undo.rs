@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use crate::session::moments;
 use crate::terminal::Terminal;
 use crate::test::{Ran, Test};
 
@@ -25,6 +26,11 @@ fn paid() -> Test {
 /// Puts back the first run.
 pub(crate) fn undo(test: &Test, args: &str) -> Ran {
     test.run(&format!("undo {} {args}", test.id()))
+}
+
+/// What was said, without the times of what happened before.
+pub(crate) fn told(ran: &Ran) -> String {
+    moments(&ran.to_string())
 }
 
 /// Returns the id of the newest run.
@@ -107,7 +113,7 @@ fn without_a_terminal_it_is_declined() {
           putting back f changes 2 rows of users
             users  1, 2  plan  paid → free
           Put back 2 rows?
-          ✗ no · nobody · there is no terminal to ask `go_ahead` at: answer it with --answer go_ahead=…, or run it in a terminal
+          ✗ no · nobody · there is no terminal to ask `go_ahead` at: answer it with --yes, or run it in a terminal
 
     Declined after TIME.
     nothing was put back
@@ -156,7 +162,7 @@ fn a_dry_run_shows_it_and_leaves_everything() {
             plan    paid  gold  free
 
     Stopped with changes left in place after TIME.
-    nothing was put back: someone changed 1 row since
+    nothing was put back: someone changed 1 row since; runbook undo RUN --skip-conflicts leaves what was changed, and puts back the others
     Everything is rolled back, as the server confirms.
     Nothing was changed.
       = help: look at what is in place before you run it again
@@ -176,7 +182,7 @@ fn a_dry_run_shows_it_and_leaves_everything() {
             plan    paid  gold  free
 
     Stopped with changes left in place after TIME.
-    1 row left as they are
+    1 row left as it is
     It would change 1 row of users:
       users  1 updated
     Everything is rolled back, as the server confirms.
@@ -193,24 +199,19 @@ fn case_26_twice_is_once() {
     undo(&test, "--yes").code(0);
     assert_eq!(test.rows(PLANS), FREE);
     test.connect().run("UPDATE users SET plan = 'paid'");
-    assert_snapshot!(undo(&test, "--yes").to_string().replace(&newest_undo(&test), "UNDO"), @"
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
 
     Nothing to do after TIME.
-    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at 2026-11-21 06:35:33+00
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
     assert_eq!(
         test.rows(PLANS),
         "1 paid, 2 paid, 3 paid, 4 paid, 5 paid"
     );
-}
-
-/// Returns the id of the run that put back first.
-fn newest_undo(test: &Test) -> String {
-    test.rows("SELECT by_run FROM runbook.entry WHERE undo ORDER BY id LIMIT 1")
 }
 
 #[test]
@@ -315,25 +316,24 @@ fn from_another_machine_the_databases_journal_is_enough() {
     Done in TIME.
     ");
     assert_eq!(test.rows(PLANS), FREE);
-    let by = newest_undo(&test);
-    assert_snapshot!(elsewhere("--yes").to_string().replace(&by, "UNDO"), @"
+    assert_snapshot!(told(&elsewhere("--yes")), @"
     exit 0
     --- stdout
     Undo of run RUN: t  run RUN · postgres@SERVER:5432/DB · medium risk
 
 
     Nothing to do after TIME.
-    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at 2026-11-21 06:35:33+00
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
     // Where the run's own record is, it is known too.
-    assert_snapshot!(undo(&test, "--yes").to_string().replace(&by, "UNDO"), @"
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
 
     Nothing to do after TIME.
-    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at 2026-11-21 06:35:33+00
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
     assert_eq!(test.rows(PLANS), FREE);
 }
@@ -430,7 +430,7 @@ fn what_nothing_can_put_back_is_said() {
       ? go_ahead
           putting back one changes 1 row of users
             users  1  plan  paid → free
-          Put back 1 row?
+          Put back 1 row? Nothing can put back `forever`.
           ✓ yes · postgres (USER@HOST) by --yes
       ↶ undo                   one: 1 row put back  TIME
           what run RUN changed is put back
@@ -465,34 +465,20 @@ fn what_is_kept_beside_the_record_is_put_back_from_there() {
     ");
     assert_eq!(test.rows(PLANS), FREE);
     test.connect().run("UPDATE users SET plan = 'paid'");
-    assert_snapshot!(undo(&test, "--yes").to_string().replace(&newest_of(&test), "UNDO"), @"
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
-      ? go_ahead
-          putting back f changes 2 rows of users
-            users  1, 2  plan  paid → free
-          Put back 2 rows?
-          ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   f: 2 rows put back  TIME
-          what run RUN changed is put back
 
-    Done in TIME.
+    Nothing to do after TIME.
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
     assert_eq!(
         test.rows(PLANS),
         "1 paid, 2 paid, 3 paid, 4 paid, 5 paid"
     );
     assert_eq!(test.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
-}
-
-/// Returns the id of the second run.
-fn newest_of(test: &Test) -> String {
-    let index = test.root().join(".local/state/runbook/index.jsonl");
-    let index = std::fs::read_to_string(index).unwrap();
-    let second = index.split("\"run\":\"").nth(2).unwrap();
-    second.split('"').next().unwrap().to_owned()
 }
 
 #[test]
@@ -502,8 +488,7 @@ fn a_later_run_that_touched_the_rows_is_named() {
     test.run("run t --yes").code(0);
     let later = newest(&test);
     let before = test.contents();
-    let said = undo(&test, "--yes").to_string().replace(&later, "LATER");
-    assert_snapshot!(crate::session::moments(&said), @"
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
     exit 13
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
@@ -515,8 +500,8 @@ fn a_later_run_that_touched_the_rows_is_named() {
             plan    paid  gold  free
 
     Stopped with changes left in place after TIME.
-    nothing was put back: someone changed 1 row since
-    What it had changed was put back: f.
+    nothing was put back: someone changed 1 row since; runbook undo RUN --skip-conflicts leaves what was changed, and puts back the others
+    Nothing was changed.
       = help: look at what is in place before you run it again
     ");
     assert_eq!(test.contents(), before);
@@ -573,4 +558,224 @@ fn secrets_of_the_statements_that_put_back_are_given_again() {
     Done in TIME.
     ");
     assert_eq!(test.rows("SELECT name FROM users WHERE id = 1"), "user 1");
+}
+
+#[test]
+fn by_the_journal_alone_what_has_no_images_is_not_put_back() {
+    let test = Test::sql(USERS).steps(
+        "
+        - confirm: go
+          of: [own, forever]
+          ask: Go?
+        - fix: own
+          sql: UPDATE users SET plan = 'paid' WHERE id = 1
+          rows: 1
+          undo: UPDATE users SET plan = 'free' WHERE id = 1
+        - fix: forever
+          sql: DELETE FROM users WHERE id = 5
+          rows: 1
+          undo: none
+        - check: after
+          that: true
+        ",
+    );
+    test.run("run t --yes").code(0);
+    let before = test.contents();
+    assert_snapshot!(test.run(&format!("undo {} --yes --state-dir elsewhere", test.id())), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: t  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go_ahead
+          putting back forever and own changes nothing
+          Put back 0 rows?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ↶ undo                   forever and own: nothing to put back  TIME
+          what run RUN changed is put back
+
+    Done in TIME.
+    ");
+    assert_eq!(test.contents(), before);
+    assert_snapshot!(undo(&test, "--yes"), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+
+    Nothing to do after TIME.
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at 2026-11-21 06:38:56+00
+    ");
+    assert_eq!(test.rows(PLANS), "1 free, 2 free, 3 free, 4 free");
+}
+
+#[test]
+fn rows_that_are_left_are_said_and_the_others_go_back() {
+    let test = paid();
+    test.connect()
+        .run("UPDATE users SET plan = 'gold' WHERE id = 2");
+    let before = test.contents();
+    assert_snapshot!(undo(&test, "--yes"), @"
+    exit 13
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ✗ undo                   f: nothing put back, 1 row has changed since  TIME
+          what run RUN changed is put back
+          ! users id = 2 was changed since
+            column  then  now   would become
+            plan    paid  gold  free
+
+    Stopped with changes left in place after TIME.
+    nothing was put back: someone changed 1 row since; runbook undo RUN --skip-conflicts leaves what was changed, and puts back the others
+    Nothing was changed.
+      = help: look at what is in place before you run it again
+    ");
+    assert_eq!(test.contents(), before);
+    assert_eq!(test.rows("SELECT count(*) FROM runbook.entry WHERE undo"), "0");
+    assert_snapshot!(undo(&test, "--yes --skip-conflicts"), @"
+    exit 13
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go_ahead
+          putting back f changes 1 row of users
+            users  1  plan  paid → free
+          Put back 1 row, and leave 1 row that someone changed since?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ! undo                   f: 1 row put back, 1 row left as it is  TIME
+          what run RUN changed is put back
+          ! users id = 2 was changed since
+            column  then  now   would become
+            plan    paid  gold  free
+
+    Stopped with changes left in place after TIME.
+    1 row left as it is
+    What it had changed was put back: f.
+      = help: look at what is in place before you run it again
+    ");
+    assert_eq!(test.rows(PLANS), "1 free, 2 gold, 3 free, 4 free, 5 free");
+}
+
+#[test]
+fn a_conflict_in_one_fix_leaves_all_of_them() {
+    let test = Test::sql(USERS).steps(
+        "
+        - confirm: go
+          of: [one, two]
+          ask: Go?
+        - fix: one
+          sql: UPDATE users SET plan = 'paid' WHERE id = 1
+          rows: 1
+        - fix: two
+          sql: UPDATE users SET plan = 'paid' WHERE id = 2
+          rows: 1
+        - check: after
+          that: true
+        ",
+    );
+    test.run("run t --yes").code(0);
+    test.connect()
+        .run("UPDATE users SET plan = 'gold' WHERE id = 1");
+    let before = test.contents();
+    assert_snapshot!(undo(&test, "--yes"), @"
+    exit 13
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ✗ undo                   two and one: nothing put back, 1 row has changed since  TIME
+          what run RUN changed is put back
+          ! users id = 1 was changed since
+            column  then  now   would become
+            plan    paid  gold  free
+
+    Stopped with changes left in place after TIME.
+    nothing was put back: someone changed 1 row since; runbook undo RUN --skip-conflicts leaves what was changed, and puts back the others
+    Nothing was changed.
+      = help: look at what is in place before you run it again
+    ");
+    let id = newest(&test);
+    let log = test.root().join(".local/state/runbook/runs").join(id);
+    let log = std::fs::read_to_string(log.join("events.jsonl")).unwrap();
+    // The record tells the same: nothing is put back.
+    assert!(log.contains(r#""event":"undo_finished","undone":[],"restored":0"#), "{log}");
+    assert_eq!(test.contents(), before);
+    assert_snapshot!(undo(&test, "--dry-run"), @"
+    exit 13
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+    Dry run: everything is rolled back at its end.
+
+      ✗ undo                   two and one: nothing would be put back, 1 row has changed since  TIME
+          what run RUN changed is put back
+          ! users id = 1 was changed since
+            column  then  now   would become
+            plan    paid  gold  free
+
+    Stopped with changes left in place after TIME.
+    nothing was put back: someone changed 1 row since; runbook undo RUN --skip-conflicts leaves what was changed, and puts back the others
+    Everything is rolled back, as the server confirms.
+    Nothing was changed.
+      = help: look at what is in place before you run it again
+    ");
+}
+
+#[test]
+fn a_run_that_was_cut_short_is_put_back_from_where_it_was() {
+    let test = Test::sql(USERS).steps(
+        "
+        - confirm: go
+          ask: Go?
+        - fix: one
+          sql: UPDATE users SET plan = 'paid' WHERE id = 1
+          rows: 1
+        - fix: two
+          sql: UPDATE users SET plan = 'paid' WHERE id = 2
+          rows: 1
+        - check: after
+          that: true
+        ",
+    );
+    let other = test.connect();
+    other.run("BEGIN; SELECT 1 FROM users WHERE id = 2 FOR UPDATE");
+    let run = test.start("run t --yes");
+    test.until("SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+    run.kill();
+    other.run("ROLLBACK");
+    assert_eq!(test.rows(PLANS), "1 paid, 2 free, 3 free, 4 free, 5 free");
+    assert_snapshot!(undo(&test, "--yes"), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go_ahead
+          putting back one changes 1 row of users
+            users  1  plan  paid → free
+          Put back 1 row?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ↶ undo                   one: 1 row put back  TIME
+          what run RUN changed is put back
+
+    Done in TIME.
+    ");
+    assert_eq!(test.rows(PLANS), FREE);
+    // It does not go on after that.
+    assert_snapshot!(told(&test.run(&format!("resume {} --yes", test.id()))), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ one                    1 row changed, committed  TIME
+          users  1  plan  free → paid
+      ⟲ resumed by postgres (USER@HOST)
+      ✓ two                    1 row changed, committed  TIME
+          users  2  plan  free → paid
+      ✓ after                  passed  TIME
+
+    Done in TIME. Undo with: runbook undo RUN
+    ");
+    assert_eq!(test.rows(PLANS), FREE);
 }

@@ -9,11 +9,12 @@ use crate::cli::world::RealWorld;
 use crate::cli::{Context, connection, past, state};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver::Past;
-use crate::engine::event::RunStarted;
+use crate::engine::event::{EventKind, RunStarted};
 use crate::engine::journal::Entry;
 use crate::engine::plan::Plan;
 use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
+use crate::engine::state::State;
 use crate::engine::undo::{self, Request, Way, Work, Works};
 use crate::pg::session::Session;
 use crate::pg::session::identity::other_target;
@@ -22,7 +23,7 @@ use crate::pg::session::units::Recorded;
 use crate::record::error::RecordError;
 use crate::record::facts::{Facts, Place};
 use crate::record::run::{Opened, RunRecord};
-use crate::record::store;
+use crate::record::{store, summary};
 use crate::report::secret::Redactor;
 use crate::sql::risk::Risk;
 use crate::step::rollback::OnConflict;
@@ -190,6 +191,7 @@ async fn local(
             }
         }
         Place::Local => {
+            undone = put_back_before(base, &run, &mut past.state)?;
             if let Some(pending) = &past.state.committing {
                 let entry = Entry {
                     run: run.clone(),
@@ -227,6 +229,34 @@ async fn local(
         works,
         run,
     })
+}
+
+/// Takes out what was put back before, which no journal knows: the records of those who did it do. Returns
+/// who was the last of them.
+fn put_back_before(base: &Path, run: &str, state: &mut State) -> Result<Option<String>, CliError> {
+    let mut last = None;
+    for begun in summary::all(base)? {
+        let Some(start) = (begun.what.as_ref())
+            .filter(|start| start.undo_of.as_deref() == Some(run) && !start.dry_run)
+        else {
+            continue;
+        };
+        for event in RunRecord::read(base, &begun.run)?.events {
+            let EventKind::UndoFinished { undone, .. } = event.kind else {
+                continue;
+            };
+            if undone.is_empty() {
+                continue;
+            }
+            state.units.retain(|unit| !undone.contains(unit));
+            // The newest is the first.
+            last.get_or_insert_with(|| {
+                let at = begun.at.strftime("%Y-%m-%d %H:%M:%S+00");
+                format!("{} by {} at {at}", begun.run, start.actor)
+            });
+        }
+    }
+    Ok(last)
 }
 
 /// Returns whether the journal has what a step commits: not what programs do.
