@@ -6,8 +6,12 @@ use std::path::Path;
 use super::error::CliError;
 use super::{Context, params, prompt};
 use crate::base::source::Source;
+use crate::engine::event::EventKind;
+use crate::engine::journal::Unit;
 use crate::engine::plan::Plan;
 use crate::record::facts::Facts;
+use crate::record::run::RunRecord;
+use crate::record::summary;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::{Proved, check};
 use crate::runbook::data::Rows;
@@ -157,4 +161,38 @@ pub(super) fn plan(
         run: facts.run.clone(),
         actor: facts.actor.clone(),
     })
+}
+
+/// What other runs have put back of a run.
+pub(super) struct PutBack {
+    /// The transactions.
+    pub(super) units: Vec<Unit>,
+    /// The last of those who did it, and when.
+    pub(super) by: String,
+}
+
+/// Finds out from the records whether a run was put back, for where no journal in the database knows it.
+pub(super) fn put_back(base: &Path, run: &str) -> Result<Option<PutBack>, CliError> {
+    let mut found: Option<PutBack> = None;
+    // The newest is the first.
+    for begun in summary::all(base)? {
+        let Some(start) = (begun.what.as_ref())
+            .filter(|start| start.undo_of.as_deref() == Some(run) && !start.dry_run)
+        else {
+            continue;
+        };
+        for event in RunRecord::read(base, &begun.run)?.events {
+            if let EventKind::UndoFinished { undone, .. } = event.kind
+                && !undone.is_empty()
+            {
+                let at = begun.at.strftime("%Y-%m-%d %H:%M:%S+00");
+                let found = found.get_or_insert_with(|| PutBack {
+                    units: Vec::new(),
+                    by: format!("{} by {} at {at}", begun.run, start.actor),
+                });
+                found.units.extend(undone);
+            }
+        }
+    }
+    Ok(found)
 }

@@ -72,6 +72,8 @@ pub struct Works {
     pub works: Vec<Work>,
     /// The fixes that nothing can put back.
     pub never: Vec<String>,
+    /// Why not, where their runbook does not say so.
+    pub why: Option<&'static str>,
 }
 
 impl Works {

@@ -430,7 +430,7 @@ fn what_nothing_can_put_back_is_said() {
       ? go_ahead
           putting back one changes 1 row of users
             users  1  plan  paid → free
-          Put back 1 row? Nothing can put back `forever`.
+          Put back 1 row? But nothing can put back `forever`.
           ✓ yes · postgres (USER@HOST) by --yes
       ↶ undo                   one: 1 row put back  TIME
           what run RUN changed is put back
@@ -582,28 +582,35 @@ fn by_the_journal_alone_what_has_no_images_is_not_put_back() {
     test.run("run t --yes").code(0);
     let before = test.contents();
     assert_snapshot!(test.run(&format!("undo {} --yes --state-dir elsewhere", test.id())), @"
-    exit 0
+    exit 13
     --- stdout
     Undo of run RUN: t  run RUN · postgres@SERVER:5432/DB · medium risk
 
-      ? go_ahead
-          putting back forever and own changes nothing
-          Put back 0 rows?
-          ✓ yes · postgres (USER@HOST) by --yes
-      ↶ undo                   forever and own: nothing to put back  TIME
-          what run RUN changed is put back
 
-    Done in TIME.
+    Stopped with changes left in place after TIME.
+    nothing can put back `forever` and `own`: there are no row images; the record of the run may know statements for it, on the machine where it ran
+    Nothing was changed.
+      = help: look at what is in place before you run it again
     ");
     assert_eq!(test.contents(), before);
+    // Where the run's record is, the statements are known.
     assert_snapshot!(undo(&test, "--yes"), @"
-    exit 0
+    exit 13
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
+      ? go_ahead
+          putting back own changes 1 row of users
+            users  1  plan  paid → free
+          Put back 1 row? But nothing can put back `forever`.
+          ✓ yes · postgres (USER@HOST) by --yes
+      ↶ undo                   own: 1 row put back  TIME
+          what run RUN changed is put back
 
-    Nothing to do after TIME.
-    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at 2026-11-21 06:38:56+00
+    Stopped with changes left in place after TIME.
+    nothing can put back `forever`
+    What it had changed was put back: own.
+      = help: look at what is in place before you run it again
     ");
     assert_eq!(test.rows(PLANS), "1 free, 2 free, 3 free, 4 free");
 }
@@ -759,23 +766,12 @@ fn a_run_that_was_cut_short_is_put_back_from_where_it_was() {
     Done in TIME.
     ");
     assert_eq!(test.rows(PLANS), FREE);
-    // It does not go on after that.
+    // It does not go on after that: what comes later would miss it.
     assert_snapshot!(told(&test.run(&format!("resume {} --yes", test.id()))), @"
-    exit 0
-    --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB · medium risk
-
-      ? go
-          Go?
-          ✓ yes · postgres (USER@HOST) by --yes
-      ✓ one                    1 row changed, committed  TIME
-          users  1  plan  free → paid
-      ⟲ resumed by postgres (USER@HOST)
-      ✓ two                    1 row changed, committed  TIME
-          users  2  plan  free → paid
-      ✓ after                  passed  TIME
-
-    Done in TIME. Undo with: runbook undo RUN
+    exit 2
+    --- stderr
+    error: run `RUN` cannot go on: what it changed was put back by run RUN by postgres (USER@HOST) at MOMENT
+      = help: run it again: runbook run t …
     ");
     assert_eq!(test.rows(PLANS), FREE);
 }

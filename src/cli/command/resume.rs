@@ -1,6 +1,7 @@
 //! `runbook resume`: goes on with a run that was cut short.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::run::{connect, writer};
@@ -11,7 +12,9 @@ use crate::cli::{Context, connection, past, state};
 use crate::engine::driver::{self, Past};
 use crate::engine::event::{Event, Sink, StepResult};
 use crate::engine::plan::Plan;
+use crate::pg::session::Session;
 use crate::pg::session::identity::other_target;
+use crate::record::facts::Place;
 use crate::record::log::Log;
 use crate::record::run::{Opened, RunRecord};
 use crate::record::store;
@@ -120,6 +123,31 @@ fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
     }
 }
 
+/// What was put back by hand in the meantime would be missing from what comes after it.
+async fn refuse_put_back(session: &Session, log: &Log, base: &Path) -> Result<(), CliError> {
+    let run = &log.facts.run;
+    let by = match log.facts.journal {
+        Place::Database => {
+            let units = session.units(run).await?;
+            // What the run itself put back is part of what it goes on with.
+            let own = format!("{run} ");
+            let undone = units.into_iter().rev().filter_map(|unit| unit.undone);
+            undone.into_iter().find(|by| !by.starts_with(&own))
+        }
+        Place::Local => past::put_back(base, run)?.map(|put_back| put_back.by),
+    };
+    match by {
+        None => Ok(()),
+        Some(by) => Err(CliError::usage(format!(
+            "run `{run}` cannot go on: what it changed was put back by run {by}"
+        ))
+        .help(format!(
+            "run it again: runbook run {} …",
+            log.facts.runbook
+        ))),
+    }
+}
+
 struct Resuming<'a> {
     context: &'a Context<'a>,
     args: &'a ResumeArgs,
@@ -132,7 +160,7 @@ impl Resuming<'_> {
         self,
         record: RunRecord,
         mut past: Past,
-        base: &std::path::Path,
+        base: &Path,
     ) -> Result<u8, CliError> {
         let Self {
             context,
@@ -148,6 +176,7 @@ impl Resuming<'_> {
         if let Some(other) = other_target(&log.facts.target, session.target(), args.new_timeline) {
             return Err(other.into());
         }
+        refuse_put_back(&session, &log, base).await?;
         past.actor = runner::actor(context, &session);
         session.set_writer(writer(&plan, log.facts.journal, base));
         session.inherit_leases();

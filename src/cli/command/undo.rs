@@ -9,12 +9,11 @@ use crate::cli::world::RealWorld;
 use crate::cli::{Context, connection, past, state};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver::Past;
-use crate::engine::event::{EventKind, RunStarted};
+use crate::engine::event::RunStarted;
 use crate::engine::journal::Entry;
 use crate::engine::plan::Plan;
 use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
-use crate::engine::state::State;
 use crate::engine::undo::{self, Request, Way, Work, Works};
 use crate::pg::session::Session;
 use crate::pg::session::identity::other_target;
@@ -23,7 +22,7 @@ use crate::pg::session::units::Recorded;
 use crate::record::error::RecordError;
 use crate::record::facts::{Facts, Place};
 use crate::record::run::{Opened, RunRecord};
-use crate::record::{store, summary};
+use crate::record::store;
 use crate::report::secret::Redactor;
 use crate::sql::risk::Risk;
 use crate::step::rollback::OnConflict;
@@ -191,7 +190,11 @@ async fn local(
             }
         }
         Place::Local => {
-            undone = put_back_before(base, &run, &mut past.state)?;
+            // No journal knows what was put back before: the records of those who did it do.
+            if let Some(before) = past::put_back(base, &run)? {
+                past.state.units.retain(|unit| !before.units.contains(unit));
+                undone = Some(before.by);
+            }
             if let Some(pending) = &past.state.committing {
                 let entry = Entry {
                     run: run.clone(),
@@ -231,34 +234,6 @@ async fn local(
     })
 }
 
-/// Takes out what was put back before, which no journal knows: the records of those who did it do. Returns
-/// who was the last of them.
-fn put_back_before(base: &Path, run: &str, state: &mut State) -> Result<Option<String>, CliError> {
-    let mut last = None;
-    for begun in summary::all(base)? {
-        let Some(start) = (begun.what.as_ref())
-            .filter(|start| start.undo_of.as_deref() == Some(run) && !start.dry_run)
-        else {
-            continue;
-        };
-        for event in RunRecord::read(base, &begun.run)?.events {
-            let EventKind::UndoFinished { undone, .. } = event.kind else {
-                continue;
-            };
-            if undone.is_empty() {
-                continue;
-            }
-            state.units.retain(|unit| !undone.contains(unit));
-            // The newest is the first.
-            last.get_or_insert_with(|| {
-                let at = begun.at.strftime("%Y-%m-%d %H:%M:%S+00");
-                format!("{} by {} at {at}", begun.run, start.actor)
-            });
-        }
-    }
-    Ok(last)
-}
-
 /// Returns whether the journal has what a step commits: not what programs do.
 fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
     let step = plan.runbook().step(step);
@@ -269,6 +244,10 @@ fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
         _ => true,
     }
 }
+
+/// Why some of what is recorded elsewhere stays.
+const ELSEWHERE: &str =
+    "there are no row images; the record of the run may know statements for it, on the machine where it ran";
 
 /// Finds what a run changed that is recorded elsewhere, in the database's journal.
 async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Target, CliError> {
@@ -281,14 +260,17 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         ways: vec![Way::Images(None)],
         in_part: false,
     };
-    let left = known
-        .iter()
-        .rev()
-        .filter(|recorded| recorded.undone.is_none());
-    let works = Works {
-        works: left.map(work).collect(),
-        never: Vec::new(),
+    let mut works = Works {
+        why: Some(ELSEWHERE),
+        ..Works::default()
     };
+    for recorded in known.iter().rev().filter(|unit| unit.undone.is_none()) {
+        if recorded.has_images {
+            works.works.push(work(recorded));
+        } else {
+            works.never.push(recorded.entry.name.clone());
+        }
+    }
     let by = known
         .iter()
         .rev()

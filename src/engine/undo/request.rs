@@ -68,10 +68,7 @@ impl<W: World> Undoing<'_, W> {
             let (outcome, says) = if never.is_empty() {
                 (Outcome::Nothing, self.request.nothing.clone())
             } else {
-                (
-                    Outcome::Stopped,
-                    format!("nothing can put back {}", list(never)),
-                )
+                (Outcome::Stopped, self.never())
             };
             return self.finish(outcome, says, &PutBack::default()).await;
         }
@@ -130,6 +127,17 @@ impl<W: World> Undoing<'_, W> {
         self.tell(EventKind::UndoStarted { of, why })
     }
 
+    /// Says what nothing can put back.
+    fn never(&self) -> String {
+        let works = &self.request.works;
+        let why = works.why.map(|why| format!(": {why}"));
+        format!(
+            "nothing can put back {}{}",
+            list(&works.never),
+            why.unwrap_or_default()
+        )
+    }
+
     /// Says what to do about rows that someone changed since.
     fn way_out(&self) -> String {
         match &self.request.started.undo_of {
@@ -155,7 +163,7 @@ impl<W: World> Undoing<'_, W> {
         }
         text += "?";
         if !self.request.works.never.is_empty() {
-            text += &format!(" Nothing can put back {}.", list(&self.request.works.never));
+            text += &format!(" But {}.", self.never());
         }
         let question = Question {
             name: step.name.clone(),
@@ -234,10 +242,7 @@ impl<W: World> Undoing<'_, W> {
                     self.way_out()
                 ),
             ),
-            None if !self.request.works.never.is_empty() => (
-                Outcome::Stopped,
-                format!("nothing can put back {}", list(&self.request.works.never)),
-            ),
+            None if !self.request.works.never.is_empty() => (Outcome::Stopped, self.never()),
             None if !done.conflicts.is_empty() => (
                 Outcome::Stopped,
                 format!("{} left as {}", words::count(done.conflicting, "row"), they_are(done.conflicting)),

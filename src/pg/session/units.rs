@@ -23,13 +23,17 @@ pub struct Recorded {
     pub at: String,
     /// The run that put it back, by whom and when.
     pub undone: Option<String>,
+    /// Whether the journal has what it takes to put it back. Without row images nothing can but statements, and
+    /// those only the record has.
+    pub has_images: bool,
 }
 
 /// Newest last. The texts come as the server prints them.
 const UNITS: &str = "\
     SELECT e.step::text, e.item::text, e.part::text, e.name, e.runbook, e.hash, e.actor, \
            date_trunc('second', e.at)::text, \
-           u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text \
+           u.by_run || ' by ' || u.actor || ' at ' || date_trunc('second', u.at)::text, \
+           coalesce(e.rows, -1) = 0 OR EXISTS (SELECT FROM runbook.capture c WHERE c.entry = e.id) \
     FROM runbook.entry e LEFT JOIN runbook.entry u \
       ON u.run = e.run AND u.step = e.step AND u.item = e.item AND u.part = e.part AND u.undo \
     WHERE e.run = $1 AND NOT e.undo ORDER BY e.id";
@@ -71,6 +75,7 @@ impl Session {
                 actor: text(6),
                 at: text(7),
                 undone: row.get(8),
+                has_images: row.get(9),
             }
         };
         Ok(rows.iter().map(unit).collect())
