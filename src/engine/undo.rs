@@ -96,7 +96,8 @@ impl Works {
                 .into_iter()
                 .map(|id| plan.runbook().step(id))
                 .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
-                .filter(|inner| state.results.contains_key(&inner.id))
+                // Of a batch that failed midway there are parts, and no result.
+                .filter(|inner| inner.id == step.id || state.results.contains_key(&inner.id))
                 .collect();
             let asked: Vec<&Step> = inner
                 .iter()
@@ -119,6 +120,8 @@ impl Works {
             for fix in asked.iter().rev() {
                 let current = current(plan, state, surroundings, step, unit)?;
                 match way(plan, state, surroundings, fix, &current)? {
+                    // They put back all parts of a batch at once.
+                    Some(Way::Statements(..)) if found.has_statements(fix.id, unit) => {}
                     Some(way) => work.add(way),
                     None => {
                         found.never.push(fix.title.clone());
@@ -136,11 +139,21 @@ impl Works {
                     *fixes = None;
                 }
             }
-            if !work.ways.is_empty() {
+            if !work.ways.is_empty() || !work.in_part {
                 found.works.push(work);
             }
         }
         Ok(found)
+    }
+
+    /// Returns whether a later part of the same batch has these statements already.
+    fn has_statements(&self, fix: StepId, unit: &Unit) -> bool {
+        let same =
+            |work: &Work| work.entry.unit.step == unit.step && work.entry.unit.item == unit.item;
+        let has = |way: &Way| matches!(way, Way::Statements(step, _) if *step == fix);
+        self.works
+            .iter()
+            .any(|work| same(work) && work.ways.iter().any(has))
     }
 }
 

@@ -203,7 +203,7 @@ fn a_row_that_someone_changed_stops_a_rollback() {
             plan    paid  gold  free
 
     Stopped with changes left in place after TIME.
-    `everything` says no
+    `everything` put nothing back: someone changed 1 row since
     Committed, and still there: one.
       = help: look at what is in place before you run it again
     Undo with: runbook undo RUN

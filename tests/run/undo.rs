@@ -208,10 +208,7 @@ fn case_26_twice_is_once() {
     Nothing to do after TIME.
     what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
-    assert_eq!(
-        test.rows(PLANS),
-        "1 paid, 2 paid, 3 paid, 4 paid, 5 paid"
-    );
+    assert_eq!(test.rows(PLANS), "1 paid, 2 paid, 3 paid, 4 paid, 5 paid");
 }
 
 #[test]
@@ -257,7 +254,11 @@ fn a_run_is_found_by_its_first_letters() {
     // One more run, of which the id begins with the same letters.
     let runs = test.root().join(".local/state/runbook/runs");
     let twin = format!("{}z", &id[..5]);
-    let twin = if twin == id { format!("{}y", &id[..5]) } else { twin };
+    let twin = if twin == id {
+        format!("{}y", &id[..5])
+    } else {
+        twin
+    };
     std::fs::create_dir(runs.join(&twin)).unwrap();
     for file in ["run.json", "events.jsonl"] {
         std::fs::copy(runs.join(&id).join(file), runs.join(&twin).join(file)).unwrap();
@@ -296,9 +297,8 @@ fn from_another_machine_the_databases_journal_is_enough() {
         ",
     );
     test.run("run t --yes").code(0);
-    let elsewhere = |args: &str| {
-        test.run(&format!("undo {} {args} --state-dir elsewhere", test.id()))
-    };
+    let elsewhere =
+        |args: &str| test.run(&format!("undo {} {args} --state-dir elsewhere", test.id()));
     assert_snapshot!(elsewhere("--yes"), @"
     exit 0
     --- stdout
@@ -340,10 +340,12 @@ fn from_another_machine_the_databases_journal_is_enough() {
 
 #[test]
 fn a_fix_goes_back_by_its_own_statements() {
-    let test = Test::sql("CREATE TABLE notes (n int, body text); INSERT INTO notes VALUES (1, 'a'), (2, 'b')")
-        .runbook(
-            "t",
-            "
+    let test = Test::sql(
+        "CREATE TABLE notes (n int, body text); INSERT INTO notes VALUES (1, 'a'), (2, 'b')",
+    )
+    .runbook(
+        "t",
+        "
             risk: high
             params:
               body: { type: text }
@@ -358,9 +360,12 @@ fn a_fix_goes_back_by_its_own_statements() {
               - check: after
                 that: true
             ",
-        );
+    );
     test.run("run t --yes --body xyz").code(0);
-    assert_eq!(test.rows("SELECT * FROM notes ORDER BY n"), "1 | a\n2 | bxyz");
+    assert_eq!(
+        test.rows("SELECT * FROM notes ORDER BY n"),
+        "1 | a\n2 | bxyz"
+    );
     assert_snapshot!(undo(&test, "--yes"), @"
     exit 0
     --- stdout
@@ -474,10 +479,7 @@ fn what_is_kept_beside_the_record_is_put_back_from_there() {
     Nothing to do after TIME.
     what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
     ");
-    assert_eq!(
-        test.rows(PLANS),
-        "1 paid, 2 paid, 3 paid, 4 paid, 5 paid"
-    );
+    assert_eq!(test.rows(PLANS), "1 paid, 2 paid, 3 paid, 4 paid, 5 paid");
     assert_eq!(test.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
 }
 
@@ -638,7 +640,10 @@ fn rows_that_are_left_are_said_and_the_others_go_back() {
       = help: look at what is in place before you run it again
     ");
     assert_eq!(test.contents(), before);
-    assert_eq!(test.rows("SELECT count(*) FROM runbook.entry WHERE undo"), "0");
+    assert_eq!(
+        test.rows("SELECT count(*) FROM runbook.entry WHERE undo"),
+        "0"
+    );
     assert_snapshot!(undo(&test, "--yes --skip-conflicts"), @"
     exit 13
     --- stdout
@@ -704,7 +709,10 @@ fn a_conflict_in_one_fix_leaves_all_of_them() {
     let log = test.root().join(".local/state/runbook/runs").join(id);
     let log = std::fs::read_to_string(log.join("events.jsonl")).unwrap();
     // The record tells the same: nothing is put back.
-    assert!(log.contains(r#""event":"undo_finished","undone":[],"restored":0"#), "{log}");
+    assert!(
+        log.contains(r#""event":"undo_finished","undone":[],"restored":0"#),
+        "{log}"
+    );
     assert_eq!(test.contents(), before);
     assert_snapshot!(undo(&test, "--dry-run"), @"
     exit 13

@@ -141,10 +141,7 @@ async fn refuse_put_back(session: &Session, log: &Log, base: &Path) -> Result<()
         Some(by) => Err(CliError::usage(format!(
             "run `{run}` cannot go on: what it changed was put back by run {by}"
         ))
-        .help(format!(
-            "run it again: runbook run {} …",
-            log.facts.runbook
-        ))),
+        .help(format!("run it again: runbook run {} …", log.facts.runbook))),
     }
 }
 
@@ -156,12 +153,7 @@ struct Resuming<'a> {
 }
 
 impl Resuming<'_> {
-    async fn drive(
-        self,
-        record: RunRecord,
-        mut past: Past,
-        base: &Path,
-    ) -> Result<u8, CliError> {
+    async fn drive(self, record: RunRecord, mut past: Past, base: &Path) -> Result<u8, CliError> {
         let Self {
             context,
             args,

@@ -246,8 +246,7 @@ fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
 }
 
 /// Why some of what is recorded elsewhere stays.
-const ELSEWHERE: &str =
-    "there are no row images; the record of the run may know statements for it, on the machine where it ran";
+const ELSEWHERE: &str = "there are no row images; the record of the run may know statements for it, on the machine where it ran";
 
 /// Finds what a run changed that is recorded elsewhere, in the database's journal.
 async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Target, CliError> {

@@ -245,7 +245,11 @@ impl<W: World> Undoing<'_, W> {
             None if !self.request.works.never.is_empty() => (Outcome::Stopped, self.never()),
             None if !done.conflicts.is_empty() => (
                 Outcome::Stopped,
-                format!("{} left as {}", words::count(done.conflicting, "row"), they_are(done.conflicting)),
+                format!(
+                    "{} left as {}",
+                    words::count(done.conflicting, "row"),
+                    they_are(done.conflicting)
+                ),
             ),
             None => (Outcome::Done, String::new()),
         };
