@@ -39,3 +39,4 @@ mod terminal;
 mod test;
 mod types;
 mod undo;
+mod undo_cases;

@@ -618,7 +618,7 @@ fn by_the_journal_alone_what_has_no_images_is_not_put_back() {
 }
 
 #[test]
-fn rows_that_are_left_are_said_and_the_others_go_back() {
+fn case_20_a_row_edited_since_is_shown_and_the_others_can_go_back() {
     let test = paid();
     test.connect()
         .run("UPDATE users SET plan = 'gold' WHERE id = 2");
