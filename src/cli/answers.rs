@@ -29,7 +29,10 @@ pub enum Otherwise {
     /// The person at the terminal.
     Person,
     /// Nobody: there is no terminal.
-    Nobody,
+    Nobody {
+        /// Whether the program takes answers by the names of questions.
+        by_name: bool,
+    },
 }
 
 impl Answers {
@@ -41,10 +44,17 @@ impl Answers {
         match self.otherwise {
             Otherwise::Yes => Answer::Yes(format!("{} by --yes", self.actor)),
             Otherwise::Rehearsal => Answer::Yes("the rehearsal".to_owned()),
-            Otherwise::Nobody => Answer::Nobody(format!(
-                "there is no terminal to ask `{}` at: answer it with --answer {}=…, or run it in a terminal",
-                question.name, question.name
-            )),
+            Otherwise::Nobody { by_name } => {
+                let name = &question.name;
+                let with = if by_name {
+                    format!("--answer {name}=…")
+                } else {
+                    "--yes".to_owned()
+                };
+                Answer::Nobody(format!(
+                    "there is no terminal to ask `{name}` at: answer it with {with}, or run it in a terminal"
+                ))
+            }
             Otherwise::Person => self.person(question, cancel).await,
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::error::CliError;
 use super::{Context, params, prompt};
 use crate::base::source::Source;
+use crate::engine::journal::{Entry, Unit};
 use crate::engine::plan::Plan;
 use crate::record::facts::Facts;
 use crate::runbook::argument::Argument;
@@ -157,4 +158,14 @@ pub(super) fn plan(
         run: facts.run.clone(),
         actor: facts.actor.clone(),
     })
+}
+
+/// Returns the entry of putting a unit of a run back.
+pub(super) fn undoing(plan: &Plan, unit: Unit) -> Entry {
+    Entry {
+        run: plan.run.clone(),
+        unit,
+        name: plan.runbook().step(unit.step).title.clone(),
+        undo: true,
+    }
 }

@@ -250,7 +250,9 @@ pub(super) fn answers(
             (true, _, _) => Otherwise::Yes,
             (false, true, _) => Otherwise::Rehearsal,
             (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody,
+            (false, false, false) => Otherwise::Nobody {
+                by_name: plan.is_some(),
+            },
         },
         actor,
     })

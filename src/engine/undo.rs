@@ -72,6 +72,8 @@ pub struct Works {
     pub works: Vec<Work>,
     /// The fixes that nothing can put back.
     pub never: Vec<String>,
+    /// Why not, where their runbook does not say so.
+    pub why: Option<&'static str>,
 }
 
 impl Works {
@@ -117,6 +119,8 @@ impl Works {
             for fix in asked.iter().rev() {
                 let current = current(plan, state, surroundings, step, unit)?;
                 match way(plan, state, surroundings, (unit, step), fix, &current)? {
+                    // They put back all parts of a batch at once.
+                    Some(Way::Statements(..)) if found.has_statements(fix.id, unit) => {}
                     Some(way) => work.add(way),
                     None => {
                         found.never.push(fix.title.clone());
@@ -134,11 +138,21 @@ impl Works {
                     *fixes = None;
                 }
             }
-            if !work.ways.is_empty() {
+            if !work.ways.is_empty() || !work.in_part {
                 found.works.push(work);
             }
         }
         Ok(found)
+    }
+
+    /// Returns whether a later part of the same batch has these statements already.
+    fn has_statements(&self, fix: StepId, unit: &Unit) -> bool {
+        let same =
+            |work: &Work| work.entry.unit.step == unit.step && work.entry.unit.item == unit.item;
+        let has = |way: &Way| matches!(way, Way::Statements(step, _) if *step == fix);
+        self.works
+            .iter()
+            .any(|work| same(work) && work.ways.iter().any(has))
     }
 }
 
@@ -255,19 +269,23 @@ async fn once<W: World>(
         world.close(Close::Commit, limits).await.map_err(whole)?;
         return Ok(done);
     }
-    if !lasting {
+    if lasting {
+        let closed = world.close(Close::Rollback, limits).await;
+        result?;
+        closed.map_err(whole)?;
+    } else {
         let aborted = world.abort().await;
         result?;
         done.aborted = Some(aborted.map_err(whole)?);
-        return Ok(done);
+        if done.conflicts.is_empty() || on_conflict == OnConflict::Skip {
+            return Ok(done);
+        }
     }
-    let closed = world.close(Close::Rollback, limits).await;
-    result?;
-    closed.map_err(whole)?;
     // What was put back before the conflict was found is taken back as well.
     Ok(PutBack {
         conflicts: done.conflicts,
         conflicting: done.conflicting,
+        aborted: done.aborted,
         ..PutBack::default()
     })
 }

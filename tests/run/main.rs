@@ -1,6 +1,7 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod audit;
+mod batch;
 mod binding;
 mod cancel;
 mod capture;
@@ -30,6 +31,7 @@ mod restore;
 mod restore_exact;
 mod restore_real;
 mod resume;
+mod rollback;
 mod safety;
 mod server;
 mod session;
@@ -37,3 +39,5 @@ mod shipped;
 mod terminal;
 mod test;
 mod types;
+mod undo;
+mod undo_cases;

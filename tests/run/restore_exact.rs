@@ -105,7 +105,7 @@ const TYPES: &str = "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE SC
     CREATE TYPE mood AS ENUM ('so so', 'Sad, \"very\"'); CREATE DOMAIN positive AS int CHECK (VALUE > 0); \
     CREATE TYPE pair AS (a text, \"B c\" int, d int[]); CREATE TYPE shelf.ranged AS RANGE (subtype = text);";
 
-fn typed() -> (String, String) {
+pub(crate) fn typed() -> (String, String) {
     let (mut columns, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (kind, value, other)) in VALUES.iter().enumerate() {
         columns.push(format!("c{index} {kind}"));

@@ -1,6 +1,7 @@
 //! `runbook resume`: goes on with a run that was cut short.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::run::{connect, writer};
@@ -12,7 +13,9 @@ use crate::engine::driver::{self, Past};
 use crate::engine::event::{Decision, Event, Sink, StepResult};
 use crate::engine::plan::Plan;
 use crate::engine::state::{Position, State};
+use crate::pg::session::Session;
 use crate::pg::session::identity::other_target;
+use crate::record::facts::Place;
 use crate::record::log::Log;
 use crate::record::run::{Opened, RunRecord};
 use crate::record::store;
@@ -156,6 +159,41 @@ fn refuse_masked_place(plan: &Plan, past: &Past) -> Result<(), CliError> {
     }
 }
 
+/// What was put back by hand in the meantime would be missing from what comes after it.
+async fn refuse_put_back(
+    session: &Session,
+    plan: &Plan,
+    past: &Past,
+    journal: Place,
+) -> Result<(), CliError> {
+    let run = &plan.run;
+    let mut undone = Vec::new();
+    match journal {
+        Place::Database => {
+            let units = session.units(run).await?;
+            undone.extend(units.into_iter().rev().filter_map(|unit| unit.undone));
+        }
+        Place::Local => {
+            for unit in &past.state.units {
+                let entry = past::undoing(plan, *unit);
+                undone.extend(session.put_back_by(&entry).await?);
+            }
+        }
+    }
+    // What the run itself put back is part of what it goes on with.
+    let own = format!("{run} ");
+    match undone.into_iter().find(|by| !by.starts_with(&own)) {
+        None => Ok(()),
+        Some(by) => Err(CliError::usage(format!(
+            "run `{run}` cannot go on: what it changed was put back by run {by}"
+        ))
+        .help(format!(
+            "run it again: runbook run {} …",
+            plan.runbook().name
+        ))),
+    }
+}
+
 struct Resuming<'a> {
     context: &'a Context<'a>,
     args: &'a ResumeArgs,
@@ -164,12 +202,7 @@ struct Resuming<'a> {
 }
 
 impl Resuming<'_> {
-    async fn drive(
-        self,
-        record: RunRecord,
-        mut past: Past,
-        base: &std::path::Path,
-    ) -> Result<u8, CliError> {
+    async fn drive(self, record: RunRecord, mut past: Past, base: &Path) -> Result<u8, CliError> {
         let Self {
             context,
             args,
@@ -184,8 +217,9 @@ impl Resuming<'_> {
         if let Some(other) = other_target(&log.facts.target, session.target(), args.new_timeline) {
             return Err(other.into());
         }
-        past.actor = runner::actor(context, &session);
         session.set_writer(writer(&plan, log.facts.journal, base));
+        refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
+        past.actor = runner::actor(context, &session);
         session.inherit_leases();
         let answering = Answering {
             given: &args.answers,

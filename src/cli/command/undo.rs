@@ -200,7 +200,7 @@ async fn local(
             }
             let mut left = Vec::new();
             for unit in std::mem::take(&mut past.state.units) {
-                match session.put_back_by(&undoing(&plan, unit)).await? {
+                match session.put_back_by(&past::undoing(&plan, unit)).await? {
                     None => left.push(unit),
                     by => undone = by,
                 }
@@ -251,16 +251,6 @@ fn correct(plan: &Plan, units: &mut Vec<Unit>, known: &[Recorded]) -> Option<Str
         .find_map(|recorded| recorded.undone.clone())
 }
 
-/// Returns the entry of putting a unit back.
-fn undoing(plan: &Plan, unit: Unit) -> Entry {
-    Entry {
-        run: plan.run.clone(),
-        unit,
-        name: plan.runbook().step(unit.step).title.clone(),
-        undo: true,
-    }
-}
-
 /// Returns whether the journal has what a step commits: not what programs do.
 fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
     let step = plan.runbook().step(step);
@@ -271,6 +261,9 @@ fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
         _ => true,
     }
 }
+
+/// Why some of what is recorded elsewhere stays.
+const ELSEWHERE: &str = "there are no row images; the record of the run may know statements for it, on the machine where it ran";
 
 /// Finds what a run changed that is recorded elsewhere, in the database's journal.
 async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Target, CliError> {
@@ -283,19 +276,17 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         ways: vec![Way::Images(None)],
         in_part: false,
     };
-    // How the others are put back only the run's record says.
-    let (left, never): (Vec<&Recorded>, Vec<&Recorded>) = known
-        .iter()
-        .rev()
-        .filter(|recorded| recorded.undone.is_none())
-        .partition(|recorded| recorded.has_images);
-    let works = Works {
-        works: left.into_iter().map(work).collect(),
-        never: never
-            .into_iter()
-            .map(|recorded| recorded.entry.name.clone())
-            .collect(),
+    let mut works = Works {
+        why: Some(ELSEWHERE),
+        ..Works::default()
     };
+    for recorded in known.iter().rev().filter(|unit| unit.undone.is_none()) {
+        if recorded.has_images {
+            works.works.push(work(recorded));
+        } else {
+            works.never.push(recorded.entry.name.clone());
+        }
+    }
     let by = known
         .iter()
         .rev()

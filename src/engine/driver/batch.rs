@@ -6,7 +6,9 @@ use super::super::change::Changes;
 use super::super::event::{Decision, EventKind, Progress, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::journal::Unit;
-use super::super::perform::{Performed, check_guard, limits, perform_part, step_ref, whole};
+use super::super::perform::{
+    Performed, ROLLED_BACK, check_guard, limits, perform_part, step_ref, whole,
+};
 use super::super::port::{Close, World};
 use super::super::scope::Current;
 use super::{Driver, Untold};
@@ -107,8 +109,14 @@ impl<W: World> Driver<'_, W> {
         if let Ok((count, _)) = &performed {
             so_far += count;
             if !part.more
-                && let Err(failure) = check_guard(&stage, step, fix, so_far)
+                && let Err(mut failure) = check_guard(&stage, step, fix, so_far)
             {
+                if before.is_some() {
+                    // What it says of one transaction is not so of several.
+                    failure.notes.retain(|note| note != ROLLED_BACK);
+                    failure = failure
+                        .note("this part is rolled back; the parts before it were committed");
+                }
                 performed = Err(failure);
             }
         }

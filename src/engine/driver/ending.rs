@@ -143,6 +143,10 @@ fn no_of(name: &str, result: Option<&StepResult>) -> String {
                 words::list(&wrong.collect::<Vec<_>>())
             )
         }
+        Some(StepResult::Rollback { conflicts, .. }) if !conflicts.is_empty() => format!(
+            "`{name}` put nothing back: someone changed {} since",
+            words::count(conflicts.len() as u64, "row")
+        ),
         _ => format!("`{name}` says no"),
     }
 }

@@ -106,6 +106,10 @@ pub(in crate::engine) async fn perform_part<W: World>(
     Ok((changed.count, changes))
 }
 
+/// What a guard that says no means for a transaction.
+pub(in crate::engine) const ROLLED_BACK: &str =
+    "the transaction is rolled back: nothing was changed";
+
 /// Holds the number of changed rows against the guard of a fix.
 pub(in crate::engine) fn check_guard<W: World>(
     stage: &Stage<'_, W>,
@@ -161,7 +165,7 @@ fn guard(fix: &Fix, context: &Context, count: u64) -> Result<(), Failure> {
                 FailureKind::Guard,
                 format!("it would change {found}, but its row guard says {wanted}"),
             )
-            .note("the transaction is rolled back: nothing was changed")
+            .note(ROLLED_BACK)
             .help("look at the rows with a query; if the number is right, change `rows`"))
         }
         _ => Ok(()),

@@ -68,10 +68,7 @@ impl<W: World> Undoing<'_, W> {
             let (outcome, says) = if never.is_empty() {
                 (Outcome::Nothing, self.request.nothing.clone())
             } else {
-                (
-                    Outcome::Stopped,
-                    format!("nothing can put back {}", list(never)),
-                )
+                (Outcome::Stopped, self.never())
             };
             return self.finish(outcome, says, &PutBack::default()).await;
         }
@@ -130,6 +127,27 @@ impl<W: World> Undoing<'_, W> {
         self.tell(EventKind::UndoStarted { of, why })
     }
 
+    /// Says what nothing can put back.
+    fn never(&self) -> String {
+        let works = &self.request.works;
+        let why = works.why.map(|why| format!(": {why}"));
+        format!(
+            "nothing can put back {}{}",
+            list(&works.never),
+            why.unwrap_or_default()
+        )
+    }
+
+    /// Says what to do about rows that someone changed since.
+    fn way_out(&self) -> String {
+        match &self.request.started.undo_of {
+            Some(run) => format!(
+                "; runbook undo {run} --skip-conflicts leaves what was changed, and puts back the others"
+            ),
+            None => String::new(),
+        }
+    }
+
     /// Shows what would be put back, and asks.
     async fn asked(&mut self, shown: &PutBack) -> Result<bool, Untold> {
         let step = StepRef {
@@ -138,13 +156,14 @@ impl<W: World> Undoing<'_, W> {
             kind: "confirm".to_owned(),
             atomic: None,
         };
-        let mut text = format!("Put back {}?", words::count(shown.restored, "row"));
+        let mut text = format!("Put back {}", words::count(shown.restored, "row"));
         if !shown.conflicts.is_empty() {
             let left = words::count(shown.conflicting, "row");
-            text = format!(
-                "Put back {}, and leave {left} that someone changed since?",
-                words::count(shown.restored, "row")
-            );
+            text += &format!(", and leave {left} that someone changed since");
+        }
+        text += "?";
+        if !self.request.works.never.is_empty() {
+            text += &format!(" But {}.", self.never());
         }
         let question = Question {
             name: step.name.clone(),
@@ -218,17 +237,19 @@ impl<W: World> Undoing<'_, W> {
             None if stopped => (
                 Outcome::Stopped,
                 format!(
-                    "nothing was put back: someone changed {} since",
-                    words::count(done.conflicting, "row")
+                    "nothing was put back: someone changed {} since{}",
+                    words::count(done.conflicting, "row"),
+                    self.way_out()
                 ),
             ),
-            None if !self.request.works.never.is_empty() => (
-                Outcome::Stopped,
-                format!("nothing can put back {}", list(&self.request.works.never)),
-            ),
+            None if !self.request.works.never.is_empty() => (Outcome::Stopped, self.never()),
             None if !done.conflicts.is_empty() => (
                 Outcome::Stopped,
-                format!("{} left as they are", words::count(done.conflicting, "row")),
+                format!(
+                    "{} left as {}",
+                    words::count(done.conflicting, "row"),
+                    they_are(done.conflicting)
+                ),
             ),
             None => (Outcome::Done, String::new()),
         };
@@ -300,4 +321,8 @@ impl<W: World> Undoing<'_, W> {
 fn list(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     words::list(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn they_are(rows: u64) -> &'static str {
+    if rows == 1 { "it is" } else { "they are" }
 }

@@ -23,7 +23,8 @@ pub struct Recorded {
     pub at: String,
     /// The run that put it back, by whom and when.
     pub undone: Option<String>,
-    /// Whether there are images of all rows that its statements changed.
+    /// Whether the journal has what it takes to put it back. Without row images nothing can but statements, and
+    /// those only the record has.
     pub has_images: bool,
 }
 
