@@ -113,11 +113,9 @@ impl Works {
                 continue;
             }
             let current = current(plan, state, surroundings, step, unit)?;
-            let mut all = Vec::new();
-            for fix in asked.iter().rev() {
-                let way = way(plan, state, surroundings, (unit, step), fix, &current)?;
-                all.push((*fix, way));
-            }
+            let found_way = |fix| way(plan, state, surroundings, (unit, step), fix, &current);
+            let ways = asked.iter().rev().map(|fix| Ok((*fix, found_way(fix)?)));
+            let all = ways.collect::<Result<Vec<_>, Failure>>()?;
             let work = |of: StepId, name: &Step| Work::of(&plan.run, *unit, unit.of(of), name);
             if asked.len() < rest.len() {
                 // Each is recorded by itself: the others can be put back later.

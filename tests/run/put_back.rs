@@ -209,7 +209,7 @@ fn a_commit_is_on_disk_whatever_the_database_says() {
         ",
     );
     test.run("run t --yes").code(0);
-    assert_eq!(test.rows("SELECT v FROM t"), "on");
+    assert_eq!(test.rows("SELECT v FROM t"), "local");
 }
 
 #[test]
@@ -377,4 +377,19 @@ fn the_rest_of_an_atomic_can_be_put_back_later() {
             "{of} {journal}"
         );
     }
+}
+
+#[test]
+fn a_server_that_does_not_count_rows_is_refused() {
+    let test = Test::sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0); CREATE TABLE seen (id int); \
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (NEW.id); RETURN NULL; END'; \
+         CREATE TRIGGER see AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION see(); \
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET track_counts = off', current_database()); END $$",
+    )
+    .unrehearsed("- fix: f\n  sql: UPDATE t SET v = 1 WHERE id = 1\n  rows: 1");
+    test.run("run t --yes")
+        .code(10)
+        .says("`track_counts` is off");
+    assert_eq!(test.rows("SELECT v FROM t"), "0");
 }
