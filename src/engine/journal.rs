@@ -22,6 +22,14 @@ pub struct Unit {
     pub part: u32,
 }
 
+impl Unit {
+    /// Returns the same of another step: of a fix of an atomic.
+    #[must_use]
+    pub fn of(self, step: StepId) -> Self {
+        Self { step, ..self }
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"

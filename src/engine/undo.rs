@@ -22,9 +22,11 @@ use crate::step::rollback::OnConflict;
 pub struct Work {
     /// What the journal knows it by.
     pub entry: Entry,
+    /// What it is recorded as when it is put back: the unit, or one fix of an atomic.
+    pub unit: Unit,
     /// What is to be done, in order: the last fix first.
     pub ways: Vec<Way>,
-    /// Whether some of its fixes are left as they are.
+    /// Whether some of its fixes are left as they are: nothing can put them back.
     pub in_part: bool,
 }
 
@@ -98,7 +100,13 @@ impl Works {
                 .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
                 .filter(|inner| state.ran(unit, inner))
                 .collect();
-            let asked: Vec<&Step> = inner
+            // Fixes of an atomic may have been put back by themselves.
+            let rest: Vec<&Step> = inner
+                .iter()
+                .copied()
+                .filter(|fix| !state.undone.contains(&unit.of(fix.id)))
+                .collect();
+            let asked: Vec<&Step> = rest
                 .iter()
                 .copied()
                 .filter(|inner| wanted(step.id) || wanted(inner.id))
@@ -106,49 +114,65 @@ impl Works {
             if asked.is_empty() {
                 continue;
             }
-            let mut work = Work {
-                entry: Entry {
-                    run: plan.run.clone(),
-                    unit: *unit,
-                    name: step.title.clone(),
-                    undo: false,
-                },
-                ways: Vec::new(),
-                in_part: asked.len() < inner.len(),
-            };
-            for fix in asked.iter().rev() {
-                let current = current(plan, state, surroundings, step, unit)?;
-                match way(plan, state, surroundings, (unit, step), fix, &current)? {
-                    // They put back all parts of a batch at once.
-                    Some(Way::Statements(..)) if found.has_statements(fix.id, unit) => {}
-                    Some(way) => work.add(way),
-                    None => {
-                        found.never.push(fix.title.clone());
-                        work.in_part = true;
-                    }
-                }
-            }
-            if asked.len() == inner.len() && work.ways.len() == 1 {
-                // All of the unit by its images: also what an atomic did beside its fixes' own statements.
-                if let Some(Way::Images(fixes)) = work.ways.first_mut()
-                    && fixes
-                        .as_ref()
-                        .is_none_or(|fixes| fixes.len() == inner.len())
-                {
-                    *fixes = None;
-                }
-            }
-            if !work.ways.is_empty() || !work.in_part {
-                found.works.push(work);
+            let current = current(plan, state, surroundings, step, unit)?;
+            let found_way = |fix| way(plan, state, surroundings, (unit, step), fix, &current);
+            let ways = asked.iter().rev().map(|fix| Ok((*fix, found_way(fix)?)));
+            let all = ways.collect::<Result<Vec<_>, Failure>>()?;
+            let work = |of: StepId, name: &Step| Work::of(&plan.run, *unit, unit.of(of), name);
+            if asked.len() < rest.len() {
+                // Each is recorded by itself: the others can be put back later.
+                found.each(all, |fix| work(fix.id, fix));
+            } else {
+                let whole = inner.len() == asked.len();
+                found.together(all, work(unit.step, step), whole);
             }
         }
         Ok(found)
     }
 
+    /// Puts fixes of an atomic back one by one.
+    fn each(&mut self, fixes: Vec<(&Step, Option<Way>)>, work: impl Fn(&Step) -> Work) {
+        for (fix, way) in fixes {
+            let Some(way) = way else {
+                self.never.push(fix.title.clone());
+                continue;
+            };
+            let mut work = work(fix);
+            work.add(way);
+            self.works.push(work);
+        }
+    }
+
+    /// Puts the fixes of a unit back that are left: `whole` says that these are all.
+    fn together(&mut self, fixes: Vec<(&Step, Option<Way>)>, mut work: Work, whole: bool) {
+        let count = fixes.len();
+        for (fix, way) in fixes {
+            match way {
+                // They put back all parts of a batch at once.
+                Some(Way::Statements(..)) if self.has_statements(fix.id, &work.unit) => {}
+                Some(way) => work.add(way),
+                None => {
+                    self.never.push(fix.title.clone());
+                    work.in_part = true;
+                }
+            }
+        }
+        if whole && work.ways.len() == 1 {
+            // All of the unit by its images: also what an atomic did beside its fixes' own statements.
+            if let Some(Way::Images(fixes)) = work.ways.first_mut()
+                && fixes.as_ref().is_none_or(|fixes| fixes.len() == count)
+            {
+                *fixes = None;
+            }
+        }
+        if !work.ways.is_empty() || !work.in_part {
+            self.works.push(work);
+        }
+    }
+
     /// Returns whether a later part of the same batch has these statements already.
     fn has_statements(&self, fix: StepId, unit: &Unit) -> bool {
-        let same =
-            |work: &Work| work.entry.unit.step == unit.step && work.entry.unit.item == unit.item;
+        let same = |work: &Work| work.unit.step == unit.step && work.unit.item == unit.item;
         let has = |way: &Way| matches!(way, Way::Statements(step, _) if *step == fix);
         self.works
             .iter()
@@ -157,6 +181,30 @@ impl Works {
 }
 
 impl Work {
+    /// Returns the work on a unit, of which there is nothing to be done yet.
+    fn of(run: &str, unit: Unit, recorded: Unit, step: &Step) -> Self {
+        Self {
+            entry: Entry {
+                run: run.to_owned(),
+                unit,
+                name: step.title.clone(),
+                undo: false,
+            },
+            unit: recorded,
+            ways: Vec::new(),
+            in_part: false,
+        }
+    }
+
+    /// Returns what the journal knows it by that this is put back.
+    fn undoing(&self) -> Entry {
+        Entry {
+            unit: self.unit,
+            undo: true,
+            ..self.entry.clone()
+        }
+    }
+
     /// Adds a way; images of fixes that follow each other are one.
     fn add(&mut self, way: Way) {
         match (self.ways.last_mut(), way) {
@@ -300,7 +348,7 @@ async fn all<W: World>(
     for (index, work) in works.iter().enumerate() {
         let about = |failure| (Some(index), failure);
         // Also where it is only looked at: what was put back before is found out by this.
-        let entry = work.entry.undoing();
+        let entry = work.undoing();
         world.record(&entry, limits).await.map_err(about)?;
         one(world, work, on_conflict, limits, done)
             .await
@@ -345,7 +393,7 @@ impl PutBack {
     /// A unit of which fixes are left as they are is not put back.
     fn note(&mut self, work: &Work) {
         if !work.in_part {
-            self.undone.push(work.entry.unit);
+            self.undone.push(work.unit);
         }
     }
 

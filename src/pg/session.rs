@@ -60,7 +60,7 @@ const SETTINGS: &str = "\
     SET statement_timeout = '10min'; \
     SET lock_timeout = '5s'; \
     SET idle_in_transaction_session_timeout = '10min'; \
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
+    SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'; \
     SELECT set_config('client_connection_check_interval', '2s', false) \
     WHERE current_setting('server_version_num')::int >= 140000";
 

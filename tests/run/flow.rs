@@ -526,7 +526,7 @@ fn settings_of_the_session_hold_for_every_statement() {
         ",
     );
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 10
+    exit 0
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
       zone  Europe/Vienna
@@ -534,15 +534,15 @@ fn settings_of_the_session_hold_for_every_statement() {
       ✓ shown                  1 row  TIME
           at                      path
           2026-01-01 01:00:00+01  here
-      ✗ go                     failed  TIME
-          error: `f`: it could not be put back by row images: there is no table t
-            = note: nothing was changed
-            = note: found by the rehearsal: nothing was changed
-            = help: say under `undo` which statements put it back, or `undo: none` where nothing needs to
+      ? go
+          f changes 1 row of t
+            t  1  at  2026-01-01 01:00:00+01 → 2026-01-02 01:00:00+01
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ f                      1 row changed, committed  TIME
+      ✓ after                  passed  TIME
 
-    Failed after TIME.
-    `go`: `f`: it could not be put back by row images: there is no table t
-    Nothing was changed.
+    Done in TIME. Undo with: runbook undo RUN
     ");
     test.run("run t --dry-run --zone Nowhere/Here")
         .code(10)

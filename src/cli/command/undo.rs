@@ -24,6 +24,7 @@ use crate::record::facts::{Facts, Place};
 use crate::record::run::{Opened, RunRecord};
 use crate::record::store;
 use crate::report::secret::Redactor;
+use crate::runbook::model::StepId;
 use crate::sql::risk::Risk;
 use crate::step::rollback::OnConflict;
 
@@ -179,6 +180,7 @@ async fn local(
         Place::Database => {
             // The journal knows better than the record what was committed.
             let known = session.units(&run).await?;
+            past.state.undone = session.undone(&run).await?;
             undone = correct(&plan, &mut past.state.units, &known);
         }
         Place::Local => {
@@ -203,6 +205,16 @@ async fn local(
                 match session.put_back_by(&past::undoing(&plan, unit)).await? {
                     None => left.push(unit),
                     by => undone = by,
+                }
+                for fix in plan.runbook().step(unit.step).unit() {
+                    let part = unit.of(fix);
+                    if session
+                        .put_back_by(&past::undoing(&plan, part))
+                        .await?
+                        .is_some()
+                    {
+                        past.state.undone.push(part);
+                    }
                 }
             }
             past.state.units = left;
@@ -252,7 +264,7 @@ fn correct(plan: &Plan, units: &mut Vec<Unit>, known: &[Recorded]) -> Option<Str
 }
 
 /// Returns whether the journal has what a step commits: not what programs do.
-fn is_journaled(plan: &Plan, step: crate::runbook::model::StepId) -> bool {
+fn is_journaled(plan: &Plan, step: StepId) -> bool {
     let step = plan.runbook().step(step);
     match &step.kind {
         crate::step::Kind::Fix(fix) => {
@@ -271,9 +283,17 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
     let Some(last) = known.last().cloned() else {
         return Err(missing.into());
     };
+    let undone = session.undone(run).await?;
+    // Fixes of an atomic may have been put back by themselves.
+    let fixes = |recorded: &Recorded| {
+        let is_left = |fix: &StepId| !undone.contains(&recorded.entry.unit.of(*fix));
+        let left: Vec<StepId> = recorded.fixes.iter().copied().filter(is_left).collect();
+        (left.len() < recorded.fixes.len()).then_some(left)
+    };
     let work = |recorded: &Recorded| Work {
         entry: recorded.entry.clone(),
-        ways: vec![Way::Images(None)],
+        unit: recorded.entry.unit,
+        ways: vec![Way::Images(fixes(recorded))],
         in_part: false,
     };
     let mut works = Works {

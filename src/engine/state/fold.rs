@@ -153,6 +153,10 @@ impl State {
     fn fail(&mut self, step: &StepRef, failure: &Failure) {
         if failure.kind != FailureKind::InDoubt {
             self.committing = None;
+            if self.open.is_some_and(|(atomic, _)| atomic == step.id) {
+                // It was cut short before, and failed now before it was open again.
+                self.open = None;
+            }
         }
         // Of what is in doubt nobody knows yet whether it failed.
         let is_known = failure.kind != FailureKind::InDoubt;
@@ -192,5 +196,49 @@ impl State {
         self.units.retain(|unit| !undone.contains(unit));
         self.undone.extend(undone);
         self.left |= left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::model::StepId;
+
+    fn step(id: usize) -> StepRef {
+        StepRef {
+            id: StepId(id),
+            name: format!("step_{id}"),
+            kind: "fix".to_owned(),
+            atomic: None,
+        }
+    }
+
+    #[test]
+    fn an_atomic_that_failed_before_it_was_open_again_is_over() {
+        let mut state = State::default();
+        let (step_0, step_1) = (step(0), step(1));
+        for event in [
+            EventKind::AtomicStarted {
+                step: step_0.clone(),
+                item: None,
+            },
+            EventKind::RunResumed {
+                actor: "ann".to_owned(),
+            },
+            EventKind::StepFailed {
+                step: step_0,
+                failure: Failure::new(FailureKind::Connection, "the server is gone"),
+                took_ms: 0.0,
+            },
+            EventKind::StepStarted {
+                step: step_1,
+                about: None,
+                item: None,
+            },
+        ] {
+            state.apply(&event);
+        }
+        state.begin_again();
+        assert_eq!(state.position, Position::In(StepId(1)));
     }
 }

@@ -159,11 +159,11 @@ impl<W: World> Undoing<'_, W> {
         let mut text = format!("Put back {}", words::count(shown.restored, "row"));
         if !shown.conflicts.is_empty() {
             let left = words::count(shown.conflicting, "row");
-            text += &format!(", and leave {left} that someone changed since");
+            text.extend([", and leave ", left.as_str(), " that someone changed since"]);
         }
         text += "?";
         if !self.request.works.never.is_empty() {
-            text += &format!(" But {}.", self.never());
+            text.extend([" But ", self.never().as_str(), "."]);
         }
         let question = Question {
             name: step.name.clone(),

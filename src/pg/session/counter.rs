@@ -4,7 +4,7 @@ use tokio_postgres::Statement;
 
 use super::Session;
 use super::guard::Counters;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 
 /// What the server counted in this transaction, by table, with the transaction's id and time. Only tables
@@ -24,7 +24,7 @@ const COUNTERS: &str = "\
             AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
           GROUP BY l.relation) t \
     GROUP BY t.root \
-    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, NULL";
+    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, current_setting('track_counts')";
 
 /// What the counters stand at before a statement. The server keeps what it has not reported yet of earlier
 /// transactions in them, so every table is looked at that has any.
@@ -42,7 +42,7 @@ const BASELINE: &str = "\
           WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.relnamespace <> 'pg_catalog'::regnamespace \
             AND c.relnamespace IS DISTINCT FROM to_regnamespace('runbook')) t \
     WHERE t.inserted + t.updated + t.deleted > 0 OR t.exclusive GROUP BY t.root \
-    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, NULL";
+    UNION ALL SELECT NULL, pg_current_xact_id_if_assigned()::text, now()::text, localtimestamp::text, current_setting('track_counts')";
 
 /// The prepared statements that read the counters.
 #[derive(Clone)]
@@ -92,6 +92,8 @@ impl Session {
                         .tables
                         .push((table, [number(1), number(2), number(3)]));
                 }
+                // A server that does not count would say that nothing else changed.
+                None if field(4).as_deref() == Some("off") => return Err(uncounted()),
                 None => {
                     counters.xid = field(1);
                     counters.now = [field(2), field(3)].into_iter().flatten().collect();
@@ -100,4 +102,13 @@ impl Session {
         }
         Ok(counters)
     }
+}
+
+fn uncounted() -> Failure {
+    Failure::new(
+        FailureKind::Undeclared,
+        "the server does not count changed rows: `track_counts` is off",
+    )
+    .note("what triggers and cascades change would not be seen; nothing was changed")
+    .help("have it switched on again, for the server, the database or the login")
 }
