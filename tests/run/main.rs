@@ -10,6 +10,7 @@ mod changes;
 mod command;
 mod confirm;
 mod doubt;
+mod elsewhere;
 mod errors;
 mod fix;
 mod flow;
