@@ -38,6 +38,7 @@ mod session;
 mod shipped;
 mod terminal;
 mod test;
+mod told_after;
 mod types;
 mod undo;
 mod undo_cases;
