@@ -58,6 +58,14 @@ fn named(text: &str, known: &[(String, &str)]) -> String {
     wide.replace_all(&text, "  ").into_owned()
 }
 
+/// Returns the report of one of these runs.
+fn report((test, known): &(Test, Vec<(String, &str)>), name: &str, args: &str) -> String {
+    let (run, _) = known.iter().find(|(_, known)| *known == name).unwrap();
+    let args = format!("report {run} {args}");
+    let ran = test.ran(&test.bare(args.split_whitespace()).output().unwrap());
+    named(&ran.to_string(), known)
+}
+
 #[test]
 fn the_list_tells_what_became_of_each() {
     let (test, known) = lived();
@@ -83,14 +91,8 @@ fn the_list_tells_what_became_of_each() {
 
 #[test]
 fn reports_tell_what_was_put_back_and_what_was_left() {
-    let (test, known) = lived();
-    let report = |name: &str, args: &str| {
-        let (run, _) = known.iter().find(|(_, known)| *known == name).unwrap();
-        let args = format!("report {run} {args}");
-        let ran = test.ran(&test.bare(args.split_whitespace()).output().unwrap());
-        named(&ran.to_string(), &known)
-    };
-    assert_snapshot!(report("RUN_SKIPPED", ""), @"
+    let lived = lived();
+    assert_snapshot!(report(&lived, "RUN_SKIPPED", ""), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
@@ -111,7 +113,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     What it had changed was put back: f.
       = help: look at what is in place before you run it again
     ");
-    assert_snapshot!(report("RUN_SKIPPED", "--format markdown"), @r"
+    assert_snapshot!(report(&lived, "RUN_SKIPPED", "--format markdown"), @r"
     exit 0
     --- stdout
     # Undo of run RUN: Test
@@ -178,7 +180,12 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     | --- | --- | --- | --- |
     | plan | paid | gold | free |
     ");
-    assert_snapshot!(report("RUN_STOPPED", ""), @"
+}
+
+#[test]
+fn reports_tell_why_nothing_was_put_back() {
+    let lived = lived();
+    assert_snapshot!(report(&lived, "RUN_STOPPED", ""), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
@@ -194,7 +201,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     Nothing was changed.
       = help: look at what is in place before you run it again
     ");
-    assert_snapshot!(report("RUN_DECLINED", ""), @"
+    assert_snapshot!(report(&lived, "RUN_DECLINED", ""), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
@@ -209,7 +216,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     nothing was put back
     Nothing was changed.
     ");
-    assert_snapshot!(report("RUN_FAILED", ""), @"
+    assert_snapshot!(report(&lived, "RUN_FAILED", ""), @"
     exit 0
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · medium risk
@@ -229,7 +236,12 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     `after` says no: one.count == 2
     What it had changed was put back: one.
     ");
-    let html = report("RUN_SKIPPED", "--format html");
+}
+
+#[test]
+fn other_formats_tell_the_same() {
+    let lived = lived();
+    let html = report(&lived, "RUN_SKIPPED", "--format html");
     for text in [
         "1 row put back, 1 row left as it is",
         "gold",
@@ -237,6 +249,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
     ] {
         assert!(html.contains(text), "no `{text}` in:\n{html}");
     }
+    let (test, known) = &lived;
     let (run, _) = &known[4];
     let json = test
         .bare(["report", run, "--format", "json"])
