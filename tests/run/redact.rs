@@ -25,6 +25,7 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
             "runbook $1 RUN",
         ),
         (r"\brun `[2-9a-hjkmnp-z]{6}`", "run `RUN`"),
+        (r"error: [^()\s]+@[^()\s]+ works", "error: USER@HOST works"),
         (r"as process \d+ since \S+", "as process PID since MOMENT"),
         (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
         // On a terminal, durations stand at its right side.

@@ -374,7 +374,7 @@ fn case_26_of_two_undo_at_once_one_is_told() {
             assert_snapshot!(ran, @"
             exit 10
             --- stderr
-            error: root@vm works on run `RUN`, as process PID since MOMENT
+            error: USER@HOST works on run `RUN`, as process PID since MOMENT
               = help: nothing is changed; wait until that one has ended, or end it
             ");
         }
@@ -447,7 +447,8 @@ fn a_column_that_a_trigger_keeps_is_named_and_left_out() {
     let plans = "SELECT count(*) FROM users WHERE plan = 'free'";
     assert_eq!(test.rows(plans), "5");
     // Without it nothing is put back, and the way out is said.
-    let test = Test::sql(&setup).fix("sql: UPDATE users SET plan = 'paid' WHERE id <= 2\nrows: 2");
+    let test = Test::sql(&setup)
+        .unrehearsed("- fix: f\n  sql: UPDATE users SET plan = 'paid' WHERE id <= 2\n  rows: 2");
     test.run("run t --yes").code(0);
     let before = test.contents();
     undo(&test, "--yes")

@@ -83,12 +83,23 @@ fn undone<'a>(base: &Path, all: &'a [Begun]) -> BTreeMap<&'a str, Vec<&'a str>> 
             dry_run: false,
             ..
         }) = &begun.what
-            && let Became::Ended(Outcome::Done | Outcome::RolledBack) = summary::became(base, begun)
+            && has_put_back(base, begun)
         {
             undone.entry(of).or_default().push(&begun.run);
         }
     }
     undone
+}
+
+/// Returns whether an undo has put rows back: one that left some as they are too.
+fn has_put_back(base: &Path, begun: &Begun) -> bool {
+    match summary::became(base, begun) {
+        Became::Ended(Outcome::Done | Outcome::RolledBack) => true,
+        Became::Ended(Outcome::Stopped) => {
+            summary::rows(base, &begun.run).is_ok_and(|rows| rows > 0)
+        }
+        _ => false,
+    }
 }
 
 /// A run of the past, as the list has it.
@@ -139,12 +150,12 @@ impl<'a> Past<'a> {
             Became::CutShort => "cut short".to_owned(),
             Became::Damaged => "damaged".to_owned(),
         };
-        match &self.begun.what {
-            Some(what) if what.dry_run => format!("dry run: {words}"),
-            Some(Start {
-                undo_of: Some(of), ..
-            }) => format!("undo of {of}: {words}"),
-            _ => words,
+        let undo_of = (self.begun.what.as_ref()).and_then(|what| what.undo_of.as_ref());
+        let words = undo_of.map_or(words.clone(), |of| format!("undo of {of}: {words}"));
+        if is_dry(self.begun) {
+            format!("dry run: {words}")
+        } else {
+            words
         }
     }
 

@@ -156,18 +156,18 @@ impl<W: World> Undoing<'_, W> {
             kind: "confirm".to_owned(),
             atomic: None,
         };
-        let mut text = format!("Put back {}", words::count(shown.restored, "row"));
+        let mut text = vec![format!("Put back {}", words::count(shown.restored, "row"))];
         if !shown.conflicts.is_empty() {
             let left = words::count(shown.conflicting, "row");
-            text.extend([", and leave ", left.as_str(), " that someone changed since"]);
+            text.push(format!(", and leave {left} that someone changed since"));
         }
-        text += "?";
+        text.push("?".to_owned());
         if !self.request.works.never.is_empty() {
-            text.extend([" But ", self.never().as_str(), "."]);
+            text.push(format!(" But {}.", self.never()));
         }
         let question = Question {
             name: step.name.clone(),
-            text,
+            text: text.concat(),
             typed: None,
             timeout: None,
         };

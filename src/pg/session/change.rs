@@ -211,6 +211,7 @@ impl Session {
             now: &begun.counted.now,
             asked: super::clock::is_asked(work.bound),
             generated: &generated,
+            ignored: &work.terms.ignore,
         };
         let facts = &subject.facts;
         let again = |swept: &&Arc<TableFacts>| swept.root == facts.root && swept.key == facts.key;

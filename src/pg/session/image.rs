@@ -24,6 +24,8 @@ pub(super) struct Clock<'a> {
     pub(super) asked: bool,
     /// Keys that the transaction's own INSERTs were given, by table.
     pub(super) generated: &'a HashSet<(String, String)>,
+    /// The fix's `ignore`: columns that triggers keep.
+    pub(super) ignored: &'a [String],
 }
 
 impl Clock<'_> {
@@ -201,6 +203,7 @@ pub(super) fn differences(
         let by_default = fresh
             && column.volatile
             && set.is_none_or(|set| !set.is_empty() && !set.contains(&column.name));
+        let by_trigger = both && clock.ignored.contains(&column.name);
         let by_reference = column.reference
             && new
                 .as_ref()
@@ -209,7 +212,7 @@ pub(super) fn differences(
             column: column.name.clone(),
             before: old,
             after: new,
-            volatile: !gone && (by_clock || by_default || by_reference),
+            volatile: !gone && (by_clock || by_default || by_trigger || by_reference),
         });
     }
     changes

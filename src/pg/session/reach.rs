@@ -108,6 +108,7 @@ impl Session {
             now: direct.clock.now,
             asked: direct.clock.asked,
             generated: direct.clock.generated,
+            ignored: direct.clock.ignored,
         };
         let mut own = Direct::new(subject.target, facts, clock, false);
         for row in &rows {

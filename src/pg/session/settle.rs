@@ -45,10 +45,15 @@ impl Session {
             declared?;
             done?;
             let after = after?;
+            let ignored: Vec<String> = reaches
+                .iter()
+                .flat_map(|reach| reach.terms.ignore.iter().cloned())
+                .collect();
             let clock = Clock {
                 now: &counted.now,
                 asked: false,
                 generated: &generated,
+                ignored: &ignored,
             };
             self.late(&reaches, &swept, &snapshot, &counted, &after, &clock)
                 .await
