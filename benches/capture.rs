@@ -1,4 +1,5 @@
-//! What it costs to capture the rows of a fix, next to the same UPDATE in a transaction of its own.
+//! What it costs to capture the rows of a fix and to put them back, next to the same UPDATE in a transaction of
+//! its own.
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
 
 mod support {
@@ -17,9 +18,11 @@ use runbook::pg::session::Session;
 use runbook::pg::session::journal::{Keeping, Writer};
 use runbook::runbook::model::StepId;
 use runbook::sql::statement::Statement;
+use runbook::step::rollback::OnConflict;
 use support::median::median;
 use support::server;
 use support::table::{Table, ms};
+use tokio_postgres::Client;
 
 const REPEATS: usize = 5;
 
@@ -43,36 +46,33 @@ async fn measure(server: &Scratch, rows: u32) {
     let client = server::connect(server).await;
     let mut session = session(server).await;
     let sql = format!("{UPDATE}{rows}");
-    let (mut plain, mut captured) = (Vec::new(), Vec::new());
-    // Both ways in turn; what they leave behind is cleaned up between them.
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    // All ways in turn; what they leave behind is cleaned up between them.
     for part in 0..REPEATS {
-        client
-            .batch_execute("VACUUM ANALYZE orders")
-            .await
-            .expect("a clean table");
+        vacuum(&client).await;
         let started = Instant::now();
         client.batch_execute("BEGIN").await.expect("a beginning");
         client.execute(&sql, &[]).await.expect("an update");
         client.batch_execute("COMMIT").await.expect("an end");
-        plain.push(started.elapsed());
-        client
-            .batch_execute("VACUUM ANALYZE orders")
-            .await
-            .expect("a clean table");
-        captured.push(Box::pin(fix(&mut session, &sql, rows, part)).await);
+        times[0].push(started.elapsed());
+        vacuum(&client).await;
+        let entry = entry(rows, part);
+        times[1].push(Box::pin(fix(&mut session, &entry, &sql, rows)).await);
+        vacuum(&client).await;
+        times[2].push(Box::pin(undo(&mut session, &entry, rows)).await);
     }
-    let (plain, captured) = (median(plain), median(captured));
+    let times = times.map(median);
     let mut table = Table::new(
         &format!("An UPDATE of {rows} rows, the median of {REPEATS}"),
         "less than 3 times as long as the plain one where there are many",
         &["way", "time", "rows/s", "ratio"],
     );
-    for (way, time) in [("plain", plain), ("captured", captured)] {
+    for (way, time) in ["plain", "captured", "put back"].into_iter().zip(times) {
         table.row([
             way.to_owned(),
             ms(time),
             format!("{:.0}", f64::from(rows) / time.as_secs_f64()),
-            format!("{:.2}", time.as_secs_f64() / plain.as_secs_f64()),
+            format!("{:.2}", time.as_secs_f64() / times[0].as_secs_f64()),
         ]);
     }
     table.print();
@@ -93,12 +93,13 @@ async fn session(server: &Scratch) -> Session {
     session
 }
 
-async fn fix(session: &mut Session, sql: &str, rows: u32, part: usize) -> Duration {
-    let limits = Limits {
-        deadline: None,
-        cancel: Cancel::never(),
-    };
-    let entry = Entry {
+async fn vacuum(client: &Client) {
+    let clean = client.batch_execute("VACUUM ANALYZE orders").await;
+    clean.expect("a clean table");
+}
+
+fn entry(rows: u32, part: usize) -> Entry {
+    Entry {
         run: format!("bench-{rows}"),
         unit: Unit {
             step: StepId(0),
@@ -107,7 +108,18 @@ async fn fix(session: &mut Session, sql: &str, rows: u32, part: usize) -> Durati
         },
         name: "fix".to_owned(),
         undo: false,
-    };
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        deadline: None,
+        cancel: Cancel::never(),
+    }
+}
+
+async fn fix(session: &mut Session, entry: &Entry, sql: &str, rows: u32) -> Duration {
+    let limits = limits();
     let terms = Terms {
         step: StepId(0),
         undo: Undo::Images,
@@ -120,9 +132,24 @@ async fn fix(session: &mut Session, sql: &str, rows: u32, part: usize) -> Durati
     };
     let started = Instant::now();
     session.open();
-    session.record(&entry, &limits).await.expect("an entry");
+    session.record(entry, &limits).await.expect("an entry");
     let changed = session.change(&bound, &terms, &limits).await;
     assert_eq!(changed.expect("changes").count, u64::from(rows));
+    session.settle(&limits).await.expect("no more changes");
+    session.close(Close::Commit, &limits).await.expect("an end");
+    started.elapsed()
+}
+
+async fn undo(session: &mut Session, entry: &Entry, rows: u32) -> Duration {
+    let limits = limits();
+    let started = Instant::now();
+    session.open();
+    let undoing = entry.undoing();
+    session.record(&undoing, &limits).await.expect("an entry");
+    let restored = session
+        .restore(entry, None, OnConflict::Stop, &limits)
+        .await;
+    assert_eq!(restored.expect("rows").rows, u64::from(rows));
     session.settle(&limits).await.expect("no more changes");
     session.close(Close::Commit, &limits).await.expect("an end");
     started.elapsed()

@@ -191,6 +191,10 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let source = Source::new("steps.yaml", text);
     let proved = check::check(&source, &|_| None).expect("a valid runbook");
     let folder = tempfile::tempdir().expect("a temporary folder");
+    // Each time it is the first. A session learns as it connects whether there is a journal.
+    let journal = "DROP SCHEMA IF EXISTS runbook CASCADE";
+    let client = server::connect(server).await;
+    client.batch_execute(journal).await.expect("no journal");
     let mut session = Session::connect(&server.settings("postgres"), None)
         .await
         .expect("a session");
@@ -215,13 +219,6 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         actor: "bench".to_owned(),
     };
     let record = RunRecord::create(folder.path(), &facts()).expect("a record");
-    // Each time it is the first.
-    let journal = "DROP SCHEMA IF EXISTS runbook CASCADE";
-    session
-        .client()
-        .batch_execute(journal)
-        .await
-        .expect("no journal");
     let mut world = RealWorld {
         record: Some(record),
         redactor: Redactor::default(),
@@ -235,7 +232,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         .expect("a record")
         .expect("a run");
     let took = started.elapsed();
-    assert_eq!(finished.outcome, Outcome::Done);
+    assert_eq!(finished.outcome, Outcome::Done, "{}", finished.says);
     took
 }
 

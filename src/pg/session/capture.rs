@@ -89,7 +89,8 @@ impl Subject<'_> {
         let alias = alias.as_deref().map(quote_ident);
         // Only a join can find a row more than once.
         let distinct = if from_sql.is_some() { "DISTINCT " } else { "" };
-        let hash = "hashtextextended(runbook_key, 0)::numeric";
+        // A sum of bigints is added up in 128 bits: it never overflows, and costs much less than numerics.
+        let hash = "hashtextextended(runbook_key, 0)";
         format!(
             "{with} SELECT count({distinct}runbook_key)::text, coalesce(sum({distinct}{hash}), 0)::text FROM \
              (SELECT {key} AS runbook_key FROM {only}{table_sql}{alias}{from}{condition}\n FOR UPDATE OF {name}) AS runbook_locked",
@@ -149,23 +150,41 @@ impl Subject<'_> {
             || "runbook_change".to_owned(),
             |most| format!("(SELECT * FROM runbook_change LIMIT {most})"),
         );
-        let stored = store.map_or_else(String::new, |id| {
-            format!(
-                ", runbook_stored AS (INSERT INTO runbook.image (capture, key, before, after) \
-                 SELECT {id}, runbook_key, runbook_before, runbook_after FROM runbook_pair)"
-            )
-        });
-        format!(
+        let pairs = format!(
             "WITH runbook_change AS ({own}\n{returning} {key} AS runbook_key{keys}, ({name}.*)::text AS runbook_image, \
                {fresh} AS runbook_fresh), \
              runbook_pair AS (SELECT c.runbook_key, {before} AS runbook_before, {after} AS runbook_after, \
-               c.runbook_fresh, {record} AS runbook_record FROM {change} AS c{old}){stored} \
-             SELECT runbook_key, hashtextextended(runbook_key, 0), runbook_before, runbook_after, \
-               runbook_fresh, runbook_record FROM runbook_pair",
+               c.runbook_fresh, {record} AS runbook_record FROM {change} AS c{old})",
             key = self.key(),
             keys = keys.concat(),
-        )
+        );
+        let is_kept_whole = self.target.returning.is_none() && fresh == "true";
+        format!("{pairs}{}", told(store, is_kept_whole))
     }
+}
+
+/// Returns what stores the pairs of rows, and tells them. Where a row's image is all that there is to tell,
+/// what is stored tells it: the rows need not be held to be read a second time.
+fn told(store: Option<&str>, is_kept_whole: bool) -> String {
+    let Some(id) = store else {
+        return told_from_pairs(String::new());
+    };
+    let insert = format!(
+        "INSERT INTO runbook.image (capture, key, before, after) \
+         SELECT {id}, runbook_key, runbook_before, runbook_after FROM runbook_pair"
+    );
+    if is_kept_whole {
+        return format!(
+            " {insert} RETURNING key, hashtextextended(key, 0), before, after, true, NULL::text"
+        );
+    }
+    told_from_pairs(format!(", runbook_stored AS ({insert})"))
+}
+
+fn told_from_pairs(stored: String) -> String {
+    stored
+        + " SELECT runbook_key, hashtextextended(runbook_key, 0), runbook_before, runbook_after, \
+            runbook_fresh, runbook_record FROM runbook_pair"
 }
 
 /// Returns an expression for a row's key as text.
