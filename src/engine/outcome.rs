@@ -106,6 +106,9 @@ pub mod exit {
             "COMMIT was sent and its outcome is unknown: `runbook resume` finds out",
         ),
         (DEFECT, "a defect of runbook itself"),
-        (CANCELLED, "cancelled by Ctrl-C"),
+        (
+            CANCELLED,
+            "cancelled by Ctrl-C; 11 where changes had to be put back",
+        ),
     ];
 }

@@ -1,43 +1,18 @@
 //! Puts back what units changed: newest first, in one transaction, or nothing of it.
 
 mod request;
+mod works;
 
 pub use request::{Request, run};
+pub use works::{Way, Work, Works};
 
 use super::change::Changes;
 use super::conflict::{Conflict, Restored};
 use super::failure::{Failure, FailureKind};
-use super::journal::{Entry, Terms, Undo, Unit};
-use super::perform::bind;
-use super::plan::Plan;
-use super::port::{Bound, Close, Limits, World};
-use super::scope::{self, Current, Surroundings};
-use super::state::State;
-use crate::runbook::model::{Step, StepId};
-use crate::step::Kind;
+use super::journal::{Terms, Undo, Unit};
+use super::port::{Close, Limits, World};
+use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
-
-/// How one unit is put back.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// What the journal knows it by.
-    pub entry: Entry,
-    /// What it is recorded as when it is put back: the unit, or one fix of an atomic.
-    pub unit: Unit,
-    /// What is to be done, in order: the last fix first.
-    pub ways: Vec<Way>,
-    /// Whether some of its fixes are left as they are: nothing can put them back.
-    pub in_part: bool,
-}
-
-/// How some of a unit's fixes are put back.
-#[derive(Clone, Debug)]
-pub enum Way {
-    /// By the images of the rows, of these fixes or of all.
-    Images(Option<Vec<StepId>>),
-    /// By the statements of a fix's `undo`.
-    Statements(StepId, Vec<Bound>),
-}
 
 /// What putting back came to.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +27,20 @@ pub struct PutBack {
     pub conflicts: Vec<Conflict>,
     /// How many rows someone changed since.
     pub conflicting: u64,
+    /// The units of which rows stay as they are.
+    pub in_part: Vec<Unit>,
     /// Of what was only looked at: whether the server says that the transaction is aborted.
     pub aborted: Option<bool>,
+}
+
+/// How units are put back.
+#[derive(Clone, Debug)]
+struct How<'a> {
+    on_conflict: OnConflict,
+    lasting: Lasting<'a>,
+    /// The units of which rows stay as they are: they are not recorded as put back, so that the rest can be put
+    /// back later.
+    in_part: Vec<Unit>,
 }
 
 /// Whether what is put back stays so.
@@ -65,198 +52,6 @@ pub enum Lasting<'a> {
     Yes,
     /// It stays if the rows are those of this digest, which a person was shown.
     IfSame(&'a str),
-}
-
-/// What there is to put back, and what nothing can.
-#[derive(Clone, Debug, Default)]
-pub struct Works {
-    /// What can be put back, newest first.
-    pub works: Vec<Work>,
-    /// The fixes that nothing can put back.
-    pub never: Vec<String>,
-    /// Why not, where their runbook does not say so.
-    pub why: Option<&'static str>,
-}
-
-impl Works {
-    /// Finds how the units that a run committed are put back; with `of` only those of these fixes and atomics.
-    ///
-    /// # Errors
-    /// A statement of an `undo` has no value for one of its names.
-    pub fn of(
-        plan: &Plan,
-        state: &State,
-        surroundings: &Surroundings,
-        of: &[StepId],
-    ) -> Result<Self, Failure> {
-        let mut found = Self::default();
-        let wanted = |id: StepId| of.is_empty() || of.contains(&id);
-        for unit in state.units.iter().rev() {
-            let step = plan.runbook().step(unit.step);
-            let inner: Vec<&Step> = step
-                .unit()
-                .into_iter()
-                .map(|id| plan.runbook().step(id))
-                .filter(|inner| matches!(inner.kind, Kind::Fix(_)))
-                .filter(|inner| state.ran(unit, inner))
-                .collect();
-            // Fixes of an atomic may have been put back by themselves.
-            let rest: Vec<&Step> = inner
-                .iter()
-                .copied()
-                .filter(|fix| !state.undone.contains(&unit.of(fix.id)))
-                .collect();
-            let asked: Vec<&Step> = rest
-                .iter()
-                .copied()
-                .filter(|inner| wanted(step.id) || wanted(inner.id))
-                .collect();
-            if asked.is_empty() {
-                continue;
-            }
-            let current = current(plan, state, surroundings, step, unit)?;
-            let found_way = |fix| way(plan, state, surroundings, (unit, step), fix, &current);
-            let ways = asked.iter().rev().map(|fix| Ok((*fix, found_way(fix)?)));
-            let all = ways.collect::<Result<Vec<_>, Failure>>()?;
-            let work = |of: StepId, name: &Step| Work::of(&plan.run, *unit, unit.of(of), name);
-            if asked.len() < rest.len() {
-                // Each is recorded by itself: the others can be put back later.
-                found.each(all, |fix| work(fix.id, fix));
-            } else {
-                let whole = inner.len() == asked.len();
-                found.together(all, work(unit.step, step), whole);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Puts fixes of an atomic back one by one.
-    fn each(&mut self, fixes: Vec<(&Step, Option<Way>)>, work: impl Fn(&Step) -> Work) {
-        for (fix, way) in fixes {
-            let Some(way) = way else {
-                self.never.push(fix.title.clone());
-                continue;
-            };
-            let mut work = work(fix);
-            work.add(way);
-            self.works.push(work);
-        }
-    }
-
-    /// Puts the fixes of a unit back that are left: `whole` says that these are all.
-    fn together(&mut self, fixes: Vec<(&Step, Option<Way>)>, mut work: Work, whole: bool) {
-        let count = fixes.len();
-        for (fix, way) in fixes {
-            match way {
-                // They put back all parts of a batch at once.
-                Some(Way::Statements(..)) if self.has_statements(fix.id, &work.unit) => {}
-                Some(way) => work.add(way),
-                None => {
-                    self.never.push(fix.title.clone());
-                    work.in_part = true;
-                }
-            }
-        }
-        if whole && work.ways.len() == 1 {
-            // All of the unit by its images: also what an atomic did beside its fixes' own statements.
-            if let Some(Way::Images(fixes)) = work.ways.first_mut()
-                && fixes.as_ref().is_none_or(|fixes| fixes.len() == count)
-            {
-                *fixes = None;
-            }
-        }
-        if !work.ways.is_empty() || !work.in_part {
-            self.works.push(work);
-        }
-    }
-
-    /// Returns whether a later part of the same batch has these statements already.
-    fn has_statements(&self, fix: StepId, unit: &Unit) -> bool {
-        let same = |work: &Work| work.unit.step == unit.step && work.unit.item == unit.item;
-        let has = |way: &Way| matches!(way, Way::Statements(step, _) if *step == fix);
-        self.works
-            .iter()
-            .any(|work| same(work) && work.ways.iter().any(has))
-    }
-}
-
-impl Work {
-    /// Returns the work on a unit, of which there is nothing to be done yet.
-    fn of(run: &str, unit: Unit, recorded: Unit, step: &Step) -> Self {
-        Self {
-            entry: Entry {
-                run: run.to_owned(),
-                unit,
-                name: step.title.clone(),
-                undo: false,
-            },
-            unit: recorded,
-            ways: Vec::new(),
-            in_part: false,
-        }
-    }
-
-    /// Returns what the journal knows it by that this is put back.
-    fn undoing(&self) -> Entry {
-        Entry {
-            unit: self.unit,
-            undo: true,
-            ..self.entry.clone()
-        }
-    }
-
-    /// Adds a way; images of fixes that follow each other are one.
-    fn add(&mut self, way: Way) {
-        match (self.ways.last_mut(), way) {
-            (Some(Way::Images(Some(known))), Way::Images(Some(more))) => known.extend(more),
-            (_, way) => self.ways.push(way),
-        }
-    }
-}
-
-/// Returns the item that a unit worked on.
-fn current(
-    plan: &Plan,
-    state: &State,
-    surroundings: &Surroundings,
-    step: &Step,
-    unit: &Unit,
-) -> Result<Vec<Current>, Failure> {
-    let Some(index) = unit.item else {
-        return Ok(Vec::new());
-    };
-    let items = super::item::items(plan, state, surroundings, step)?;
-    Ok(items
-        .into_iter()
-        .flatten()
-        .map(|(current, _)| current)
-        .filter(|current| current.index == index)
-        .collect())
-}
-
-fn way(
-    plan: &Plan,
-    state: &State,
-    surroundings: &Surroundings,
-    (unit, of): (&Unit, &Step),
-    step: &Step,
-    current: &[Current],
-) -> Result<Option<Way>, Failure> {
-    let Kind::Fix(fix) = &step.kind else {
-        return Ok(None);
-    };
-    if step.undo.is_empty() {
-        let images = !fix.is_never_undone() && !super::perform::is_final(fix);
-        return Ok(images.then(|| Way::Images(Some(vec![step.id]))));
-    }
-    let seen = state.seen_by(unit, of);
-    let context = scope::context(plan, &seen, surroundings, step, current)
-        .map_err(super::perform::template)?;
-    let statements = step.undo.iter().map(|sql| bind(&context, sql));
-    Ok(Some(Way::Statements(
-        step.id,
-        statements.collect::<Result<_, _>>()?,
-    )))
 }
 
 /// Puts units back in one transaction. With conflicts, and unless they are to be skipped, nothing is.
@@ -272,8 +67,22 @@ pub async fn put_back<W: World>(
 ) -> Result<PutBack, Failure> {
     let mut left: Vec<&Work> = works.iter().collect();
     let mut before = PutBack::default();
+    let mut how = How {
+        on_conflict,
+        lasting,
+        in_part: Vec::new(),
+    };
+    if on_conflict == OnConflict::Skip && lasting != Lasting::No {
+        let look = How {
+            lasting: Lasting::No,
+            ..how
+        };
+        let looked = once(world, &left, &look, limits).await;
+        // What fails here fails below as well, where it is told.
+        how.in_part = looked.map_or_else(|_| Vec::new(), |looked| looked.in_part);
+    }
     loop {
-        let tried = once(world, &left, on_conflict, lasting, limits).await;
+        let tried = once(world, &left, &how, limits).await;
         match tried {
             // It was put back before: by this very run before it was cut short, or by someone else. What a
             // transaction has recorded cannot be left out of it, so another one begins.
@@ -296,8 +105,7 @@ pub async fn put_back<W: World>(
 async fn once<W: World>(
     world: &mut W,
     works: &[&Work],
-    on_conflict: OnConflict,
-    lasting: Lasting<'_>,
+    how: &How<'_>,
     limits: &Limits,
 ) -> Result<PutBack, (Option<usize>, Failure)> {
     if works.is_empty() {
@@ -306,7 +114,12 @@ async fn once<W: World>(
     let whole = |failure| (None, failure);
     world.open(limits).await.map_err(whole)?;
     let mut done = PutBack::default();
-    let mut result = all(world, works, on_conflict, limits, &mut done).await;
+    let mut result = all(world, works, how, limits, &mut done).await;
+    let How {
+        on_conflict,
+        lasting,
+        ..
+    } = *how;
     if let (Ok(()), Lasting::IfSame(shown)) = (&result, lasting) {
         result = super::perform::same_as_approved(shown, &done.changes).map_err(whole);
     }
@@ -338,10 +151,20 @@ async fn once<W: World>(
     })
 }
 
+/// Someone changed rows between the look and the work: what is left of the unit could not be put back later.
+fn just_changed() -> Failure {
+    Failure::new(
+        FailureKind::Serialization,
+        "someone changed rows in the very moment in which they were to be put back",
+    )
+    .note("nothing was put back")
+    .help("put them back again")
+}
+
 async fn all<W: World>(
     world: &mut W,
     works: &[&Work],
-    on_conflict: OnConflict,
+    how: &How<'_>,
     limits: &Limits,
     done: &mut PutBack,
 ) -> Result<(), (Option<usize>, Failure)> {
@@ -349,11 +172,22 @@ async fn all<W: World>(
         let about = |failure| (Some(index), failure);
         // Also where it is only looked at: what was put back before is found out by this.
         let entry = work.undoing();
-        world.record(&entry, limits).await.map_err(about)?;
-        one(world, work, on_conflict, limits, done)
+        let is_recorded = !how.in_part.contains(&entry.unit);
+        if is_recorded {
+            world.record(&entry, limits).await.map_err(about)?;
+        }
+        let before = done.conflicting;
+        one(world, work, how.on_conflict, limits, done)
             .await
             .map_err(about)?;
-        done.note(work);
+        if done.conflicting == before {
+            done.note(work);
+            continue;
+        }
+        done.in_part.push(entry.unit);
+        if is_recorded && how.on_conflict == OnConflict::Skip && how.lasting != Lasting::No {
+            return Err(about(just_changed()));
+        }
     }
     let late = world
         .settle(limits)

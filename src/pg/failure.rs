@@ -22,7 +22,7 @@ pub(super) fn lost() -> Failure {
         "the connection to the server is lost",
     )
     .note("what was not committed is rolled back by the server")
-    .help("see that the server is up, then run it again")
+    .help("see that the server is up")
 }
 
 fn is_io(error: &Error) -> bool {

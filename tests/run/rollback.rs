@@ -227,7 +227,7 @@ fn a_row_that_someone_changed_stops_a_rollback() {
 
     Stopped with changes left in place after TIME.
     1 row left as it is
-    What it had changed was put back: one.
+    Committed, and still there: one.
       = help: look at what is in place before you run it again
     ");
     assert_eq!(test.rows(PLANS), "1 free, 2 gold, 3 free, 4 free, 5 free");
@@ -257,8 +257,9 @@ fn a_row_that_someone_changed_can_be_left_by_a_rollback() {
 
     Stopped with changes left in place after TIME.
     `wait` says no: plan == 'free' and false
-    What it had changed was put back: one.
+    Committed, and still there: one.
       = help: look at what is in place before you run it again
+    Undo with: runbook undo RUN
     ");
     assert_eq!(test.rows(PLANS), "1 free, 2 gold, 3 free, 4 free, 5 free");
 }

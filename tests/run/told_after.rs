@@ -110,7 +110,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
 
     Stopped with changes left in place after TIME.
     1 row left as it is
-    What it had changed was put back: f.
+    Committed, and still there: f.
       = help: look at what is in place before you run it again
     ");
     assert_snapshot!(report(&lived, "RUN_SKIPPED", "--format markdown"), @r"
@@ -122,7 +122,7 @@ fn reports_tell_what_was_put_back_and_what_was_left() {
 
     1 row left as it is
 
-    What it had changed was put back: f.
+    Committed, and still there: f.
 
     Look at what is in place before you run it again.
 
@@ -268,7 +268,7 @@ fn other_formats_tell_the_same() {
             )
         })
         .collect();
-    assert_snapshot!(told.join("\n"), @r#"1 [{"step":1}] ["2"]"#);
+    assert_snapshot!(told.join("\n"), @r#"1 [] ["2"]"#);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_yes_at_the_terminal_puts_back() {
     let test = paid();
     let run = format!("undo {}", test.id());
     let (code, text) = Terminal::new(&test, &run)
-        .shows("Put back 2 rows?")
+        .shows("[y/N]")
         .types("yes\n")
         .end();
     assert_eq!(code, Some(0), "{text}");
@@ -72,7 +72,7 @@ fn a_no_at_the_terminal_puts_nothing_back() {
         let test = paid();
         let run = format!("undo {}", test.id());
         let (code, text) = Terminal::new(&test, &run)
-            .shows("Put back 2 rows?")
+            .shows("[y/N]")
             .types(answer)
             .shows("nothing was put back")
             .end();
@@ -662,10 +662,15 @@ fn case_20_a_row_edited_since_is_shown_and_the_others_can_go_back() {
 
     Stopped with changes left in place after TIME.
     1 row left as it is
-    What it had changed was put back: f.
+    Committed, and still there: f.
       = help: look at what is in place before you run it again
     ");
     assert_eq!(test.rows(PLANS), "1 free, 2 gold, 3 free, 4 free, 5 free");
+    // Once that row is as the run left it, the rest goes back.
+    test.connect()
+        .run("UPDATE users SET plan = 'paid' WHERE id = 2");
+    undo(&test, "--yes").code(0);
+    assert_eq!(test.rows(PLANS), FREE);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::engine::driver::Untold;
 use crate::engine::event::StepResult;
 use crate::engine::event::{EventKind, RunFinished, RunStarted, StepRef};
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::journal::Unit;
 use crate::engine::outcome::Outcome;
 use crate::engine::perform::ask;
 use crate::engine::port::{Limits, Question, World};
@@ -109,6 +110,15 @@ impl<W: World> Undoing<'_, W> {
             &self.limits,
         )
         .await
+    }
+
+    /// Returns the names of those of the units that are put back by this.
+    fn titles_of(&self, units: &[Unit]) -> Vec<String> {
+        let works = self.request.works.works.iter();
+        let found = works.filter(|work| units.contains(&work.undoing().unit));
+        let mut titles: Vec<String> = found.map(|work| work.entry.name.clone()).collect();
+        titles.dedup();
+        titles
     }
 
     fn titles(&self) -> Vec<String> {
@@ -291,16 +301,16 @@ impl<W: World> Undoing<'_, W> {
         if matches!(outcome, Outcome::Done | Outcome::Nothing) && !dry_run {
             self.release().await?;
         }
-        let undone = match outcome {
-            Outcome::Done | Outcome::Stopped if !done.undone.is_empty() && !dry_run => {
-                self.titles()
-            }
-            _ => Vec::new(),
+        let of = |units: &[Unit]| self.titles_of(units);
+        let (undone, committed) = if dry_run {
+            (Vec::new(), Vec::new())
+        } else {
+            (of(&done.undone), of(&done.in_part))
         };
         let finished = RunFinished {
             outcome,
             says,
-            committed: Vec::new(),
+            committed,
             undone,
             undoable: false,
             aborted: done.aborted.filter(|_| dry_run),

@@ -90,7 +90,7 @@ impl Subject<'_> {
         // Only a join can find a row more than once.
         let distinct = if from_sql.is_some() { "DISTINCT " } else { "" };
         // A sum of bigints is added up in 128 bits: it never overflows, and costs much less than numerics.
-        let hash = "hashtextextended(runbook_key, 0)";
+        let hash = "pg_catalog.hashtextextended(runbook_key, 0::bigint)";
         format!(
             "{with} SELECT count({distinct}runbook_key)::text, coalesce(sum({distinct}{hash}), 0)::text FROM \
              (SELECT {key} AS runbook_key FROM {only}{table_sql}{alias}{from}{condition}\n FOR UPDATE OF {name}) AS runbook_locked",
@@ -175,7 +175,7 @@ fn told(store: Option<&str>, is_kept_whole: bool) -> String {
     );
     if is_kept_whole {
         return format!(
-            " {insert} RETURNING key, hashtextextended(key, 0), before, after, true, NULL::text"
+            " {insert} RETURNING key, pg_catalog.hashtextextended(key, 0::bigint), before, after, true, NULL::text"
         );
     }
     told_from_pairs(format!(", runbook_stored AS ({insert})"))
@@ -183,7 +183,7 @@ fn told(store: Option<&str>, is_kept_whole: bool) -> String {
 
 fn told_from_pairs(stored: String) -> String {
     stored
-        + " SELECT runbook_key, hashtextextended(runbook_key, 0), runbook_before, runbook_after, \
+        + " SELECT runbook_key, pg_catalog.hashtextextended(runbook_key, 0::bigint), runbook_before, runbook_after, \
             runbook_fresh, runbook_record FROM runbook_pair"
 }
 

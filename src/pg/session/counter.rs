@@ -16,7 +16,7 @@ const COUNTERS: &str = "\
            sum(pg_stat_get_xact_tuples_updated(t.relation))::text, \
            sum(pg_stat_get_xact_tuples_deleted(t.relation))::text, \
            bool_or(t.exclusive)::text \
-    FROM (SELECT l.relation, coalesce(pg_partition_root(l.relation)::oid, l.relation) AS root, \
+    FROM (SELECT l.relation, coalesce(pg_catalog.pg_partition_root(l.relation::regclass)::oid, l.relation) AS root, \
                  bool_or(l.mode = 'AccessExclusiveLock') AS exclusive \
           FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
             AND c.relnamespace <> 'pg_catalog'::regnamespace AND c.relnamespace IS DISTINCT FROM to_regnamespace('runbook') \
@@ -31,7 +31,7 @@ const COUNTERS: &str = "\
 const BASELINE: &str = "\
     SELECT t.root::regclass::text, sum(t.inserted)::text, sum(t.updated)::text, sum(t.deleted)::text, \
            bool_or(t.exclusive)::text \
-    FROM (SELECT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, \
+    FROM (SELECT coalesce(pg_catalog.pg_partition_root(c.oid::regclass)::oid, c.oid) AS root, \
                  pg_stat_get_xact_tuples_inserted(c.oid) AS inserted, \
                  pg_stat_get_xact_tuples_updated(c.oid) AS updated, \
                  pg_stat_get_xact_tuples_deleted(c.oid) AS deleted, \

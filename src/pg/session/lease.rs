@@ -25,10 +25,10 @@ const TERM: &str = "1 hour";
 /// The sessions that hold a lock; `{runs}` are the names of sessions of the same run.
 const TRY: &str = "\
     SELECT pg_try_advisory_lock(h)::text, \
-           string_agg(format('%s (session %s of %s since %s)', coalesce(nullif(a.application_name, ''), 'unnamed'), \
+           string_agg(pg_catalog.format('%s (session %s of %s since %s)', coalesce(nullif(a.application_name, ''), 'unnamed'), \
                              a.pid, a.usename, date_trunc('second', a.backend_start)), ', '), \
            bool_and(a.application_name IN ({runs}))::text \
-    FROM hashtextextended({key}, 0) AS h JOIN pg_database d ON d.datname = current_database() \
+    FROM pg_catalog.hashtextextended({key}, 0::bigint) AS h JOIN pg_database d ON d.datname = current_database() \
     LEFT JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = d.oid \
       AND l.classid::bigint = (h >> 32) & 4294967295 AND l.objid::bigint = h & 4294967295 \
       AND l.pid <> pg_backend_pid() \
@@ -125,7 +125,7 @@ impl Session {
 
     async fn unlock(&self, key: &str) {
         let text = format!(
-            "SELECT pg_advisory_unlock(hashtextextended({}, 0))",
+            "SELECT pg_advisory_unlock(pg_catalog.hashtextextended({}, 0::bigint))",
             lock_name(key)
         );
         // Should it fail, the lock ends with the connection.

@@ -66,18 +66,18 @@ const FACTS: [&str; 2] = [
            (a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) ~* \
              '\\m(nextval|\\w*uuid\\w*|random|clock_timestamp|timeofday|now|transaction_timestamp|statement_timestamp)\\s*\\(|\\mCURRENT_(TIMESTAMP|TIME|DATE)\\M|\\mLOCALTIME', false))::text, \
            coalesce(array_position(k.cols, a.attnum), 0)::text, \
-           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text, \
+           coalesce(pg_catalog.pg_partition_root(c.oid::regclass), c.oid)::regclass::text, \
            (t.typcategory = 'D')::text, \
            EXISTS (SELECT 1 FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f' AND a.attnum = ANY (f.conkey))::text, \
            (a.attidentity = 'a')::text, \
-           format('%I.%I', s.nspname, c.relname), \
+           pg_catalog.format('%I.%I', s.nspname, c.relname), \
            EXISTS (SELECT 1 FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid IN \
              (SELECT c.oid UNION ALL SELECT p.relid FROM pg_partition_tree(c.oid) p))::text, \
            (c.relkind IN ('r', 'p') AND EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'))::text, \
            (c.relkind IN ('r', 'p') AND row_security_active(c.oid))::text, \
            (WITH RECURSIVE heir(id) AS (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.oid AND c.relkind = 'r' \
               UNION SELECT i.inhrelid FROM pg_inherits i JOIN heir ON i.inhparent = heir.id) \
-            SELECT array_agg(format('%I.%I', hs.nspname, hc.relname) ORDER BY hs.nspname, hc.relname) FROM heir \
+            SELECT array_agg(pg_catalog.format('%I.%I', hs.nspname, hc.relname) ORDER BY hs.nspname, hc.relname) FROM heir \
               JOIN pg_class hc ON hc.oid = heir.id JOIN pg_namespace hs ON hs.oid = hc.relnamespace), ",
     " \
     FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace \

@@ -17,7 +17,7 @@ pub(super) const LOCAL: &str = "or keep it beside the run's record: `--journal l
 /// Makes the schema where it is missing. Only one session does it at a time; the others then find it.
 const CREATE: &str = r"
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-    SELECT pg_advisory_xact_lock(hashtextextended('runbook journal', 0));
+    SELECT pg_advisory_xact_lock(pg_catalog.hashtextextended('runbook journal', 0::bigint));
     DO $runbook$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'runbook') THEN
     CREATE SCHEMA runbook;

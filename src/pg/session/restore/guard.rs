@@ -9,7 +9,7 @@ use crate::engine::failure::{Failure, FailureKind};
 
 /// Finds the names under which the server counts tables.
 pub(super) const ROOTS: &str = "\
-    SELECT coalesce(pg_partition_root(to_regclass(name)), to_regclass(name))::text FROM unnest($1::text[]) AS name";
+    SELECT coalesce(pg_catalog.pg_partition_root(to_regclass(name)), to_regclass(name))::text FROM unnest($1::text[]) AS name";
 
 /// Returns the tables that the fixes say may change too.
 pub(super) fn names(images: &Images) -> Vec<String> {

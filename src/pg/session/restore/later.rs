@@ -23,7 +23,7 @@ pub(super) struct Later {
 
 const LATERS: &str = "\
     SELECT c.id, c.relation, e.run <> $3, \
-           format('run %s, %s, by %s at %s', e.run, e.runbook, e.actor, date_trunc('second', e.at)) \
+           pg_catalog.format('run %s, %s, by %s at %s', e.run, e.runbook, e.actor, date_trunc('second', e.at)) \
     FROM runbook.entry e JOIN runbook.capture c ON c.entry = e.id \
     WHERE e.id > $1 AND NOT e.undo AND c.relation = ANY ($2) \
       AND NOT EXISTS (SELECT FROM runbook.entry u WHERE (u.run, u.step, u.item, u.part, u.undo) = (e.run, e.step, e.item, e.part, true))";

@@ -40,11 +40,11 @@ pub(super) fn facts() -> String {
         "SELECT r.name, c.oid::regclass::text, (c.relkind = 'p')::text, {}, \
            ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum), \
            ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''), \
-           ARRAY(SELECT DISTINCT coalesce(pg_partition_root(f.oid), f.oid)::regclass::text FROM family f WHERE f.top = c.oid), \
-           ARRAY(SELECT DISTINCT coalesce(pg_partition_root(k.confrelid), k.confrelid)::regclass::text \
+           ARRAY(SELECT DISTINCT coalesce(pg_catalog.pg_partition_root(f.oid::regclass), f.oid)::regclass::text FROM family f WHERE f.top = c.oid), \
+           ARRAY(SELECT DISTINCT coalesce(pg_catalog.pg_partition_root(k.confrelid::regclass), k.confrelid)::regclass::text \
                  FROM pg_constraint k JOIN family f ON f.oid = k.conrelid WHERE f.top = c.oid AND k.contype = 'f'), \
            EXISTS (SELECT FROM pg_trigger g JOIN family f ON f.oid = g.tgrelid WHERE f.top = c.oid AND NOT g.tgisinternal)::text, \
-           coalesce(pg_partition_root(c.oid), c.oid)::regclass::text \
+           coalesce(pg_catalog.pg_partition_root(c.oid::regclass), c.oid)::regclass::text \
          FROM unnest($1::text[]) WITH ORDINALITY AS r(name, nr) JOIN pg_class c ON c.oid = to_regclass(r.name) ORDER BY r.nr",
         fingerprint("c.oid")
     )
