@@ -788,3 +788,35 @@ fn a_run_that_was_cut_short_is_put_back_from_where_it_was() {
     ");
     assert_eq!(test.rows(PLANS), FREE);
 }
+
+#[test]
+fn what_a_trigger_does_on_the_way_back_is_shown_too() {
+    let test = Test::sql(
+        "CREATE TABLE users (id int PRIMARY KEY, plan text NOT NULL); INSERT INTO users VALUES (1, 'free'); \
+         CREATE TABLE log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, plan text); \
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN INSERT INTO log (plan) VALUES (NEW.plan); RETURN NEW; END$$; \
+         CREATE TRIGGER note AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note()",
+    )
+    .fix("sql: UPDATE users SET plan = 'paid' WHERE id = 1\nrows: 1\ntables: [users, log]");
+    test.run("run t --yes").code(0);
+    assert_snapshot!(undo(&test, "--yes"), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go_ahead
+          putting back f changes 3 rows of 2 tables
+            users    1  plan  paid → free
+            log    - 2  plan paid
+                   … and 1 more row, 1 inserted, 1 deleted (by a trigger or cascade)
+          Put back 2 rows?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ↶ undo                   f: 2 rows put back  TIME
+          what run RUN changed is put back
+
+    Done in TIME.
+    ");
+    assert_eq!(test.rows("SELECT plan FROM users"), "free");
+    assert_eq!(test.rows("SELECT plan FROM log"), "free");
+}

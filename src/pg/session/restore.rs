@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Session;
-use crate::engine::change::Changes;
+use crate::engine::change::{Changes, TableChange};
 use crate::engine::conflict::Restored;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Entry;
@@ -84,7 +84,7 @@ impl Session {
             return Ok(restored);
         }
         let is_partial = found.iter().any(Found::is_partial);
-        let after = self
+        let (after, besides) = self
             .guarded(limits, async {
                 if is_partial {
                     self.leave_out(entry, &images).await?;
@@ -94,6 +94,9 @@ impl Session {
                     .await
             })
             .await?;
+        if !besides.is_empty() {
+            restored.changes.append(Changes::new(besides));
+        }
         self.xid = after.or(self.xid.take());
         self.changed += restored.rows;
         Ok(restored)
@@ -186,7 +189,8 @@ impl Session {
     }
 
     /// Puts the rows back, newest statement first, reads them again, and looks at what else it changed: all
-    /// in one flight. Returns the transaction's id.
+    /// in one flight. Returns the transaction's id, and what triggers
+    /// changed besides.
     async fn put_back(
         &self,
         images: &Images,
@@ -194,7 +198,7 @@ impl Session {
         works: Vec<Work>,
         is_partial: bool,
         watch: &super::counter::Watch,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<(Option<String>, Vec<TableChange>), Failure> {
         let texts: Vec<String> = works
             .iter()
             .map(|work| apply::statement(images, work, is_partial))
@@ -229,14 +233,14 @@ impl Session {
             .filter_map(|row| row.get::<_, Option<String>>(0))
             .collect();
         let after = after?;
-        guard::nothing_else(images, found, &done, &allowed, &counted, &after)?;
+        let besides = guard::nothing_else(images, found, &done, &allowed, &counted, &after)?;
         if matches!(images.source.table, source::FILE) {
             self.run(&format!("DROP TABLE {}", source::FILE)).await?;
         }
         if is_partial {
             self.run(&format!("DROP TABLE {}", check::LEFT)).await?;
         }
-        Ok(after.xid)
+        Ok((after.xid, besides))
     }
 
     /// Runs a statement of our own and returns how many rows it changed.

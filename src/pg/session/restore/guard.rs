@@ -5,6 +5,7 @@ use super::Images;
 use super::apply::{Verb, Work};
 use super::check::Found;
 use crate::base::words;
+use crate::engine::change::TableChange;
 use crate::engine::failure::{Failure, FailureKind};
 
 /// Finds the names under which the server counts tables.
@@ -21,6 +22,7 @@ pub(super) fn names(images: &Images) -> Vec<String> {
 
 /// Refuses what changed beyond the rows that were to be put back, and the tables that may change. Triggers
 /// of a table may do their work in tables that they changed before; but no row may go that was not to go.
+/// Returns what changed besides and may.
 pub(super) fn nothing_else(
     images: &Images,
     found: &[Found],
@@ -28,7 +30,8 @@ pub(super) fn nothing_else(
     allowed: &[String],
     before: &Counters,
     after: &Counters,
-) -> Result<(), Failure> {
+) -> Result<Vec<TableChange>, Failure> {
+    let mut besides = Vec::new();
     let since = |table: &str, counts: [u64; 3]| {
         let earlier = before.tables.iter().find(|(known, _)| known == table);
         let earlier = earlier.map_or([0; 3], |(_, counts)| *counts);
@@ -38,9 +41,13 @@ pub(super) fn nothing_else(
     for (table, counts) in &after.tables {
         let is_known = relations.iter().any(|known| known.counted.contains(table));
         let beyond = since(table, *counts);
-        if !is_known && !allowed.contains(table) && beyond != [0; 3] {
+        if is_known || beyond == [0; 3] {
+            continue;
+        }
+        if !allowed.contains(table) {
             return Err(refuse(table, beyond));
         }
+        besides.push(beside(table, beyond));
     }
     let emptied = after
         .exclusive
@@ -58,9 +65,6 @@ pub(super) fn nothing_else(
     }
     let has_triggers = relations.iter().any(|known| known.has_triggers);
     for relation in relations {
-        if relation.counted.iter().any(|table| allowed.contains(table)) {
-            continue;
-        }
         let mut counted = [0; 3];
         for (table, counts) in &after.tables {
             if relation.counted.contains(table) {
@@ -92,11 +96,29 @@ pub(super) fn nothing_else(
             counted[1].saturating_sub(own(Verb::Update)),
             counted[2].saturating_sub(own(Verb::Delete).max(going) + moved),
         ];
-        if beyond[2] > 0 || (!has_triggers && beyond != [0; 3]) {
+        if beyond == [0; 3] {
+            continue;
+        }
+        let may_change = relation.counted.iter().any(|table| allowed.contains(table));
+        if !may_change && (beyond[2] > 0 || !has_triggers) {
             return Err(refuse(&relation.shown, beyond));
         }
+        besides.push(beside(&relation.shown, beyond));
     }
-    Ok(())
+    Ok(besides)
+}
+
+/// What a trigger or a cascade changed.
+fn beside(table: &str, [inserted, updated, deleted]: [u64; 3]) -> TableChange {
+    TableChange {
+        table: table.to_owned(),
+        key: Vec::new(),
+        inserted,
+        updated,
+        deleted,
+        rows: Vec::new(),
+        indirect: true,
+    }
 }
 
 fn refuse(table: &str, [inserted, updated, deleted]: [u64; 3]) -> Failure {
