@@ -169,11 +169,11 @@ fn case_10_the_second_ctrl_c_ends_it_at_once() {
     test.until(&works("UPDATE accounts"));
     run.interrupt();
     // Nothing outside shows that the first one has arrived; a third would do no harm.
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     let began = Instant::now();
     run.interrupt();
     let ran = run.end().code(130);
-    assert!(began.elapsed() < Duration::from_secs(2), "{ran}");
+    assert!(began.elapsed() < Duration::from_secs(6), "{ran}");
     assert_eq!(
         ran.stderr,
         "\ncancelling; once more ends it at once\n\nended at once: what was not committed is rolled back\n  \
