@@ -11,6 +11,7 @@ pub mod event;
 pub mod failure;
 mod item;
 pub mod journal;
+mod lease;
 pub mod outcome;
 mod perform;
 pub mod plan;

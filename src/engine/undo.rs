@@ -152,13 +152,13 @@ async fn once<W: World>(
 }
 
 /// Someone changed rows between the look and the work: what is left of the unit could not be put back later.
-fn just_changed() -> Failure {
+fn just_changed(run: &str) -> Failure {
     Failure::new(
         FailureKind::Serialization,
         "someone changed rows in the very moment in which they were to be put back",
     )
     .note("nothing was put back")
-    .help("put them back again")
+    .help(format!("try it again: runbook undo {run}"))
 }
 
 async fn all<W: World>(
@@ -186,7 +186,7 @@ async fn all<W: World>(
         }
         done.in_part.push(entry.unit);
         if is_recorded && how.on_conflict == OnConflict::Skip && how.lasting != Lasting::No {
-            return Err(about(just_changed()));
+            return Err(about(just_changed(&entry.run)));
         }
     }
     let late = world

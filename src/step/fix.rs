@@ -43,6 +43,11 @@ pub struct Fix {
 }
 
 impl Fix {
+    /// Returns whether nothing can take back what it does: it runs a program, or outside of transactions.
+    pub fn is_final(&self) -> bool {
+        self.command.is_some() || self.transaction == TransactionMode::None
+    }
+
     /// Returns whether the author says that nothing can undo it.
     pub fn is_never_undone(&self) -> bool {
         let undo = self.undo.as_ref().map(|undo| undo.0.as_slice());

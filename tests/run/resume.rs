@@ -235,6 +235,13 @@ fn a_program_under_way_needs_someone_to_say_whether_it_was_done() {
       it runs a program, or outside of transactions; its step has no `verify`
       = help: look, then say what became of it: runbook resume RUN --assume p=done, or p=undone
     ");
+    let unknown = test.run(&format!("resume {} --assume q=done", test.id()));
+    assert_snapshot!(unknown, @"
+    exit 2
+    --- stderr
+    error: `--assume q`: there is no step of that name
+      = help: the steps are go, p, one and after
+    ");
     assert_eq!(test.rows(BALANCES), "100 100 100");
     assert_snapshot!(test.run(&format!("resume {} --yes --assume p=done", test.id())), @"
     exit 0
@@ -467,4 +474,32 @@ fn case_02_what_was_committed_unheard_is_put_back_too() {
 
 fn is_committed(line: &str) -> bool {
     line.contains("\"event\":\"step_finished\"") && line.contains("\"committed\":true")
+}
+
+#[test]
+fn verify_sees_the_item_that_was_under_way() {
+    let test = Test::sql(ACCOUNTS).steps(
+        "
+        - query: all
+          sql: SELECT id FROM accounts WHERE id < 3 ORDER BY id
+        - confirm: go
+          ask: Go?
+        - fix: p
+          for_each: all.rows
+          as: account
+          command: [sh, -c, 'echo $1 >> trace; test -e fast || sleep 30', sh, '{{ account.id }}']
+          expect: { code: 0 }
+          undo: none
+          verify: SELECT {{ account.id }} = 1
+        - check: after
+          that: true
+        ",
+    );
+    let run = test.start("run t --yes");
+    let trace = test.root().join("work/trace");
+    Test::wait(|| trace.exists());
+    run.kill();
+    let test = test.file("fast", "");
+    resume(&test).code(0);
+    assert_eq!(std::fs::read_to_string(trace).unwrap(), "1\n2\n");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::base::words;
 use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::run::{connect, writer};
 use crate::cli::error::CliError;
@@ -41,6 +42,7 @@ pub fn run(context: &Context<'_>, args: &ResumeArgs) -> Result<u8, CliError> {
     }
     let proved = past::unchanged(context, &log.facts)?;
     let plan = past::plan(context, &log.facts, proved, &args.param)?;
+    refuse_unknown(&plan, &past)?;
     refuse_masked(&plan, &past)?;
     let resuming = Resuming {
         context,
@@ -62,6 +64,29 @@ fn assumptions(args: &ResumeArgs) -> Result<BTreeMap<String, bool>, CliError> {
             ))),
         })
         .collect()
+}
+
+/// An assumption about a step that does not exist is a slip of the pen.
+fn refuse_unknown(plan: &Plan, past: &Past) -> Result<(), CliError> {
+    let steps: Vec<&str> = plan
+        .runbook()
+        .steps
+        .iter()
+        .map(|step| step.title.as_str())
+        .collect();
+    match past
+        .assume
+        .keys()
+        .find(|name| !steps.contains(&name.as_str()))
+    {
+        None => Ok(()),
+        Some(name) => {
+            let near = words::did_you_mean(name, steps.iter().copied());
+            let help = near.unwrap_or_else(|| format!("the steps are {}", words::list(&steps)));
+            let message = format!("`--assume {name}`: there is no step of that name");
+            Err(CliError::usage(message).help(help))
+        }
+    }
 }
 
 /// Says how a run ended that cannot go on, and returns the exit code of that.
@@ -114,15 +139,21 @@ fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
         .find(|(_, results)| results.iter().any(masked));
     match found {
         None => Ok(()),
-        Some((id, _)) => Err(CliError::invalid(format!(
-            "`{}` returned a secret, which the record does not hold: the run cannot go on",
-            plan.runbook().step(*id).title
-        ))
-        .help(format!(
-            "put back what it changed: runbook undo {}; then run it again",
-            plan.run
-        ))),
+        Some((id, _)) => {
+            let step = &plan.runbook().step(*id).title;
+            Err(masked_away(plan, &format!("`{step}` returned")))
+        }
     }
+}
+
+fn masked_away(plan: &Plan, what: &str) -> CliError {
+    CliError::invalid(format!(
+        "{what} a secret, which the record does not hold: the run cannot go on"
+    ))
+    .help(format!(
+        "put back what it changed: runbook undo {}; then run it again",
+        plan.run
+    ))
 }
 
 /// A batch goes on behind the key that it came to, and a `switch` where its value leads: a mask in their
@@ -148,14 +179,10 @@ fn refuse_masked_place(plan: &Plan, past: &Past) -> Result<(), CliError> {
     };
     match place.or(way) {
         None => Ok(()),
-        Some((what, did, step)) => Err(CliError::invalid(format!(
-            "{what} `{}` {did} is a secret, which the record does not hold: the run cannot go on",
-            plan.runbook().step(step).title
-        ))
-        .help(format!(
-            "put back what it changed: runbook undo {}; then run it again",
-            plan.run
-        ))),
+        Some((what, did, step)) => {
+            let step = &plan.runbook().step(step).title;
+            Err(masked_away(plan, &format!("{what} `{step}` {did} is")))
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::record::store;
 use crate::report::secret::Redactor;
 use crate::runbook::model::StepId;
 use crate::sql::risk::Risk;
+use crate::step::Kind;
 use crate::step::rollback::OnConflict;
 
 /// Puts a run back, and returns the exit code of what came of it.
@@ -226,10 +227,7 @@ async fn local(
     };
     let works = Works::of(&plan, &past.state, &surroundings, &[])?;
     Ok(Target {
-        nothing: match undone {
-            Some(by) => format!("what run {run} changed was put back already: by run {by}"),
-            None => format!("run {run} changed nothing that is still in place"),
-        },
+        nothing: nothing(&run, undone),
         runbook: facts.runbook.clone(),
         title: plan.runbook().title.text().to_owned(),
         hash: plan.hash.clone(),
@@ -265,12 +263,17 @@ fn correct(plan: &Plan, units: &mut Vec<Unit>, known: &[Recorded]) -> Option<Str
 
 /// Returns whether the journal has what a step commits: not what programs do.
 fn is_journaled(plan: &Plan, step: StepId) -> bool {
-    let step = plan.runbook().step(step);
-    match &step.kind {
-        crate::step::Kind::Fix(fix) => {
-            fix.command.is_none() && fix.transaction == crate::step::fix::TransactionMode::One
-        }
+    match &plan.runbook().step(step).kind {
+        Kind::Fix(fix) => !fix.is_final(),
         _ => true,
+    }
+}
+
+/// Says why there is nothing to put back.
+fn nothing(run: &str, by: Option<String>) -> String {
+    match by {
+        Some(by) => format!("what run {run} changed was put back already: by run {by}"),
+        None => format!("run {run} changed nothing that is still in place"),
     }
 }
 
@@ -319,10 +322,7 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         risk: Risk::Medium,
         journal: Place::Database,
         works,
-        nothing: match by {
-            Some(by) => format!("what run {run} changed was put back already: by run {by}"),
-            None => format!("run {run} changed nothing that is still in place"),
-        },
+        nothing: nothing(run, by),
         redactor: Redactor::default(),
     })
 }

@@ -1,10 +1,9 @@
 //! How a run ends, and what is to say about it.
 
-use std::time::Duration;
-
 use super::super::decide::End;
 use super::super::event::{Decision, EventKind, RunFinished, StepResult};
 use super::super::failure::Failure;
+use super::super::lease::release;
 use super::super::outcome::Outcome;
 use super::super::port::World;
 use super::super::scope;
@@ -12,9 +11,6 @@ use super::super::state::{State, Way};
 use super::super::undo::Works;
 use super::{Driver, Untold};
 use crate::base::words;
-
-/// How long at most it is waited between two tries to give up the leases.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl<W: World> Driver<'_, W> {
     pub(super) async fn finish_with(&mut self, failure: Failure) -> Result<RunFinished, Untold> {
@@ -70,28 +66,6 @@ impl<W: World> Driver<'_, W> {
         works.is_ok_and(|works| !works.works.is_empty())
     }
 
-    /// Gives up the leases of the run; a server that is just not there is waited for a little.
-    async fn release(&mut self) -> Result<(), Untold> {
-        let mut wait = Duration::from_millis(100);
-        let failure = loop {
-            match self.world.release().await {
-                Ok(()) => return Ok(()),
-                Err(failure) if wait > LONGEST_WAIT => break failure,
-                Err(_) => {}
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
-            // Where it fails, the next try says why.
-            let _ = self.world.reconnect().await;
-        };
-        self.tell(EventKind::Noticed {
-            message: format!(
-                "the lock of the run could not be given up: {}; it expires by itself within an hour",
-                failure.message
-            ),
-        })
-    }
-
     pub(super) async fn conclude(
         &mut self,
         outcome: Outcome,
@@ -103,8 +77,10 @@ impl<W: World> Driver<'_, W> {
             None
         };
         // A run that nobody can say anything of may go on: it keeps its leases.
-        if outcome != Outcome::Unknown {
-            self.release().await?;
+        if outcome != Outcome::Unknown
+            && let Some(message) = release(self.world).await
+        {
+            self.tell(EventKind::Noticed { message })?;
         }
         let finished = RunFinished {
             outcome,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::event::{Decision, Event, EventKind, StepRef, StepResult};
 use super::super::failure::{Failure, FailureKind};
+use super::super::item::items;
 use super::super::outcome::Outcome;
-use super::super::perform::{bind, is_final, step_ref, template};
+use super::super::perform::{bind, step_ref, template};
 use super::super::port::World;
 use super::super::scope;
 use super::super::state::{Committing, Position, State};
@@ -80,7 +81,7 @@ impl<W: World> Driver<'_, W> {
         }
         if let Position::In(id) = self.state.position {
             let step = self.plan.runbook().step(id);
-            if matches!(&step.kind, Kind::Fix(fix) if is_final(fix)) {
+            if matches!(&step.kind, Kind::Fix(fix) if fix.is_final()) {
                 match self.was_done(step, assume).await {
                     Ok(true) => self.skip_done(step)?,
                     Ok(false) => {}
@@ -157,7 +158,14 @@ impl<W: World> Driver<'_, W> {
             .note("it runs a program, or outside of transactions; its step has no `verify`")
             .help(format!("look, then say what became of it: runbook resume {run} --assume {name}=done, or {name}=undone", run = self.plan.run)));
         };
-        let current = self.current();
+        let next = self.round(step).next;
+        let items = items(self.plan, &self.state, &self.surroundings, step)?;
+        let current: Vec<_> = items
+            .into_iter()
+            .flatten()
+            .map(|(current, _)| current)
+            .filter(|current| current.index == next)
+            .collect();
         let context = scope::context(self.plan, &self.state, &self.surroundings, step, &current)
             .map_err(template)?;
         let bound = bind(&context, sql)?;

@@ -36,12 +36,7 @@ pub(in crate::engine) fn has_transaction(step: &Step) -> bool {
     let Kind::Fix(fix) = &step.kind else {
         return false;
     };
-    step.atomic.is_none() && !is_final(fix)
-}
-
-/// Returns whether nothing can take back what a fix does: it runs a program, or outside of transactions.
-pub(in crate::engine) fn is_final(fix: &Fix) -> bool {
-    fix.command.is_some() || fix.transaction == TransactionMode::None
+    step.atomic.is_none() && !fix.is_final()
 }
 
 async fn change<W: World>(

@@ -23,7 +23,7 @@ use crate::step::Kind;
 
 pub(super) use confirm::{ask, prepare};
 pub(super) use fix::{
-    ROLLED_BACK, check_guard, has_transaction, is_final, perform_part, same_as_approved, whole,
+    ROLLED_BACK, check_guard, has_transaction, perform_part, same_as_approved, whole,
 };
 
 /// What a step came to, and which way it chose.

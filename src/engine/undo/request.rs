@@ -11,6 +11,7 @@ use crate::engine::event::StepResult;
 use crate::engine::event::{EventKind, RunFinished, RunStarted, StepRef};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Unit;
+use crate::engine::lease::release;
 use crate::engine::outcome::Outcome;
 use crate::engine::perform::ask;
 use crate::engine::port::{Limits, Question, World};
@@ -278,19 +279,6 @@ impl<W: World> Undoing<'_, W> {
         self.finish(outcome, says, &done).await
     }
 
-    /// The run that was put back holds no lock any more.
-    async fn release(&mut self) -> Result<(), Untold> {
-        match self.world.release().await {
-            Ok(()) => Ok(()),
-            Err(failure) => self.tell(EventKind::Noticed {
-                message: format!(
-                    "the lock of the run could not be given up: {}; it expires by itself within an hour",
-                    failure.message
-                ),
-            }),
-        }
-    }
-
     async fn finish(
         &mut self,
         outcome: Outcome,
@@ -298,8 +286,12 @@ impl<W: World> Undoing<'_, W> {
         done: &PutBack,
     ) -> Result<RunFinished, Untold> {
         let dry_run = self.request.started.dry_run;
-        if matches!(outcome, Outcome::Done | Outcome::Nothing) && !dry_run {
-            self.release().await?;
+        // The run that was put back holds no lock any more.
+        if matches!(outcome, Outcome::Done | Outcome::Nothing)
+            && !dry_run
+            && let Some(message) = release(self.world).await
+        {
+            self.tell(EventKind::Noticed { message })?;
         }
         let of = |units: &[Unit]| self.titles_of(units);
         let (undone, committed) = if dry_run {

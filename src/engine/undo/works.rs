@@ -2,7 +2,7 @@
 
 use crate::engine::failure::Failure;
 use crate::engine::journal::{Entry, Unit};
-use crate::engine::perform::{bind, is_final, template};
+use crate::engine::perform::{bind, template};
 use crate::engine::plan::Plan;
 use crate::engine::port::Bound;
 use crate::engine::scope::{self, Current, Surroundings};
@@ -211,7 +211,7 @@ fn way(
         return Ok(None);
     };
     if step.undo.is_empty() {
-        let images = !fix.is_never_undone() && !is_final(fix);
+        let images = !fix.is_never_undone() && !fix.is_final();
         return Ok(images.then(|| Way::Images(Some(vec![step.id]))));
     }
     let seen = state.seen_by(unit, of);
