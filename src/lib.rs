@@ -21,6 +21,7 @@
 //! | [`step`] | the kinds of steps as an author writes them, **one kind a file**; [`step::Kind`] is the list of kinds |
 //! | [`runbook`] | a document, its names resolved, its templates, its graph, and what is proved of it |
 //! | [`engine`] | decides what is next, drives the world through one port, and tells events; state is a fold over them |
+//! | [`archive`] | the files of a backup: written so that none is half there, read back in full, kept and pruned |
 //! | [`pg`], [`record`], [`report`] | a session on a server that implements the port's reads and changes; runs on disk, proof against alteration; events as text and JSON |
 //! | [`cli`] | the command line: what the process was given, finding runbooks, one command a file |
 //!
@@ -40,8 +41,11 @@
 //!   back; [`engine::undo`] decides what is put back, and `engine/driver/resume.rs` where a run goes on.
 //! - what is left of a run when the program is killed? `record/run.rs`; its folder and its chain are told in
 //!   [`record`].
+//! - what makes a backup good? [`archive::proof`] reads it back in full and compares it with what the
+//!   server counted and hashed under the same snapshot; `pg/backup.rs` makes it and puts it back.
 //! - an exit code? [`engine::outcome::exit`].
 
+pub mod archive;
 pub mod base;
 pub mod cli;
 pub mod engine;

@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod args;
+mod backups;
 pub mod builtin;
 pub mod catalogue;
 mod choices;

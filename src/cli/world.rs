@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::program;
+use crate::engine::backup::{Backed, FromBackup, Order, Progressing};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
@@ -11,6 +12,8 @@ use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };
+use crate::pg;
+use crate::pg::backup::Site;
 use crate::pg::session::Session;
 use crate::record::run::RunRecord;
 use crate::report::secret::Redactor;
@@ -28,6 +31,8 @@ pub struct RealWorld {
     pub sink: Box<dyn Sink>,
     /// The run's record: nothing happens that it cannot hold.
     pub record: Option<RunRecord>,
+    /// Where backups are.
+    pub site: Site,
     /// What masks secrets before anybody is told, or anything is written.
     pub redactor: Redactor,
 }
@@ -121,6 +126,34 @@ impl World for RealWorld {
         self.session
             .restore(entry, fixes, on_conflict, limits)
             .await
+    }
+
+    async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
+        self.flush()?;
+        let sink = &mut self.sink;
+        let mut told = |progress: &Progressing| sink.progress(progress);
+        Box::pin(pg::backup::create(
+            &mut self.session,
+            &self.site,
+            order,
+            limits,
+            &mut told,
+        ))
+        .await
+    }
+
+    async fn restore_backup(
+        &mut self,
+        entry: &Entry,
+        source: &FromBackup,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Restored, Failure> {
+        Box::pin(
+            self.session
+                .restore_backup(entry, &self.site, source, on_conflict, limits),
+        )
+        .await
     }
 
     async fn release(&mut self) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backup::Progressing;
 use super::change::Changes;
 use super::conflict::Conflict;
 use super::failure::Failure;
@@ -365,4 +366,7 @@ pub trait Sink {
     /// # Errors
     /// The event could not be written: the run stops, since what is not recorded must not happen.
     fn take(&mut self, event: &Event) -> std::io::Result<()>;
+
+    /// Takes how far long work is. Nothing of it is kept: who only records events does nothing.
+    fn progress(&mut self, _: &Progressing) {}
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::backup::{Backed, FromBackup, Order};
 use super::cancel::Cancel;
 use super::change::Changes;
 use super::conflict::Restored;
@@ -204,6 +205,28 @@ pub trait World {
         &mut self,
         entry: &Entry,
         fixes: Option<&[StepId]>,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Restored, Failure>>;
+
+    /// Makes a backup, outside of transactions. What it returns is complete, read back in full, and on disk.
+    ///
+    /// # Errors
+    /// Why there is none: nothing that looks like one is left.
+    fn backup(
+        &mut self,
+        order: &Order,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Backed, Failure>>;
+
+    /// Puts back, in the open transaction, the rows of a row backup.
+    ///
+    /// # Errors
+    /// As [`Self::restore`]; the backup is damaged, or cannot be found.
+    fn restore_backup(
+        &mut self,
+        entry: &Entry,
+        source: &FromBackup,
         on_conflict: OnConflict,
         limits: &Limits,
     ) -> impl Future<Output = Result<Restored, Failure>>;

@@ -211,6 +211,10 @@ async fn one<W: World>(
                 let restored = world.restore(&work.entry, fixes, on_conflict, limits);
                 done.add(restored.await?);
             }
+            Way::Backup(source) => {
+                let restored = world.restore_backup(&work.entry, source, on_conflict, limits);
+                done.add(restored.await?);
+            }
             Way::Statements(step, statements) => {
                 for bound in statements {
                     let changed = world.change(bound, &terms(*step), limits).await?;

@@ -13,8 +13,10 @@
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
 //! | [`live`], [`function`], [`undoable`] | a runbook against the live catalog; volatile functions in reads; fixes that cannot be put back |
+//! | [`backup`] | backups: made under one snapshot, proved, put back |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
+pub mod backup;
 pub mod binaries;
 mod bind;
 pub mod connect;

@@ -1,27 +1,6 @@
-//! A password that no output can show.
+//! Passwords that no output can show.
 
-use std::fmt;
-
-/// A text that neither `Debug` nor `Display` reveals.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Returns `text`, guarded from here on.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text itself: for the server, never for a person.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns whether there is nothing to hide.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
+pub use crate::base::secret::Secret;
 
 /// Masks the passwords of connection URLs and of `password=…` in a text that may quote what a person typed
 /// in the wrong place.
@@ -61,18 +40,6 @@ fn mask_keyword(text: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("•••")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("•••")
-    }
 }
 
 #[cfg(test)]

@@ -224,7 +224,11 @@ impl Mask for StepResult {
                 changes,
                 conflicts,
             } => mask_fields!(by; changes, conflicts),
-            Self::WouldRun => {}
+            // What a backup is called may come from a parameter.
+            Self::Backup(backed) => {
+                mask_fields!(by; &mut backed.id, &mut backed.path);
+            }
+            Self::Restored(_) | Self::WouldRun => {}
         }
     }
 }

@@ -186,6 +186,10 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             };
             undo::told(&undone, telling.dry_run, look)
         }
+        StepResult::Restored(restored) => {
+            Told::new(Mark::Passed, look.line().plain(&restored.into))
+        }
+        StepResult::Backup(backed) => Told::new(Mark::Passed, look.line().plain(&backed.path)),
         StepResult::WouldRun => Told::new(
             Mark::Skipped,
             look.line().dim("would run; a dry run cannot rehearse it"),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shape::Entries;
+use super::shape::{Entries, OneOrMany};
 use super::text::{Name, Sql, Template};
 
 /// Saves data. Nothing after it runs unless it is complete, verified and on disk. Its result is `.id`,
@@ -19,10 +19,10 @@ pub struct Backup {
     pub tables: Option<Vec<Template>>,
     /// The whole database: everything, its structure or its data.
     pub database: Option<DatabaseBackup>,
-    /// The folder that it goes to.
+    /// The folder that it goes to; without it the folder of all backups.
     pub to: Option<Template>,
-    /// The format of the files.
-    pub format: Option<Template>,
+    /// Whom it is encrypted for: public keys of age, `age1…`.
+    pub encrypt: Option<OneOrMany<Template>>,
     /// How long backups of this name are kept.
     pub keep: Option<Keep>,
     /// How it is verified.
@@ -42,8 +42,8 @@ pub enum DatabaseBackup {
     Data,
 }
 
-/// How long backups are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+/// How long backups are kept: what either rule keeps stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
     /// This many of the newest good ones.

@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::sources::files;
 
 /// From the lowest to the highest; those in one group do not know each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["base"],
     &["sql"],
     &["step"],
     &["runbook"],
     &["engine"],
+    &["archive"],
     &["pg", "record", "report"],
     &["cli"],
 ];

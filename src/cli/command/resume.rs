@@ -9,7 +9,7 @@ use crate::cli::command::run::{connect, writer};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, connection, past, state};
+use crate::cli::{Context, backups, connection, past, state};
 use crate::engine::driver::{self, Past};
 use crate::engine::event::{Decision, Event, Sink, StepResult};
 use crate::engine::plan::Plan;
@@ -254,6 +254,7 @@ impl Resuming<'_> {
             dry_run: false,
         };
         let world = RealWorld {
+            site: backups::site(context, None)?,
             answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
             sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
             redactor: runner::redactor(&plan, &session),

@@ -6,7 +6,7 @@ use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, choices, connection, params, prompt, state};
+use crate::cli::{Context, backups, choices, connection, params, prompt, state};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -142,6 +142,7 @@ async fn prepare(
         Journal::Local => Place::Local,
     };
     let world = RealWorld {
+        site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
         sink: runner::sink(context, args.told),
         redactor: runner::redactor(&plan, &session),

@@ -6,7 +6,7 @@ use crate::cli::args::UndoArgs;
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, connection, past, state};
+use crate::cli::{Context, backups, connection, past, state};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver::Past;
 use crate::engine::event::RunStarted;
@@ -110,6 +110,7 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
     };
     let facts = facts(&started, target.journal);
     let world = RealWorld {
+        site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, actor, None)?,
         sink: runner::sink(context, args.told),
         redactor: target.redactor,

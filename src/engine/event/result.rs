@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::backup::{Backed, RestoredInto};
 use crate::engine::change::Changes;
 use crate::engine::conflict::Conflict;
 use crate::engine::journal::Unit;
@@ -75,6 +76,10 @@ pub enum StepResult {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         conflicts: Vec<Conflict>,
     },
+    /// A backup: complete, verified and on disk.
+    Backup(Box<Backed>),
+    /// What a backup holds was restored somewhere.
+    Restored(Box<RestoredInto>),
     /// A program's output.
     Command {
         /// Its exit code.

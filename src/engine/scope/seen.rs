@@ -96,7 +96,15 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
             add("restored", Value::from(*restored));
             add("conflicts", Value::from(conflicts.len()));
         }
-        StepResult::WouldRun => {}
+        StepResult::Backup(backed) => {
+            add("id", Value::from(backed.id.as_str()));
+            add("path", Value::from(backed.path.as_str()));
+            add("rows", Value::from(backed.rows));
+            add("bytes", Value::from(backed.bytes));
+            add("sha256", Value::from(backed.sha256.as_str()));
+        }
+        // No step of a runbook comes to it.
+        StepResult::Restored(_) | StepResult::WouldRun => {}
     }
     Value::from_pairs(entries)
 }

@@ -1,5 +1,6 @@
 //! What there is to put back of a run, and how.
 
+use crate::engine::backup::FromBackup;
 use crate::engine::failure::Failure;
 use crate::engine::journal::{Entry, Unit};
 use crate::engine::perform::{bind, template};
@@ -30,6 +31,8 @@ pub enum Way {
     Images(Option<Vec<StepId>>),
     /// By the statements of a fix's `undo`.
     Statements(StepId, Vec<Bound>),
+    /// By a row backup.
+    Backup(FromBackup),
 }
 
 /// What there is to put back, and what nothing can.

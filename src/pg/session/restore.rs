@@ -102,6 +102,24 @@ impl Session {
         Ok(restored)
     }
 
+    /// Puts back, in the open transaction, the rows of a row backup, or of tables of another one. A row that is
+    /// as it was saved is let be; one that differs is put back where the run of `source` changed it last, and is a
+    /// conflict otherwise; so is a row that is gone. Rows that came since stay.
+    ///
+    /// # Errors
+    /// As [`Self::restore`]; the backup cannot be read, is of another database, or has no key.
+    pub async fn restore_backup(
+        &mut self,
+        entry: &Entry,
+        site: &crate::pg::backup::Site,
+        source: &crate::engine::backup::FromBackup,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Restored, Failure> {
+        let _ = (entry, site, source, on_conflict, limits);
+        Err(Failure::new(FailureKind::Unsupported, "not written yet"))
+    }
+
     /// Reads what must be known of the tables, and keeps their columns from changing.
     async fn tables_of(&self, source: Source) -> Result<Images, Failure> {
         let mut names: Vec<String> = Vec::new();

@@ -245,7 +245,7 @@ fn seen(result: &StepResult) -> Vec<Block> {
             let texts = [stdout, stderr].into_iter();
             texts.filter_map(|text| Block::output(text)).collect()
         }
-        StepResult::WouldRun => Vec::new(),
+        StepResult::Backup(_) | StepResult::Restored(_) | StepResult::WouldRun => Vec::new(),
     }
 }
 

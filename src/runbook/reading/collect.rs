@@ -116,7 +116,10 @@ impl Collector {
             Kind::Fix(fix) => {
                 self.templates(fix.command.iter().flat_map(|command| &command.0), enter);
             }
-            Kind::Backup(backup) => self.templates(backup.to.iter().chain(&backup.format), enter),
+            Kind::Backup(backup) => {
+                let recipients = backup.encrypt.iter().flat_map(|many| &many.0);
+                self.templates(backup.to.iter().chain(recipients), enter);
+            }
             Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {}
         }
     }

@@ -1,0 +1,1 @@
+//! Whole tables: several connections copy, hash and compress at once under one snapshot.

@@ -1,0 +1,1 @@
+//! The statements that make a table anew in another database.

@@ -1,0 +1,1 @@
+//! The whole database by pg_dump, and what there is in its dump.

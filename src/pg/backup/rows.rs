@@ -1,0 +1,1 @@
+//! Rows of tables, over the session of the run: few round trips, values bound, one snapshot for all.
