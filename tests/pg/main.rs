@@ -1,6 +1,7 @@
 //! Real servers: connecting to them, and the private ones of our own.
 
 mod pg_connect;
+mod pg_rows;
 mod pg_scratch;
 mod pg_tls;
 mod support;
