@@ -86,6 +86,11 @@ pub async fn create(
     Err(unfinished())
 }
 
+/// Returns the failure of a backup that cannot be made.
+fn refused(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Backup, message)
+}
+
 /// Returns the failure of what is not written yet.
 fn unfinished() -> Failure {
     Failure::new(FailureKind::Unsupported, "not written yet")

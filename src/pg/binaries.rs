@@ -23,6 +23,9 @@ const VERSIONED: [(&str, &str, &str); 7] = [
 /// PostgreSQL's own default folder when it is built from source.
 const FROM_SOURCE: &str = "/usr/local/pgsql/bin";
 
+/// The variable that names the only folder in which programs are looked for.
+pub(super) const ONLY: &str = "RUNBOOK_PG_BIN";
+
 /// A folder with a working `postgres` and `initdb`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binaries {
@@ -31,20 +34,11 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds the server's programs: on `$PATH`, where `pg_config` says, then in the folders that packages use, the
-    /// newest version first. Fails with [`ScratchError::NoPostgres`], which says how to install them.
+    /// Finds the server's programs: in `$RUNBOOK_PG_BIN` where that is set, else on `$PATH`, where `pg_config` says,
+    /// then in the folders that packages use, the newest version first. Fails with [`ScratchError::NoPostgres`], which says how to install them.
     pub fn find(environment: &Environment) -> Result<Self, ScratchError> {
-        let path = environment.var("PATH").unwrap_or_default();
-        let on_path = std::env::split_paths(path)
-            .map(|folder| folder.join("postgres"))
-            .filter_map(|program| real_folder(&program));
-        let configured = std::env::split_paths(path)
-            .find_map(|folder| output_line(&folder.join("pg_config"), "--bindir"))
-            .map(PathBuf::from);
-        on_path
-            .chain(configured)
-            .chain(packaged())
-            .chain([PathBuf::from(FROM_SOURCE)])
+        folders(environment, "postgres")
+            .into_iter()
             .find_map(|folder| Self::at(&folder))
             .ok_or(ScratchError::NoPostgres)
     }
@@ -86,6 +80,25 @@ impl Binaries {
     }
 }
 
+/// Returns the folders in which PostgreSQL's programs may be, those to be preferred first: `$RUNBOOK_PG_BIN` alone
+/// where that is set, else those that have `program` on `$PATH`, then where `pg_config` says and packages put them.
+pub(super) fn folders(environment: &Environment, program: &str) -> Vec<PathBuf> {
+    if let Some(only) = environment.var(ONLY) {
+        return vec![PathBuf::from(only)];
+    }
+    let path = environment.var("PATH").unwrap_or_default();
+    let on_path =
+        std::env::split_paths(path).filter_map(|folder| real_folder(&folder.join(program)));
+    let configured = std::env::split_paths(path)
+        .find_map(|folder| output_line(&folder.join("pg_config"), "--bindir"))
+        .map(PathBuf::from);
+    on_path
+        .chain(configured)
+        .chain(packaged())
+        .chain([PathBuf::from(FROM_SOURCE)])
+        .collect()
+}
+
 /// Returns the folder that a program is really in: on `$PATH` it may be a link.
 fn real_folder(program: &Path) -> Option<PathBuf> {
     if !is_program(program) {
@@ -119,13 +132,13 @@ fn version_key(text: &str) -> Vec<u32> {
         .collect()
 }
 
-fn is_program(path: &Path) -> bool {
+pub(super) fn is_program(path: &Path) -> bool {
     fs::metadata(path)
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Returns the first line that a program prints, if it succeeds.
-fn output_line(program: &Path, argument: &str) -> Option<String> {
+pub(super) fn output_line(program: &Path, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let line = text.lines().next()?.trim();

@@ -1,5 +1,6 @@
 //! Real servers: connecting to them, and the private ones of our own.
 
+mod pg_backup;
 mod pg_connect;
 mod pg_scratch;
 mod pg_tls;

@@ -1,10 +1,13 @@
 //! One snapshot that several connections see.
 
-use tokio_postgres::Client;
+use jiff::Timestamp;
+use tokio_postgres::{Client, Row};
 
-use crate::engine::failure::Failure;
-use crate::pg::connect::Connected;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::pg::connect::{Canceller, Connected};
+use crate::pg::failure;
 use crate::pg::settings::ConnectSettings;
+use crate::sql::ident::quote_literal;
 
 /// What sessions of backups begin with: texts of values that mean the same on every server, names with their
 /// schemas, no rows hidden, no time-out of statements, and nothing that can be changed.
@@ -30,6 +33,8 @@ pub(super) struct Snapshot {
     connected: Connected,
     /// What other connections import it by, `pg_dump --snapshot` too.
     pub(super) id: String,
+    /// When it was taken.
+    pub(super) taken_at: Timestamp,
 }
 
 impl Snapshot {
@@ -38,8 +43,17 @@ impl Snapshot {
     /// # Errors
     /// No connection, or the server's word.
     pub(super) async fn take(settings: &ConnectSettings) -> Result<Self, Failure> {
-        let _ = settings;
-        Err(super::unfinished())
+        let taken_at = Timestamp::now();
+        let (connected, rows) = open(settings, "SELECT pg_export_snapshot()").await?;
+        let id = rows
+            .first()
+            .and_then(|row| row.try_get(0).ok())
+            .ok_or_else(|| super::refused("the server gave no snapshot"))?;
+        Ok(Self {
+            connected,
+            id,
+            taken_at,
+        })
     }
 
     /// Returns the connection that holds it: what it reads is of the snapshot.
@@ -47,12 +61,34 @@ impl Snapshot {
         &self.connected.client
     }
 
+    /// Returns what cancels what that connection does.
+    pub(super) fn canceller(&self) -> Canceller {
+        self.connected.canceller.clone()
+    }
+
     /// Opens one more connection that sees the same, in a transaction that can only read.
     ///
     /// # Errors
     /// No connection, or the server's word.
     pub(super) async fn join(settings: &ConnectSettings, id: &str) -> Result<Connected, Failure> {
-        let _ = (settings, id);
-        Err(super::unfinished())
+        let import = format!("SET TRANSACTION SNAPSHOT {}", quote_literal(id));
+        Ok(open(settings, &import).await?.0)
     }
+}
+
+/// Connects, and begins a transaction that only reads with one statement.
+async fn open(settings: &ConnectSettings, first: &str) -> Result<(Connected, Vec<Row>), Failure> {
+    let settings = settings.clone().with_application_name("runbook/backup");
+    let connected = settings
+        .connect()
+        .await
+        .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
+    let begin = format!("{SETTINGS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let (begun, rows) = tokio::join!(biased;
+        connected.client.batch_execute(&begin),
+        connected.client.query_typed(first, &[])
+    );
+    begun.map_err(|error| failure::of(&error, "", 0))?;
+    let rows = rows.map_err(|error| failure::of(&error, "", 0))?;
+    Ok((connected, rows))
 }
