@@ -19,6 +19,7 @@
 //! (the manifest says which table and columns); encrypted files are opened by `age -d -i KEY` first, where
 //! KEY is what `age -d key.age` gives.
 
+pub mod files;
 pub mod folder;
 pub mod manifest;
 pub mod name;
@@ -29,6 +30,9 @@ pub mod row;
 pub mod seal;
 pub mod store;
 pub mod table_file;
+
+#[cfg(test)]
+mod sample;
 
 use std::fmt::Display;
 use std::path::Path;
