@@ -8,10 +8,12 @@
 //! | `rows` | rows of tables, over the run's own connection |
 //! | `copy` | whole tables, several at once |
 //! | `dump`, [`tools`] | the whole database, by `pg_dump` of a version that fits |
+//! | `process`, `libpq` | a program of PostgreSQL's at work, and how it is told where the database is |
 //! | [`trial`] | a backup is restored where it harms nobody, and compared |
 //! | [`fresh`] | a database that gets its name when it is good |
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
+//! | `maintenance` | a connection to another database of the same server |
 
 pub mod catalog;
 mod copy;
@@ -19,7 +21,10 @@ mod definition;
 mod dump;
 pub mod fresh;
 pub mod into;
+mod libpq;
 pub mod load;
+mod maintenance;
+mod process;
 mod rows;
 mod snapshot;
 mod space;
