@@ -13,6 +13,7 @@ use super::args::{Output, Told};
 use super::error::CliError;
 use super::world::RealWorld;
 use crate::base::words;
+use crate::engine::backup::Progressing;
 use crate::engine::cancel::{Cancel, Canceller};
 use crate::engine::driver::{Came, Untold};
 use crate::engine::event::{Event, EventKind, Sink, StepResult};
@@ -21,6 +22,7 @@ use crate::engine::plan::Plan;
 use crate::pg::session::Session;
 use crate::report::json::Json;
 use crate::report::look::Look;
+use crate::report::places::Places;
 use crate::report::quiet::Quiet;
 use crate::report::secret::Redactor;
 use crate::report::status::{NoStatus, Spinner, Status};
@@ -113,6 +115,10 @@ impl Sink for Watching {
         self.committed.set(self.committed.get() || committed);
         self.sink.take(event)
     }
+
+    fn progress(&mut self, progressing: &Progressing) {
+        self.sink.progress(progressing);
+    }
 }
 
 /// Waits for Ctrl-C.
@@ -203,8 +209,16 @@ pub(super) fn sink(context: &Context<'_>, told: Told) -> Box<dyn Sink> {
             } else {
                 Box::new(NoStatus)
             };
-            Box::new(Terminal::new(options, out, status))
+            Box::new(Terminal::new(options, out, status).at(places(context)))
         }
+    }
+}
+
+/// Returns where the person is who reads what is told.
+pub(super) fn places(context: &Context<'_>) -> Places {
+    Places {
+        folder: Some(context.invocation.folder.clone()),
+        home: context.invocation.environment.home().map(Into::into),
     }
 }
 
