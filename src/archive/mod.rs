@@ -19,6 +19,7 @@
 //! (the manifest says which table and columns); encrypted files are opened by `age -d -i KEY` first, where
 //! KEY is what `age -d key.age` gives.
 
+pub mod deletion;
 pub mod folder;
 pub mod manifest;
 pub mod name;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
-use super::answers::{Answers, Otherwise};
+use super::answers::{Answers, Flag, Otherwise};
 use super::args::{Output, Told};
 use super::error::CliError;
 use super::world::RealWorld;
@@ -264,10 +264,9 @@ pub(super) fn answers(
             (true, _, _) => Otherwise::Yes,
             (false, true, _) => Otherwise::Rehearsal,
             (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody {
-                by_name: plan.is_some(),
-            },
+            (false, false, false) => Otherwise::Nobody,
         },
+        flag: if plan.is_some() { Flag::Answer } else { Flag::Yes },
         actor,
     })
 }
