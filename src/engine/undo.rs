@@ -3,7 +3,7 @@
 mod request;
 mod works;
 
-pub use request::{Request, run};
+pub use request::{Request, Words, run};
 pub use works::{Way, Work, Works};
 
 use super::change::Changes;

@@ -12,6 +12,7 @@
 //! | [`fresh`] | a database that gets its name when it is good |
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
+//! | [`present`] | what there is now where a backup would be restored to |
 
 pub mod catalog;
 mod copy;
@@ -20,6 +21,7 @@ mod dump;
 pub mod fresh;
 pub mod into;
 pub mod load;
+pub mod present;
 mod rows;
 mod snapshot;
 mod space;
