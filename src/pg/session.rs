@@ -19,6 +19,7 @@ mod reach;
 mod read;
 mod restore;
 mod settle;
+pub(in crate::pg) mod snapshot;
 mod spool;
 mod stream;
 mod sweep;
@@ -206,6 +207,11 @@ impl Session {
         // What a table's name means may depend on them.
         self.forget();
         self.local = settings;
+    }
+
+    /// Has something said beside results, as what the server says.
+    pub(in crate::pg) fn say(&mut self, text: impl Into<String>) {
+        self.said.push(text.into());
     }
 
     /// Returns where the id of a transaction stands while its COMMIT is under way.

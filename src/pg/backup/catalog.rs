@@ -31,12 +31,18 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Returns SQL for the text of a row, all saved columns in order; `of` is what the FROM calls the table.
+    /// Returns SQL for the text of a row, all saved columns in order; `of` is what the FROM calls the table, or
+    /// nothing where no other table is there.
     pub fn record(&self, of: &str) -> String {
+        if self.columns.is_empty() {
+            // Its line is empty, as that of one empty text is.
+            return "'(\"\")'::text".to_owned();
+        }
+        let dot = if of.is_empty() { "" } else { "." };
         let columns: Vec<String> = self
             .columns
             .iter()
-            .map(|column| format!("{of}.{}", quote_ident(column)))
+            .map(|column| format!("{of}{dot}{}", quote_ident(column)))
             .collect();
         format!("ROW({})::text", columns.join(", "))
     }
@@ -116,22 +122,24 @@ const FACTS: [&str; 2] = [
 /// # Errors
 /// All names of which there is no such table, with the nearest; why one cannot be saved.
 pub async fn tables(client: &Client, names: &[String]) -> Result<Vec<Saved>, Failure> {
-    Ok(with_heirs(client, names)
-        .await?
-        .into_iter()
-        .map(|(saved, _)| saved)
-        .collect())
+    let found = asked(client, names).await?;
+    Ok(found.into_iter().map(|asked| asked.saved).collect())
 }
 
-/// Finds tables as [`tables`] does, and says of each by which name it was asked for: none where it only
-/// inherits from one that was.
+/// A table with how it was asked for.
+pub(super) struct Asked {
+    pub(super) saved: Saved,
+    /// The name by which it was; none where it only inherits from one that was.
+    pub(super) name: Option<String>,
+    /// The name of a table that it inherits from.
+    pub(super) heir_of: Option<String>,
+}
+
+/// Finds tables as [`tables`] does, and says how each was asked for.
 ///
 /// # Errors
 /// As [`tables`].
-pub(super) async fn with_heirs(
-    client: &Client,
-    names: &[String],
-) -> Result<Vec<(Saved, Option<String>)>, Failure> {
+pub(super) async fn asked(client: &Client, names: &[String]) -> Result<Vec<Asked>, Failure> {
     let found = query(client, NAMED, &[(&names, Type::TEXT_ARRAY)]).await?;
     let missing: Vec<&str> = found
         .iter()
@@ -151,7 +159,7 @@ pub(super) async fn with_heirs(
 /// As [`tables`].
 pub async fn all(client: &Client) -> Result<Vec<Saved>, Failure> {
     let found = sound(query(client, ALL, &[]).await?)?;
-    Ok(found.into_iter().map(|(saved, _)| saved).collect())
+    Ok(found.into_iter().map(|asked| asked.saved).collect())
 }
 
 /// Has the server count and hash the saved columns of a table, in the open transaction.
@@ -165,6 +173,11 @@ pub async fn tally(client: &Client, table: &Saved) -> Result<Tally, Failure> {
         .query_typed(&query, &[])
         .await
         .map_err(|error| failure::of(&error, "", 0))?;
+    read_tally(&rows, table)
+}
+
+/// Reads what the server counted and hashed.
+pub(super) fn read_tally(rows: &[Row], table: &Saved) -> Result<Tally, Failure> {
     let read = |row: &Row| Tally::read(row.try_get(0).ok()?, row.try_get(1).ok()?);
     rows.first().and_then(read).ok_or_else(|| {
         refused(format!(
@@ -289,7 +302,7 @@ fn wrong(
 }
 
 /// Returns the tables, each once, unless one of them cannot be saved in full.
-fn sound(found: Vec<Found>) -> Result<Vec<(Saved, Option<String>)>, Failure> {
+fn sound(found: Vec<Found>) -> Result<Vec<Asked>, Failure> {
     let mut wrong: Vec<(String, String)> =
         found.iter().filter_map(|one| one.wrong.clone()).collect();
     wrong.dedup();
@@ -298,15 +311,26 @@ fn sound(found: Vec<Found>) -> Result<Vec<(Saved, Option<String>)>, Failure> {
         let failure = rest.fold(refused(why), |failure, (why, _)| failure.note(why));
         return Err(failure.help(help));
     }
-    let mut tables: Vec<(Saved, Option<String>)> = Vec::new();
+    let mut tables: Vec<Asked> = Vec::new();
     for one in found {
         let Some(saved) = one.saved else {
             continue;
         };
-        let name = Some(one.name).filter(|_| !one.heir);
-        match tables.iter_mut().find(|(known, _)| known.oid == saved.oid) {
-            Some((_, known)) => *known = known.take().or(name),
-            None => tables.push((saved, name)),
+        let (name, heir_of) = if one.heir {
+            (None, Some(one.name))
+        } else {
+            (Some(one.name), None)
+        };
+        match tables.iter_mut().find(|known| known.saved.oid == saved.oid) {
+            Some(known) => {
+                known.name = known.name.take().or(name);
+                known.heir_of = known.heir_of.take().or(heir_of);
+            }
+            None => tables.push(Asked {
+                saved,
+                name,
+                heir_of,
+            }),
         }
     }
     Ok(tables)

@@ -25,7 +25,7 @@ const BLOCKERS: &str = "\
 
 impl Session {
     /// Waits for a statement within its limits. What is cut short is cancelled on the server.
-    pub(super) async fn guarded<T>(
+    pub(in crate::pg) async fn guarded<T>(
         &self,
         limits: &Limits,
         work: impl Future<Output = Result<T, Failure>>,
