@@ -64,6 +64,7 @@ pub(super) fn request(
             overwrite: conflicts == Conflicts::Overwrite,
         })],
         in_part: false,
+        covers: Vec::new(),
     };
     let restore = format!("runbook backup restore {}", manifest.id);
     Request {
