@@ -15,6 +15,7 @@
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
 //! | `maintenance` | a connection to another database of the same server |
+//! | [`present`] | what there is now where a backup would be restored to |
 
 pub mod catalog;
 mod copy;
@@ -27,6 +28,7 @@ mod limit;
 pub mod load;
 mod maintenance;
 mod process;
+pub mod present;
 mod progress;
 mod prune;
 mod rows;

@@ -82,7 +82,9 @@ fn rolls_back(log: &Log, found: &Found) -> bool {
         Kind::Rollback(rollback) => rollback.backup.as_ref().is_some_and(|name| {
             let name = name.text();
             // A step of a runbook that another uses is called by both.
-            step == name || step.ends_with(&format!(".{name}")) || step.ends_with(&format!("/{name}"))
+            step == name
+                || step.ends_with(&format!(".{name}"))
+                || step.ends_with(&format!("/{name}"))
         }),
         _ => false,
     })

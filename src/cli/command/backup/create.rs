@@ -143,11 +143,7 @@ fn keep_for_ever(backed: &Backed, why: String) -> Result<(), Failure> {
 }
 
 /// Connects, and refuses predicates that could write before any of them is sent.
-async fn connect(
-    context: &Context<'_>,
-    id: &str,
-    rows: &[TableRows],
-) -> Result<Session, CliError> {
+async fn connect(context: &Context<'_>, id: &str, rows: &[TableRows]) -> Result<Session, CliError> {
     let session = connection::connect(context, &format!("runbook/{id}")).await?;
     let reads = rows.iter().map(|rows| &rows.bound.statement);
     refuse_volatile(&session, reads)
