@@ -11,10 +11,12 @@ use crate::engine::port::{Answer, Question};
 /// How questions are answered.
 #[derive(Debug)]
 pub struct Answers {
-    /// Answers by the name of the question, from `--answer NAME=…`.
+    /// Answers by the name of the question, from `--answer NAME=…` or `--confirm TEXT`.
     pub given: BTreeMap<String, String>,
     /// What answers all others.
     pub otherwise: Otherwise,
+    /// The flag that answers ahead.
+    pub flag: Flag,
     /// Who answers.
     pub actor: String,
 }
@@ -29,28 +31,52 @@ pub enum Otherwise {
     /// The person at the terminal.
     Person,
     /// Nobody: there is no terminal.
-    Nobody {
-        /// Whether the program takes answers by the names of questions.
-        by_name: bool,
-    },
+    Nobody,
+}
+
+/// The flag that answers a question ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// `--answer NAME=…`.
+    Answer,
+    /// `--yes`.
+    Yes,
+    /// `--confirm TEXT`: a yes is not enough.
+    Confirm,
+}
+
+impl Flag {
+    /// Returns the flag as it answers a question.
+    fn for_question(self, question: &Question) -> String {
+        match (self, &question.typed) {
+            (Self::Answer, _) => format!("--answer {}=…", question.name),
+            (Self::Confirm, Some(typed)) => format!("--confirm {typed}"),
+            (Self::Yes | Self::Confirm, _) => "--yes".to_owned(),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Answer => "--answer",
+            Self::Yes => "--yes",
+            Self::Confirm => "--confirm",
+        }
+    }
 }
 
 impl Answers {
     /// Answers a question. Whatever is not a clear yes is a no.
     pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
         if let Some(given) = self.given.get(&question.name) {
-            return judge(question, given, &format!("{} by --answer", self.actor));
+            let by = format!("{} by {}", self.actor, self.flag.word());
+            return judge(question, given, &by);
         }
         match self.otherwise {
             Otherwise::Yes => Answer::Yes(format!("{} by --yes", self.actor)),
             Otherwise::Rehearsal => Answer::Yes("the rehearsal".to_owned()),
-            Otherwise::Nobody { by_name } => {
+            Otherwise::Nobody => {
                 let name = &question.name;
-                let with = if by_name {
-                    format!("--answer {name}=…")
-                } else {
-                    "--yes".to_owned()
-                };
+                let with = self.flag.for_question(question);
                 Answer::Nobody(format!(
                     "there is no terminal to ask `{name}` at: answer it with {with}, or run it in a terminal"
                 ))

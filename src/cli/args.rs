@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::look::When;
 
 mod authoring;
+mod backup;
 mod parameters;
 mod past;
 mod scan;
@@ -18,6 +19,11 @@ mod tool;
 pub use authoring::{
     CheckArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs, Template,
 };
+pub use backup::{
+    BackupArgs, BackupCommand, BackupListArgs, BackupShowArgs, Conflicts, CreateArgs, How, OfDatabase,
+    OpenArgs, PinArgs, PruneArgs, RestoreArgs, UnpinArgs, VerifyArgs,
+};
+pub(super) use backup::keep;
 pub(super) use parameters::literal;
 pub use parameters::{facts, flag, flag_of};
 pub use past::{
@@ -125,6 +131,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Puts back the rows that a run changed
     Undo(UndoArgs),
+    /// Makes backups, proves them, restores them, and deletes old ones
+    Backup(BackupArgs),
     /// Lists past runs
     History(HistoryArgs),
     /// Tells a past run again: as text, Markdown, HTML or JSON

@@ -1,4 +1,8 @@
-//! Where backups are: the folder of all of them, and what they are made with.
+//! Where backups are: the folder of all of them, what they are made with and opened by, and what keeps them.
+
+mod keys;
+mod needed;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +11,12 @@ use std::sync::Arc;
 use super::error::CliError;
 use super::{Context, state};
 use crate::archive::seal::Keys;
+use crate::archive::store::{self, Found};
 use crate::pg::backup::Site;
+
+pub(super) use keys::{keys_for, new_passphrase, passphrase_of};
+pub(super) use needed::needed;
+pub(super) use words::{Standing, age, bytes, held, holds, moment, of_database, seconds_ago};
 
 /// Returns where backups are: in the folder that is named, `$RUNBOOK_BACKUPS`, or beside the records of runs.
 ///
@@ -15,17 +24,56 @@ use crate::pg::backup::Site;
 /// The user has no folder, and none is named.
 pub(super) fn site(context: &Context<'_>, named: Option<&Path>) -> Result<Site, CliError> {
     let environment = &context.invocation.environment;
-    let variable = || environment.var("RUNBOOK_BACKUPS").map(PathBuf::from);
-    let folder = match named.map(Path::to_owned).or_else(variable) {
-        Some(folder) => context.invocation.folder.join(folder),
-        None => state::folder(context)?.join("backups"),
-    };
+    let folder = folder(context, named)?;
     Ok(Site {
+        needed: needed(context, &folder),
         folder,
         environment: environment.clone(),
         jobs: std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8)),
         keys: Keys::default(),
         made: Arc::default(),
+    })
+}
+
+/// Returns the same for what only reads: nobody asks which backups runs need.
+///
+/// # Errors
+/// As [`site`].
+pub(super) fn reading(context: &Context<'_>, named: Option<&Path>) -> Result<Site, CliError> {
+    Ok(Site {
+        folder: folder(context, named)?,
+        environment: context.invocation.environment.clone(),
+        jobs: 1,
+        keys: Keys::default(),
+        made: Arc::default(),
         needed: BTreeMap::new(),
+    })
+}
+
+/// Returns the folder of all backups.
+///
+/// # Errors
+/// The user has no folder, and none is named.
+pub(super) fn folder(context: &Context<'_>, named: Option<&Path>) -> Result<PathBuf, CliError> {
+    let environment = &context.invocation.environment;
+    let variable = || environment.var("RUNBOOK_BACKUPS").map(PathBuf::from);
+    Ok(match named.map(Path::to_owned).or_else(variable) {
+        Some(folder) => context.invocation.folder.join(folder),
+        None => state::folder(context)?.join("backups"),
+    })
+}
+
+/// Finds a backup that a person names. Where there is none, the command line is wrong.
+///
+/// # Errors
+/// There is none, or there are several; says which names are near.
+pub(super) fn find(folder: &Path, called: &str) -> Result<Found, CliError> {
+    store::find(folder, called).map_err(|failure| {
+        let usage = CliError::usage(failure.message.clone());
+        // A backup that is there and damaged is no mistake of who names it.
+        if folder.join(called).is_dir() {
+            return failure.into();
+        }
+        failure.help.into_iter().fold(usage, CliError::help)
     })
 }

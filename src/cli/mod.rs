@@ -173,6 +173,7 @@ fn dispatch(
         Command::Query(args) => command::query::run(context, args),
         Command::Resume(args) => command::resume::run(context, args),
         Command::Undo(args) => command::undo::run(context, args),
+        Command::Backup(args) => command::backup::run(context, args),
         Command::History(args) => command::history::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::Audit(args) => command::audit::run(context, args),

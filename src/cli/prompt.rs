@@ -9,6 +9,7 @@ use dialoguer::{FuzzySelect, Input};
 use super::args::literal;
 use super::choices::label;
 use super::error::CliError;
+use crate::base::secret::Secret;
 use crate::report::look::Look;
 use crate::runbook::argument::Argument;
 use crate::runbook::data::Rows;
@@ -174,6 +175,36 @@ fn secret(name: &str, param: &Param) -> io::Result<Option<String>> {
             Ok(()) => return Ok(Some(text)),
             Err(_) if text.is_empty() => terminal.write_line("error: it needs a value")?,
             Err(_) => terminal.write_line("error: the value is not allowed")?,
+        }
+    }
+}
+
+/// Asks for a passphrase, which is not shown.
+///
+/// # Errors
+/// [`CliError::Cancelled`] by Ctrl-C or Esc; [`CliError::Io`] when the terminal is gone.
+pub(super) fn passphrase(what: &str) -> Result<Secret, CliError> {
+    let terminal = Term::stderr();
+    let ask = || loop {
+        terminal.write_str(&format!("{what}: "))?;
+        let text = hidden(&terminal)?;
+        terminal.write_line("")?;
+        match text {
+            Some(text) if text.trim().is_empty() => {
+                terminal.write_line("error: it needs a value; Esc gives up")?;
+            }
+            text => return Ok(text),
+        }
+    };
+    match ask() {
+        Ok(Some(text)) => Ok(Secret::new(text)),
+        Ok(None) => Err(CliError::Cancelled),
+        Err(error) => {
+            let error: io::Error = error;
+            if error.kind() == io::ErrorKind::Interrupted {
+                return Err(CliError::Cancelled);
+            }
+            Err(CliError::io("cannot ask for the passphrase", &error))
         }
     }
 }

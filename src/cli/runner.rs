@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
-use super::answers::{Answers, Otherwise};
+use super::answers::{Answers, Flag, Otherwise};
 use super::args::{Output, Told};
 use super::error::CliError;
 use super::world::RealWorld;
 use crate::base::words;
+use crate::engine::backup::Progressing;
 use crate::engine::cancel::{Cancel, Canceller};
 use crate::engine::driver::{Came, Untold};
 use crate::engine::event::{Event, EventKind, Sink, StepResult};
@@ -112,6 +113,10 @@ impl Sink for Watching {
         };
         self.committed.set(self.committed.get() || committed);
         self.sink.take(event)
+    }
+
+    fn progress(&mut self, progress: &Progressing) {
+        self.sink.progress(progress);
     }
 }
 
@@ -250,10 +255,9 @@ pub(super) fn answers(
             (true, _, _) => Otherwise::Yes,
             (false, true, _) => Otherwise::Rehearsal,
             (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody {
-                by_name: plan.is_some(),
-            },
+            (false, false, false) => Otherwise::Nobody,
         },
+        flag: if plan.is_some() { Flag::Answer } else { Flag::Yes },
         actor,
     })
 }

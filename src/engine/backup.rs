@@ -1,5 +1,9 @@
 //! Backups, as the engine orders them: what they hold, what became of them, and what is put back from one.
 
+mod request;
+
+pub use request::{Asking, Run, Step};
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;

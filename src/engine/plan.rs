@@ -63,6 +63,7 @@ impl Plan {
     pub fn not_rehearsed(&self) -> Vec<String> {
         let reason = |step: &Step| match &step.kind {
             Kind::Rollback(_) => Some("puts back what is committed"),
+            Kind::Backup(_) => Some("makes a backup"),
             Kind::Fix(fix) if fix.command.is_some() => Some("runs a program"),
             Kind::Query(query) if query.command.is_some() => Some("runs a program"),
             Kind::Check(check) if check.command.is_some() => Some("runs a program"),
@@ -81,10 +82,6 @@ impl Plan {
 
 fn unsupported(step: &Step) -> Option<String> {
     let why = match &step.kind {
-        Kind::Backup(_) => "backups are not part of this version",
-        Kind::Rollback(rollback) if rollback.backup.is_some() => {
-            "backups are not part of this version"
-        }
         Kind::Check(check) if check.database.is_some() => {
             "`database` checks are not part of this version"
         }

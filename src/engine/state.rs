@@ -24,6 +24,8 @@ pub struct State {
     pub trail: Vec<(StepId, Way)>,
     /// The results of each step, in order; a loop has several.
     pub results: BTreeMap<StepId, Arc<Vec<StepResult>>>,
+    /// How often steps began, those included that were cut short and that failed.
+    attempts: BTreeMap<StepId, u32>,
     /// The sums of loops.
     pub counts: BTreeMap<StepId, u64>,
     /// The committed changes of atomics.
@@ -174,6 +176,11 @@ impl State {
             }
         }
         steps
+    }
+
+    /// Returns how often a step began, the time included that it is in.
+    pub fn attempts(&self, id: StepId) -> u32 {
+        self.attempts.get(&id).copied().unwrap_or_default()
     }
 
     /// Returns the latest result of a step.

@@ -1,6 +1,7 @@
 //! Puts back what units changed: newest first, in one transaction, or nothing of it.
 
 mod request;
+mod saved;
 mod works;
 
 pub use request::{Request, run};
@@ -181,6 +182,9 @@ async fn all<W: World>(
             .await
             .map_err(about)?;
         if done.conflicting == before {
+            for covered in &work.covers {
+                world.record(covered, limits).await.map_err(about)?;
+            }
             done.note(work);
             continue;
         }

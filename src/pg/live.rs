@@ -148,7 +148,7 @@ fn wrong(
 }
 
 async fn volatile(session: &Session, step: &Step) -> Option<Diagnostic> {
-    if !matches!(step.kind, Kind::Query(_) | Kind::Check(_)) {
+    if !matches!(step.kind, Kind::Query(_) | Kind::Check(_) | Kind::Backup(_)) {
         return None;
     }
     let reads = step.sql.iter().map(|sql| &sql.statement);

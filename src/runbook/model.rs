@@ -135,6 +135,8 @@ pub struct Step {
     pub branch: Option<String>,
     /// The fixes that a `confirm` approves, or a `rollback` puts back.
     pub of: Vec<StepId>,
+    /// The backup step that a `rollback` puts back from.
+    pub backup: Option<StepId>,
     /// Where a run goes after it.
     pub routes: Routes,
 }

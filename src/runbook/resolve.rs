@@ -13,6 +13,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span, Spanned};
 use crate::sql::risk::Risk;
 use crate::step::Kind;
+use crate::step::backup::Backup;
 use crate::step::text::Sql;
 
 /// More than this many runbooks inside of one another is a mistake.
@@ -20,6 +21,9 @@ const MAX_DEPTH: usize = 8;
 
 /// More than this many runbooks in one bound the work that a hostile one causes.
 const MAX_USES: usize = 200;
+
+/// A statement with what it reads, or what is wrong with it.
+type Parsed = Result<(SqlTemplate, Vec<Reference>), Box<Diagnostic>>;
 
 /// Finds the text of another runbook by its name.
 pub type Library<'a> = &'a (dyn Fn(&str) -> Option<Source> + Sync);
@@ -235,7 +239,10 @@ impl Resolver<'_> {
         let name = node.kind.name();
         let title = self.prefixed(list.scope, name.text());
         let (sql, undo) = statements(&node.kind);
-        let sql = self.parse(id, &sql, list);
+        let sql = match &node.kind {
+            Kind::Backup(backup) => self.predicates(id, backup, list),
+            _ => self.parse(id, &sql, list),
+        };
         let undo = self.parse(id, &undo, list);
         let verify = match &node.kind {
             Kind::Fix(fix) => self.parse(id, fix.verify.as_slice(), list).pop(),
@@ -256,6 +263,7 @@ impl Resolver<'_> {
             inner: Vec::new(),
             branch: list.branch.clone(),
             of: Vec::new(),
+            backup: None,
             routes: Routes {
                 next: Target::End(Ending::OffEnd),
                 then: None,
@@ -277,10 +285,24 @@ impl Resolver<'_> {
 
     fn parse(&mut self, id: StepId, texts: &[Sql], list: &List) -> Vec<SqlTemplate> {
         let source = self.scopes[list.scope.0].source.clone();
+        let parsed = texts.iter().map(|text| SqlTemplate::parse(text, &source));
+        self.take(id, parsed.collect(), list)
+    }
+
+    /// Parses what finds the rows of a backup, a statement a table.
+    fn predicates(&mut self, id: StepId, backup: &Backup, list: &List) -> Vec<SqlTemplate> {
+        let source = self.scopes[list.scope.0].source.clone();
+        let rows = backup.rows.iter().flat_map(|rows| &rows.0);
+        let parsed = rows.map(|(table, sql)| SqlTemplate::parse_predicate(table, sql, &source));
+        self.take(id, parsed.collect(), list)
+    }
+
+    /// Takes the statements of a step that parsed, with what they read, and tells of those that did not.
+    fn take(&mut self, id: StepId, parsed: Vec<Parsed>, list: &List) -> Vec<SqlTemplate> {
         let mut templates = Vec::new();
         let mut whole = true;
-        for text in texts {
-            match SqlTemplate::parse(text, &source) {
+        for parsed in parsed {
+            match parsed {
                 Ok((template, references)) => {
                     self.reads
                         .extend(references.into_iter().map(|reference| (id, reference)));
@@ -306,7 +328,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Returns the statements of a step, and those that undo it.
+/// Returns the statements of a step, and those that undo it; of a backup its predicates.
 pub fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
     let many = |sql: &Option<crate::step::shape::OneOrMany<Sql>>| {
         sql.iter().flat_map(|sql| sql.0.clone()).collect()
@@ -316,7 +338,11 @@ pub fn statements(kind: &Kind) -> (Vec<Sql>, Vec<Sql>) {
         Kind::Check(step) => (step.sql.iter().cloned().collect(), Vec::new()),
         Kind::Fix(step) if step.is_never_undone() => (many(&step.sql), Vec::new()),
         Kind::Fix(step) => (many(&step.sql), many(&step.undo)),
-        Kind::Confirm(_) | Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {
+        Kind::Backup(step) => {
+            let rows = step.rows.iter().flat_map(|rows| &rows.0);
+            (rows.map(|(_, sql)| sql.clone()).collect(), Vec::new())
+        }
+        Kind::Confirm(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {
             (Vec::new(), Vec::new())
         }
     }

@@ -1,5 +1,6 @@
 //! The contract of each kind: the keys that it needs, the statements that it allows.
 
+mod backup;
 mod fix;
 
 use super::model::{Runbook, ScopeId, Step};
@@ -72,26 +73,10 @@ impl Rules<'_> {
             Kind::Fix(fix) => self.fix(fix),
             Kind::Confirm(confirm) => self.confirm(confirm),
             Kind::Backup(backup) => {
-                let ways = [
-                    backup.rows.is_some(),
-                    backup.tables.is_some(),
-                    backup.database.is_some(),
-                ];
-                if ways.iter().filter(|way| **way).count() != 1 {
-                    self.wrong(
-                        "a backup saves `rows`, `tables` or the `database`: one of them",
-                        "",
-                    );
-                }
+                self.backup(backup);
+                self.reads();
             }
-            Kind::Rollback(rollback) => {
-                if rollback.of.is_some() && rollback.backup.is_some() {
-                    self.wrong(
-                        "a rollback puts back fixes (`of`) or a `backup`, not both",
-                        "",
-                    );
-                }
-            }
+            Kind::Rollback(rollback) => self.rollback(rollback),
             Kind::Atomic(_) | Kind::Use(_) => {}
         }
         self.atomic();
@@ -254,7 +239,10 @@ impl Rules<'_> {
                     "a `{}` cannot be repeated by `for_each`",
                     self.step.kind.word()
                 ),
-                "",
+                match self.step.kind {
+                    Kind::Backup(_) => "one backup saves the rows of all items: `id IN (SELECT …)`, or `id = ANY ({{ ids }})`",
+                    _ => "",
+                },
             );
         }
         if common.for_each.is_some() && self.step.atomic.is_some() {

@@ -3,6 +3,7 @@
 //! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name. So the statement that is
 //! classified before a run is the one that is sent, whatever the values are.
 
+mod predicate;
 mod slot;
 
 use std::ops::Range;
@@ -36,7 +37,7 @@ pub struct SqlTemplate {
 #[derive(Clone, Debug)]
 struct Part {
     kind: PartKind,
-    /// Where the part stands in the template's text.
+    /// Where the part stands in the template's text; empty for a text of our own.
     template: Range<usize>,
     /// Where it stands in the statement's text.
     statement: Range<usize>,
@@ -56,9 +57,22 @@ impl SqlTemplate {
     /// A diagnostic for a slot that is quoted, commented out or not an expression, for `{% %}`, for text
     /// that is not one statement.
     pub fn parse(sql: &Sql, source: &Source) -> Result<(Self, Vec<Reference>), Box<Diagnostic>> {
+        Self::parse_within(["", ""], sql, source)
+    }
+
+    /// Parses a template that is the middle of a statement, between texts of our own.
+    fn parse_within(
+        [before, after]: [&str; 2],
+        sql: &Sql,
+        source: &Source,
+    ) -> Result<(Self, Vec<Reference>), Box<Diagnostic>> {
         let place = TextPlace::new(source, &sql.0);
         let mut builder = Builder::new(sql.text(), place.clone());
+        builder.push(PartKind::Text(before.to_owned()), 0..0);
         builder.scan()?;
+        let end = sql.text().len();
+        builder.push(PartKind::Text(after.to_owned()), end..end);
+        slot::stands(&builder.text, &builder.parts, &place)?;
         let (text, parts) = (builder.text, builder.parts);
         let locate = |range: Range<usize>| place.span(to_template(&parts, range));
         let statement = Statement::parse(&text)
@@ -131,7 +145,11 @@ fn to_template(parts: &[Part], range: Range<usize>) -> Range<usize> {
         };
         match parts.iter().find(inside) {
             Some(part) => match part.kind {
-                PartKind::Text(_) => part.template.start + (offset - part.statement.start),
+                // What is added around the template has no place in it.
+                PartKind::Text(_) => {
+                    let offset = part.template.start + (offset - part.statement.start);
+                    offset.min(part.template.end)
+                }
                 _ if end => part.template.end,
                 _ => part.template.start,
             },
@@ -199,7 +217,7 @@ impl<'a> Builder<'a> {
         );
         match opened {
             Some((start, end)) => Err(Box::new(self.not_closed(start..end))),
-            None => slot::stands(&self.text, &self.parts, &self.place),
+            None => Ok(()),
         }
     }
 

@@ -6,6 +6,8 @@ use squawk_syntax::ast::AstNode as _;
 use squawk_syntax::quote;
 use squawk_syntax::{SyntaxNode, ast};
 
+use super::statement::Statement;
+
 /// The number of bytes that PostgreSQL keeps of a name (`NAMEDATALEN - 1`).
 const NAME_BYTES: usize = 63;
 
@@ -28,6 +30,20 @@ impl fmt::Display for TableName {
 }
 
 impl TableName {
+    /// Reads the name of a table as SQL writes it, with a schema or without; nothing where the text is
+    /// anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let before = "SELECT FROM ";
+        let statement = Statement::parse(&format!("{before}{text}")).ok()?;
+        match statement.tables() {
+            // Whatever else stands in the text would be more than the name.
+            [only] if only.range == (before.len()..before.len() + text.len()) => {
+                Some(only.name.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a table's name from its dotted parts; a database's name in front is left out.
     pub(super) fn from_parts(mut parts: Vec<String>) -> Option<Self> {
         let name = parts.pop()?;

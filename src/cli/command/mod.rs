@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod demo;

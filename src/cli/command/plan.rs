@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::show::{ascii, failure, risk, ways};
+use crate::base::words;
 use crate::cli::Context;
 use crate::cli::args::PlanArgs;
 use crate::cli::error::CliError;
@@ -17,6 +18,7 @@ use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
 use crate::runbook::statement::SqlTemplate;
 use crate::step::Kind;
+use crate::step::backup::{Backup, DatabaseBackup, Keep, Verify};
 
 mod known;
 
@@ -149,9 +151,17 @@ fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
         .map(|name| known.value(step.scope.0, name))
         .collect();
     let complete = known_names.and_then(|names| sql.with_names(&names).ok());
-    let mut text = match &complete {
-        Some(statement) => format!("{}\n", statement.text().trim_end()),
-        None => format!("{}\n", sql.statement.text().trim_end()),
+    let shown = complete
+        .as_ref()
+        .unwrap_or(&sql.statement)
+        .text()
+        .trim_end();
+    let mut text = match step.kind {
+        Kind::Backup(_) => format!(
+            "saves the rows of {}\n",
+            SqlTemplate::shown_predicate(shown)
+        ),
+        _ => format!("{shown}\n"),
     };
     if complete.is_none() {
         for (index, name) in sql.names.iter().enumerate() {
@@ -212,7 +222,42 @@ fn contract(step: &Step, known: &Known) -> Vec<String> {
             lines.extend(fix.command.as_ref().map(command));
             lines.extend(fix.rows.as_ref().map(|rows| format!("rows: {rows}")));
         }
-        Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {}
+        Kind::Backup(backup) => lines.extend(saved(backup, &say)),
+        Kind::Rollback(rollback) => {
+            let from = rollback.backup.as_ref();
+            lines.extend(from.map(|name| format!("puts back from the backup {name}")));
+        }
+        Kind::Atomic(_) | Kind::Use(_) => {}
+    }
+    lines
+}
+
+/// Returns what a backup saves beside rows, where, and for how long.
+fn saved(backup: &Backup, say: &dyn Fn(&str) -> String) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(tables) = &backup.tables {
+        let names: Vec<String> = tables.iter().map(|table| say(table.text())).collect();
+        lines.push(format!("saves all rows of {}", words::list(&names)));
+    }
+    lines.extend(backup.database.map(|what| match what {
+        DatabaseBackup::Full => "saves the database".to_owned(),
+        DatabaseBackup::Schema => "saves the structure of the database".to_owned(),
+        DatabaseBackup::Data => "saves the data of the database".to_owned(),
+    }));
+    let to = backup.to.as_ref();
+    lines.extend(to.map(|text| format!("to: {}", say(text.text()))));
+    if let Some(recipients) = &backup.encrypt {
+        let keys: Vec<String> = recipients.0.iter().map(|key| say(key.text())).collect();
+        lines.push(format!("encrypted for {}", words::list(&keys)));
+    }
+    if let Some(Keep { last, days }) = backup.keep {
+        let last = last.map(|last| format!("the last {last}"));
+        let days = days.map(|days| format!("those of {}", words::count(days, "day")));
+        let kept: Vec<String> = last.into_iter().chain(days).collect();
+        lines.push(format!("keeps {}", words::list(&kept)));
+    }
+    if backup.verify == Verify::Restore {
+        lines.push("verified by a restore".to_owned());
     }
     lines
 }

@@ -73,7 +73,7 @@ pub(super) async fn connect(
     let reads = runbook
         .steps
         .iter()
-        .filter(|step| matches!(step.kind, Kind::Query(_) | Kind::Check(_)));
+        .filter(|step| matches!(step.kind, Kind::Query(_) | Kind::Check(_) | Kind::Backup(_)));
     let reads = reads.flat_map(|step| step.sql.iter().map(|sql| &sql.statement));
     let choices = choices::statements(runbook);
     refuse_volatile(&session, reads.chain(&choices))

@@ -299,6 +299,7 @@ async fn remote(session: &Session, run: &str, missing: RecordError) -> Result<Ta
         unit: recorded.entry.unit,
         ways: vec![Way::Images(fixes(recorded))],
         in_part: false,
+        covers: Vec::new(),
     };
     let mut works = Works {
         why: Some(ELSEWHERE),

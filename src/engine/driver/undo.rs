@@ -9,7 +9,7 @@ use super::super::outcome::Outcome;
 use super::super::perform::{Performed, limits};
 use super::super::port::World;
 use super::super::state::State;
-use super::super::undo::{Lasting, PutBack, Works, put_back};
+use super::super::undo::{Lasting, PutBack, Work, Works, put_back};
 use super::{Driver, Untold};
 use crate::engine::cancel::Cancel;
 use crate::runbook::model::{Step, StepId};
@@ -31,19 +31,15 @@ impl<W: World> Driver<'_, W> {
                 decision: Decision::Next,
             });
         }
-        let works = Works::of(self.plan, &self.state, &self.surroundings, &step.of)?;
-        if !works.never.is_empty() && !step.of.is_empty() {
-            return Err(never(&works.never));
-        }
+        let works = self.works(step)?;
         let limits = limits(step, &self.cancel);
-        let done = put_back(
-            self.world,
-            &works.works,
-            rollback.on_conflict,
-            Lasting::Yes,
-            &limits,
-        )
-        .await?;
+        let on_conflict = rollback.on_conflict;
+        let mut done = put_back(self.world, &works, on_conflict, Lasting::Yes, &limits).await?;
+        if step.backup.is_some() {
+            // What the journal knows it by is the step; what a run tells is which units are put back by it.
+            let done_with = works.iter().filter(|work| done.undone.contains(&work.unit));
+            done.undone = done_with.flat_map(Work::covered).collect();
+        }
         let stopped = !done.conflicts.is_empty() && rollback.on_conflict == OnConflict::Stop;
         Ok(Performed {
             decision: if stopped {
@@ -58,6 +54,20 @@ impl<W: World> Driver<'_, W> {
                 conflicts: done.conflicts,
             },
         })
+    }
+
+    /// Returns what a `rollback` step puts back.
+    fn works(&self, step: &Step) -> Result<Vec<Work>, Failure> {
+        let (plan, state, surroundings) = (self.plan, &self.state, &self.surroundings);
+        if let Some(backup) = step.backup {
+            return Work::from_backup(plan, state, surroundings, step, backup)
+                .map(|work| vec![work]);
+        }
+        let works = Works::of(plan, state, surroundings, &step.of)?;
+        if !works.never.is_empty() && !step.of.is_empty() {
+            return Err(never(&works.never));
+        }
+        Ok(works.works)
     }
 
     /// Puts back all that the run changed, since it failed. Where the server is not there for it, the run is

@@ -1,6 +1,7 @@
 //! Performs one step: one kind a file. What it does to the world goes through the port, what it comes to
 //! is returned; telling and deciding are the driver's.
 
+mod backup;
 mod check;
 mod command;
 mod confirm;
@@ -19,6 +20,7 @@ use super::state::State;
 use crate::runbook::context::Context;
 use crate::runbook::model::{Runbook, Step};
 use crate::runbook::statement::SqlTemplate;
+use crate::sql::statement::Statement;
 use crate::step::Kind;
 
 pub(super) use confirm::{ask, prepare};
@@ -58,12 +60,11 @@ pub(super) async fn perform<W: World>(
         Kind::Query(kind) => query::perform(stage, step, kind).await,
         Kind::Check(kind) => check::perform(stage, step, kind).await,
         Kind::Fix(kind) => fix::perform(stage, step, kind).await,
-        Kind::Confirm(_) | Kind::Backup(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {
-            Err(Failure::new(
-                FailureKind::Unsupported,
-                format!("a `{}` cannot be performed here", step.kind.word()),
-            ))
-        }
+        Kind::Backup(kind) => backup::perform(stage, step, kind).await,
+        Kind::Confirm(_) | Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => Err(Failure::new(
+            FailureKind::Unsupported,
+            format!("a `{}` cannot be performed here", step.kind.word()),
+        )),
     }
 }
 
@@ -76,6 +77,21 @@ impl<W: World> Stage<'_, W> {
 
 /// Fills a statement with its values.
 pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failure> {
+    let statement = named(context, sql)?;
+    let binds = sql
+        .binds
+        .iter()
+        .map(|expression| {
+            context
+                .bind(expression)
+                .map_err(|why| template(format!("{{{{ {expression} }}}}: {why}")))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Bound { statement, binds })
+}
+
+/// Fills a statement with its names alone.
+pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, Failure> {
     let names: Vec<String> = sql
         .names
         .iter()
@@ -96,16 +112,7 @@ pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failur
         return Err(Failure::new(FailureKind::Statement, message)
             .help("names may only name tables and columns"));
     }
-    let binds = sql
-        .binds
-        .iter()
-        .map(|expression| {
-            context
-                .bind(expression)
-                .map_err(|why| template(format!("{{{{ {expression} }}}}: {why}")))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Bound { statement, binds })
+    Ok(statement)
 }
 
 /// Returns the failure of a template.

@@ -17,8 +17,19 @@ type Results = Arc<Vec<StepResult>>;
 
 /// Returns what is seen of one result of a step.
 pub(super) fn result(step: &Step, results: &Results, index: usize) -> Value {
+    if matches!(
+        (&step.kind, &results[index]),
+        (Kind::Backup(_), StepResult::WouldRun)
+    ) {
+        let keys = ["id", "path", "rows", "bytes", "sha256"];
+        return Value::from_pairs(keys.map(|key| (key, Value::from(NOT_MADE))));
+    }
     one(results, index, has_columns(step))
 }
+
+/// What a dry run shows of a backup that it does not make, so that questions and reports that name it can be
+/// read.
+const NOT_MADE: &str = "(no backup in a dry run)";
 
 /// Returns what is seen of a loop.
 pub(super) fn rounds(step: &Step, results: &Results, count: u64) -> Value {

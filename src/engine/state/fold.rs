@@ -14,8 +14,10 @@ impl State {
         match event {
             EventKind::StepStarted { step, item, .. } => {
                 self.item = item.as_ref().map(|item| item.index);
+                self.begin(step);
                 self.position = Position::In(step.id);
             }
+            EventKind::StepRetried { step, .. } => self.begin(step),
             EventKind::StepSkipped { step } => {
                 self.trail.push((step.id, Way::Skipped));
                 self.position = Position::Skipped(step.id);
@@ -110,6 +112,11 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    fn begin(&mut self, step: &StepRef) {
+        let attempts = self.attempts.entry(step.id).or_default();
+        *attempts = attempts.saturating_add(1);
     }
 
     fn finish(&mut self, step: &StepRef, result: &StepResult) {

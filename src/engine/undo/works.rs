@@ -22,6 +22,9 @@ pub struct Work {
     pub ways: Vec<Way>,
     /// Whether some of its fixes are left as they are: nothing can put them back.
     pub in_part: bool,
+    /// What else the journal gets where no row conflicts: units that are put back with it, though not by their
+    /// own images.
+    pub covers: Vec<Entry>,
 }
 
 /// How some of a unit's fixes are put back.
@@ -150,7 +153,7 @@ impl Works {
 
 impl Work {
     /// Returns the work on a unit, of which there is nothing to be done yet.
-    fn of(run: &str, unit: Unit, recorded: Unit, step: &Step) -> Self {
+    pub(super) fn of(run: &str, unit: Unit, recorded: Unit, step: &Step) -> Self {
         Self {
             entry: Entry {
                 run: run.to_owned(),
@@ -161,6 +164,7 @@ impl Work {
             unit: recorded,
             ways: Vec::new(),
             in_part: false,
+            covers: Vec::new(),
         }
     }
 

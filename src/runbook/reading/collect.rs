@@ -1,5 +1,6 @@
 //! Collects what a step reads, and at which moment.
 
+use super::condition::asks_for;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span};
 use crate::runbook::graph::Moment;
@@ -7,7 +8,7 @@ use crate::runbook::model::{Ending, Step, Target};
 use crate::runbook::reference::{Reference, of_expression, of_template};
 use crate::step::Kind;
 use crate::step::shape::RowsGuard;
-use crate::step::text::{Expression, Template};
+use crate::step::text::{Expression, Name, Template};
 
 /// One reading, and the moment at which it happens.
 pub(super) struct Reading {
@@ -118,9 +119,21 @@ impl Collector {
             }
             Kind::Backup(backup) => {
                 let recipients = backup.encrypt.iter().flat_map(|many| &many.0);
-                self.templates(backup.to.iter().chain(recipients), enter);
+                let tables = backup.tables.iter().flatten();
+                self.templates(backup.to.iter().chain(recipients).chain(tables), enter);
             }
-            Kind::Rollback(_) | Kind::Atomic(_) | Kind::Use(_) => {}
+            // It is read like a name in a template: it must have a value on every way that leads here.
+            Kind::Rollback(rollback) => {
+                let read = |name: &Name| Reference {
+                    name: name.text().to_owned(),
+                    attribute: Some("path".to_owned()),
+                    span: name.span(),
+                    guarded: asks_for(step, name.text()),
+                };
+                let backup = rollback.backup.iter().map(read).collect();
+                self.add(Ok(backup), enter, false, false);
+            }
+            Kind::Atomic(_) | Kind::Use(_) => {}
         }
     }
 

@@ -25,6 +25,14 @@ pub(super) fn implied(runbook: &Runbook, source: &Step, reader: &Step) -> bool {
         .all(|part| given.contains(part))
 }
 
+/// Returns whether a step runs only where a name is defined.
+pub(super) fn asks_for(step: &Step, name: &str) -> bool {
+    let when = step.common.when.iter();
+    let wanted = format!("{name} is defined");
+    when.flat_map(|when| conjuncts(when.text()))
+        .any(|part| part == wanted)
+}
+
 /// Returns what must all be true for an expression to be: the operands of the `and` at its top. The places
 /// of a tree's nodes leave parts of them out, so the texts are cut at the words between.
 fn conjuncts(text: &str) -> Vec<String> {

@@ -43,8 +43,13 @@ impl Resolver<'_> {
             Kind::Rollback(step) => step.of.as_ref().map(|of| self.names(&of.0, id)),
             _ => None,
         };
+        let backup = match &node.kind {
+            Kind::Rollback(step) => step.backup.as_ref().and_then(|name| self.backup(name, id)),
+            _ => None,
+        };
         let step = &mut self.steps[id.0];
         step.of = of.unwrap_or_default();
+        step.backup = backup;
         let routes = &mut step.routes;
         routes.next = next.unwrap_or_else(|| routes.next.clone());
         routes.then = then;
@@ -140,6 +145,35 @@ impl Resolver<'_> {
             self.say(diagnostic, site);
         }
         found
+    }
+
+    /// Finds the backup step that a name means.
+    fn backup(&mut self, name: &Name, from: StepId) -> Option<StepId> {
+        let (scope, span) = (self.steps[from.0].scope, self.steps[from.0].span);
+        let steps = || self.steps.iter().filter(|step| step.scope == scope);
+        let is_backup = |step: &&Step| matches!(step.kind, Kind::Backup(_));
+        let diagnostic = match steps().find(|step| step.name == name.text()) {
+            Some(step) if is_backup(&step) => return Some(step.id),
+            Some(step) => {
+                let title = format!("`{name}` is a {}, not a backup", step.kind.word());
+                let diagnostic = Diagnostic::error("unknown-name", title).at(name.span(), "");
+                match step.kind {
+                    Kind::Fix(_) | Kind::Atomic(_) => {
+                        diagnostic.help(format!("`of: {name}` puts back what it changed"))
+                    }
+                    _ => diagnostic,
+                }
+            }
+            None => {
+                let names = steps().filter(is_backup).map(|step| step.name.as_str());
+                let title = format!("there is no backup `{name}`");
+                Diagnostic::error("unknown-name", title)
+                    .at(name.span(), "")
+                    .help_opt(words::did_you_mean(name.text(), names))
+            }
+        };
+        self.say(diagnostic, (scope != ScopeId(0)).then_some(span));
+        None
     }
 
     pub(super) fn on_failure(&mut self, goto: Option<&Goto>) -> OnFailure {

@@ -29,7 +29,8 @@ pub(super) fn stands(
     }
     let by_hand = tokens.iter().find_map(|(kind, range)| {
         let author = parts.iter().find(|part| {
-            matches!(part.kind, PartKind::Text(_)) && part.statement.contains(&range.start)
+            let is_text = matches!(part.kind, PartKind::Text(_)) && !part.template.is_empty();
+            is_text && part.statement.contains(&range.start)
         })?;
         (*kind == TokenKind::Param).then(|| {
             let start = author.template.start + (range.start - author.statement.start);

@@ -1,0 +1,234 @@
+//! `runbook backup verify`: proves again that backups are good.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::archive::notes::Notes;
+use crate::archive::proof;
+use crate::archive::store::{self, Found};
+use crate::base::words;
+use crate::cli::args::{ListOutput, VerifyArgs};
+use crate::cli::error::CliError;
+use crate::cli::{Context, backups, connection, runner};
+use crate::engine::cancel::Cancel;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::outcome::exit;
+use crate::engine::port::Limits;
+use crate::pg::backup::{Site, trial};
+use crate::pg::session::Session;
+use crate::report::failure;
+use crate::report::look::Look;
+
+/// Verifies backups; the exit code says whether all are good.
+///
+/// # Errors
+/// There is no such backup, no connection to restore one on trial, or no key.
+pub(super) fn run(
+    context: &Context<'_>,
+    folder: Option<&Path>,
+    args: &VerifyArgs,
+) -> Result<u8, CliError> {
+    let mut site = backups::reading(context, folder)?;
+    let (found, unreadable) = which(&site.folder, args)?;
+    site.keys = backups::keys_for(context, &args.open, &found.iter().collect::<Vec<_>>())?;
+    connection::runtime()?.block_on(async {
+        tokio::select! {
+            code = all(context, args, &site, &found, unreadable) => code,
+            () = runner::interrupted() => Err(CliError::Cancelled),
+        }
+    })
+}
+
+/// Returns the backups that are asked for, and folders that are called like ones and are none.
+fn which(folder: &Path, args: &VerifyArgs) -> Result<(Vec<Found>, Vec<Verdict>), CliError> {
+    if !args.all {
+        let found = args.backups.iter().map(|called| backups::find(folder, called));
+        return Ok((found.collect::<Result<_, _>>()?, Vec::new()));
+    }
+    let stored = store::list(folder)?;
+    let unreadable = stored.damaged.into_iter().map(|(path, failure)| Verdict {
+        id: path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        proof: Proof::None,
+        failure: Some(failure),
+    });
+    Ok((stored.found, unreadable.collect()))
+}
+
+/// What was proved of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// Nothing.
+    None,
+    /// Its files are what was written; nobody could look into them.
+    Files,
+    /// All of it was read.
+    Read,
+    /// It was restored on trial too.
+    Restored,
+}
+
+/// What became of one backup.
+struct Verdict {
+    id: String,
+    proof: Proof,
+    failure: Option<Failure>,
+}
+
+async fn all(
+    context: &Context<'_>,
+    args: &VerifyArgs,
+    site: &Site,
+    found: &[Found],
+    unreadable: Vec<Verdict>,
+) -> Result<u8, CliError> {
+    let mut session = if args.restore && !found.is_empty() {
+        Some(connection::connect(context, "runbook/verify").await?)
+    } else {
+        None
+    };
+    let mut verdicts = unreadable;
+    for verdict in &verdicts {
+        tell(context, args, verdict)?;
+    }
+    for found in found {
+        let verdict = one(site, found, session.as_mut()).await?;
+        tell(context, args, &verdict)?;
+        verdicts.push(verdict);
+    }
+    let bad = verdicts.iter().filter(|verdict| verdict.failure.is_some());
+    let bad = words::long(bad.count());
+    match args.output {
+        ListOutput::Json => {
+            let list: Value = verdicts.iter().map(Verdict::json).collect();
+            context.invocation.print(&format!("{list:#}\n"))?;
+        }
+        ListOutput::Human if verdicts.len() > 1 => {
+            let all = words::count(words::long(verdicts.len()), "backup");
+            context
+                .invocation
+                .print(&format!("{all}: {bad} not good\n"))?;
+        }
+        ListOutput::Human if verdicts.is_empty() => {
+            context.invocation.eprint("There are no backups.\n");
+        }
+        ListOutput::Human => {}
+    }
+    Ok(if bad == 0 { exit::DONE } else { exit::FAILED })
+}
+
+/// Verifies one backup and writes down what came of it.
+async fn one(
+    site: &Site,
+    found: &Found,
+    session: Option<&mut Session>,
+) -> Result<Verdict, CliError> {
+    let key = match (&found.manifest.encryption, session.is_some()) {
+        // Without a key the files can still be compared.
+        (Some(_), false) => site.key(found).ok(),
+        _ => site.key(found)?,
+    };
+    let is_open = found.manifest.encryption.is_none() || key.is_some();
+    let (folder, manifest) = (found.folder.clone(), found.manifest.clone());
+    let opened = key.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        proof::of(&folder, &manifest, opened.as_ref(), &|_| Ok(()))
+    })
+    .await
+    .unwrap_or_else(|error| {
+        Err(Failure::new(
+            FailureKind::Backup,
+            format!("the backup could not be read: {error}"),
+        ))
+    });
+    let mut verdict = Verdict {
+        id: found.manifest.id.clone(),
+        proof: if is_open { Proof::Read } else { Proof::Files },
+        failure: read.err(),
+    };
+    if verdict.failure.is_none()
+        && let Some(session) = session
+    {
+        let limits = Limits {
+            deadline: None,
+            cancel: Cancel::never(),
+        };
+        let tried = trial::restore(session, site, found, key.as_ref(), &limits, &mut |_| {}).await;
+        match tried {
+            Ok(()) => verdict.proof = Proof::Restored,
+            Err(failure) => verdict.failure = Some(failure),
+        }
+    }
+    note(found, &verdict)?;
+    Ok(verdict)
+}
+
+/// Writes down what came of it. That it could not be tried is nothing that speaks against it.
+fn note(found: &Found, verdict: &Verdict) -> Result<(), CliError> {
+    let now = Timestamp::now();
+    let mut notes = Notes::read(&found.folder);
+    match (&verdict.failure, verdict.proof) {
+        (Some(failure), _) if failure.kind == FailureKind::Backup => {
+            notes.damaged = Some((now, failure.message.clone()));
+        }
+        (None, Proof::Read) => {
+            notes.read_at = Some(now);
+            notes.damaged = None;
+        }
+        (None, Proof::Restored) => {
+            notes.read_at = Some(now);
+            notes.restored_at = Some(now);
+            notes.damaged = None;
+        }
+        _ => return Ok(()),
+    }
+    Ok(notes.write(&found.folder)?)
+}
+
+fn tell(context: &Context<'_>, args: &VerifyArgs, verdict: &Verdict) -> Result<(), CliError> {
+    if args.output == ListOutput::Json {
+        return Ok(());
+    }
+    let id = &verdict.id;
+    let Some(what) = &verdict.failure else {
+        let said = match verdict.proof {
+            Proof::Restored => "good: read in full, restored on trial and compared",
+            Proof::Read => "good: read in full, counts and hashes are the server's",
+            Proof::Files | Proof::None => {
+                "its files are what was written; --identity or --passphrase-file opens them"
+            }
+        };
+        return context.invocation.print(&format!("{id}  {said}\n"));
+    };
+    context.invocation.print(&format!("{id}  not good\n"))?;
+    let look = Look {
+        colors: context.look.color_err,
+        unicode: context.look.unicode,
+        width: None,
+    };
+    for line in failure::draw(what, look) {
+        context.invocation.eprint(&format!("  {line}\n"));
+    }
+    Ok(())
+}
+
+impl Verdict {
+    fn json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "good": self.failure.is_none(),
+            "proved": match self.proof {
+                Proof::None => "nothing",
+                Proof::Files => "files",
+                Proof::Read => "read",
+                Proof::Restored => "restored",
+            },
+            "failure": self.failure,
+        })
+    }
+}
