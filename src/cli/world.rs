@@ -39,7 +39,7 @@ pub struct RealWorld {
 
 impl RealWorld {
     /// Has the record be on disk, before anything is done that cannot be taken back; the journal gets its head.
-    fn flush(&mut self) -> Result<(), Failure> {
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
         let Some(record) = &mut self.record else {
             return Ok(());
         };

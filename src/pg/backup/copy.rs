@@ -13,7 +13,7 @@ use super::catalog::{self, Saved};
 use super::progress::Meter;
 use super::snapshot::Snapshot;
 use super::{Told, limit, refused};
-use crate::archive::manifest::FileFact;
+use crate::archive::manifest::{Definition, FileFact, Table};
 use crate::archive::row::Tally;
 use crate::archive::seal::FileKey;
 use crate::archive::table_file::TableWriter;
@@ -54,6 +54,27 @@ pub(super) fn file_name(number: usize, sealed: bool) -> String {
     format!("tables/{number:04}.copy.zst{age}")
 }
 
+/// Returns what the manifest says of a table, and of its file.
+pub(super) fn entry(
+    table: Saved,
+    copied: Copied,
+    predicate: Option<String>,
+    definition: Definition,
+) -> (Table, FileFact) {
+    let entry = Table {
+        relation: table.relation,
+        columns: table.columns,
+        fingerprint: table.fingerprint,
+        key: table.key,
+        predicate,
+        tally: copied.tally,
+        file: Some(copied.file.path.clone()),
+        bytes: copied.bytes,
+        definition,
+    };
+    (entry, copied.file)
+}
+
 /// Copies tables; returns them in their order.
 ///
 /// # Errors
@@ -75,7 +96,12 @@ pub(super) async fn save(order: Order, told: Told<'_>) -> Result<Vec<Copied>, Fa
     let halt = Halt(halt);
     let workers = start(&shared, &sender)?;
     drop(sender);
-    let mut parts: Vec<Parts> = shared.order.tables.iter().map(|_| Parts::default()).collect();
+    let mut parts: Vec<Parts> = shared
+        .order
+        .tables
+        .iter()
+        .map(|_| Parts::default())
+        .collect();
     let mut failure = None;
     let all = async {
         while let Some(answer) = answers.recv().await {
@@ -277,7 +303,8 @@ impl Shared {
             batch.extend_from_slice(&row);
             if batch.len() >= BATCH {
                 writer.write(&batch)?;
-                self.meter.add(u64::try_from(batch.len()).unwrap_or_default());
+                self.meter
+                    .add(u64::try_from(batch.len()).unwrap_or_default());
                 batch.clear();
                 batch.shrink_to(BATCH);
             }
