@@ -131,9 +131,10 @@ impl World for RealWorld {
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
         let mut order = order.clone();
-        if let What::Rows(tables) = &mut order.what {
-            for table in tables {
-                table.shown = self.redactor.mask(&table.shown);
+        if let What::Rows(rows) = &mut order.what {
+            // The manifest is read by people too.
+            for rows in rows {
+                rows.shown = self.redactor.mask(&rows.shown);
             }
         }
         let sink = &mut self.sink;

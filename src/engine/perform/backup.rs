@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::super::backup::{MadeBy, Order, Seal, TableRows, What};
 use super::super::event::{Decision, StepResult};
 use super::super::failure::Failure;
-use super::super::port::{Bound, World};
-use super::{Performed, Stage, bind, template};
+use super::super::port::World;
+use super::{Performed, Stage, bind, names, template};
 use crate::runbook::context::Context;
+use crate::runbook::data::{Cell, oid};
 use crate::runbook::model::Step;
 use crate::sql::ident::{TableName, quote_literal};
 use crate::step::backup::Backup;
@@ -73,9 +74,10 @@ fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure
     if let Some(rows) = &backup.rows {
         let tables = rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
             let bound = bind(context, sql)?;
+            let values: Vec<String> = bound.binds.iter().map(literal).collect();
             Ok(TableRows {
                 table: table.value.clone(),
-                shown: shown(&bound),
+                shown: sql.shown(&names(context, sql)?, &values),
                 bound,
             })
         });
@@ -91,25 +93,14 @@ fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure
     }
 }
 
-/// Returns the predicate of `SELECT FROM table WHERE (predicate)` with its values, as a person would write it.
-fn shown(bound: &Bound) -> String {
-    let text = bound.statement.text();
-    let mut shown = String::new();
-    let mut copied = 0;
-    for (number, range) in bound.statement.placeholders() {
-        let value = usize::try_from(*number).ok();
-        let value = value.and_then(|number| bound.binds.get(number.checked_sub(1)?));
-        let value = value.and_then(|cell| cell.text.as_deref());
-        shown.push_str(text.get(copied..range.start).unwrap_or_default());
-        shown.push_str(&value.map_or_else(|| "NULL".to_owned(), quote_literal));
-        copied = range.end;
+/// Returns a value as SQL would have it, for people to read.
+fn literal(cell: &Cell) -> String {
+    let is_bare = [oid::INT2, oid::INT4, oid::INT8, oid::NUMERIC, oid::BOOL].contains(&cell.oid);
+    match &cell.text {
+        None => "NULL".to_owned(),
+        Some(text) if is_bare => text.clone(),
+        Some(text) => quote_literal(text),
     }
-    shown.push_str(text.get(copied..).unwrap_or_default());
-    let predicate = shown
-        .split_once(" WHERE (")
-        .map(|(_, rest)| rest.trim_end());
-    let predicate = predicate.and_then(|rest| rest.strip_suffix(')'));
-    predicate.unwrap_or_default().trim().to_owned()
 }
 
 /// A name that a template gives is one name, whatever the value is.
