@@ -75,7 +75,12 @@ pub(super) async fn save(order: Order, told: Told<'_>) -> Result<Vec<Copied>, Fa
     let halt = Halt(halt);
     let workers = start(&shared, &sender)?;
     drop(sender);
-    let mut parts: Vec<Parts> = shared.order.tables.iter().map(|_| Parts::default()).collect();
+    let mut parts: Vec<Parts> = shared
+        .order
+        .tables
+        .iter()
+        .map(|_| Parts::default())
+        .collect();
     let mut failure = None;
     let all = async {
         while let Some(answer) = answers.recv().await {
@@ -277,7 +282,8 @@ impl Shared {
             batch.extend_from_slice(&row);
             if batch.len() >= BATCH {
                 writer.write(&batch)?;
-                self.meter.add(u64::try_from(batch.len()).unwrap_or_default());
+                self.meter
+                    .add(u64::try_from(batch.len()).unwrap_or_default());
                 batch.clear();
                 batch.shrink_to(BATCH);
             }

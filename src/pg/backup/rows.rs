@@ -118,8 +118,10 @@ fn own(names: &[String], asked: &[Asked]) -> Result<Vec<Saved>, Failure> {
     let table = |name: &String| {
         let found = asked.iter().find(|one| one.name.as_ref() == Some(name));
         found.map(|one| one.saved.clone()).ok_or_else(|| {
-            refused(format!("`rows` names the table {name} twice, by different names"))
-                .help("put both predicates into one: (…) OR (…)")
+            refused(format!(
+                "`rows` names the table {name} twice, by different names"
+            ))
+            .help("put both predicates into one: (…) OR (…)")
         })
     };
     names.iter().map(table).collect()
@@ -156,7 +158,11 @@ async fn fly(
             batch(client, ending)
         );
         opening.clear();
-        match begun.and(same).and(saved).and_then(|saved| ended.map(|()| saved)) {
+        match begun
+            .and(same)
+            .and(saved)
+            .and_then(|saved| ended.map(|()| saved))
+        {
             Ok(saved) => copied.extend(saved),
             Err(failure) => {
                 if !last {
@@ -275,7 +281,8 @@ impl<'a> Work<'a> {
         let bytes = writer.written();
         // Files of several tables get to the disk together.
         let finished = tokio::task::spawn_blocking(move || writer.finish()).await;
-        let file = finished.map_err(|error| refused(format!("a file was not finished: {error}")))?;
+        let file =
+            finished.map_err(|error| refused(format!("a file was not finished: {error}")))?;
         Ok(Copied {
             file: file?,
             bytes,

@@ -15,7 +15,8 @@ const RESERVE: u64 = 32 << 20;
 /// # Errors
 /// There is not enough room: how much there is, how much it needs.
 pub(super) fn check(folder: &Path, bytes: u64) -> Result<(), Failure> {
-    let found = statvfs(folder).map_err(|error| archive::io("see the free space of", folder, &error))?;
+    let found =
+        statvfs(folder).map_err(|error| archive::io("see the free space of", folder, &error))?;
     // Their types differ between systems.
     let free = u128::from(found.blocks_available()) * u128::from(found.fragment_size());
     judge(folder, bytes, u64::try_from(free).unwrap_or(u64::MAX))
@@ -79,10 +80,20 @@ mod tests {
 
     #[test]
     fn sizes_are_in_words() {
-        let sizes: Vec<String> = [0, 1_500, 99_999, 12_345_678, 3_000_000_000, 7_654_321_000_000]
-            .into_iter()
-            .map(size)
-            .collect();
-        assert_eq!(sizes, ["0.0 kB", "1.5 kB", "99.9 kB", "12.3 MB", "3.0 GB", "7.6 TB"]);
+        let sizes: Vec<String> = [
+            0,
+            1_500,
+            99_999,
+            12_345_678,
+            3_000_000_000,
+            7_654_321_000_000,
+        ]
+        .into_iter()
+        .map(size)
+        .collect();
+        assert_eq!(
+            sizes,
+            ["0.0 kB", "1.5 kB", "99.9 kB", "12.3 MB", "3.0 GB", "7.6 TB"]
+        );
     }
 }
