@@ -1,12 +1,18 @@
 //! The manifest of a backup: what it holds, and how each file of it must read.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::row::Tally;
+use crate::base::words;
 use crate::engine::backup::MadeBy;
+use crate::engine::change::hex;
 use crate::engine::event::TargetFacts;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::step::backup::{DatabaseBackup, Keep};
 
 /// What a backup holds, and how each file of it must read.
@@ -136,17 +142,182 @@ impl Manifest {
     /// The version of the format that this program writes.
     pub const FORMAT: u32 = 1;
 
+    /// The file of it, in the folder of a backup.
+    pub const FILE: &'static str = "manifest.json";
+
     /// Returns its text, checksum included: exactly what [`Self::parse`] takes.
     pub fn render(&self) -> String {
-        String::new()
+        let mut sealed = self.clone();
+        sealed.checksum.clear();
+        sealed.checksum = hex(&Sha256::digest(sealed.text()));
+        sealed.text()
+    }
+
+    /// Returns it as JSON, as it is.
+    fn text(&self) -> String {
+        // Nothing in it can fail to be written: all its keys are texts.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
     }
 
     /// Reads a manifest: any byte that differs from what was written is found.
     ///
     /// # Errors
     /// It is damaged, is no manifest, or a newer program wrote it.
-    pub fn parse(path: &std::path::Path, bytes: &[u8]) -> Result<Self, Failure> {
-        let _ = bytes;
-        Err(super::damaged(path, "it is not read yet"))
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Failure> {
+        let damaged = |why: &dyn Display| super::damaged(path, format!("{} {why}", Self::FILE));
+        let read: Result<Self, _> = serde_json::from_slice(bytes);
+        let read = match (read, serde_json::from_slice::<Head>(bytes)) {
+            (_, Ok(head)) if head.format > Self::FORMAT => return Err(newer(path, &head)),
+            (Ok(read), _) => read,
+            (Err(error), Ok(_)) => {
+                return Err(damaged(&format_args!("does not read as one: {error}")));
+            }
+            (Err(error), Err(_)) => {
+                return Err(damaged(&format_args!(
+                    "is no manifest of a backup: {error}"
+                )));
+            }
+        };
+        // As it must read, byte by byte: that JSON can say the same otherwise does not matter.
+        if read.render().as_bytes() != bytes {
+            return Err(damaged(&"was altered: its checksum differs"));
+        }
+        Ok(read)
+    }
+
+    /// Reads the manifest in the folder of a backup.
+    ///
+    /// # Errors
+    /// There is none, or as [`Self::parse`].
+    pub fn read(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join(Self::FILE);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(super::damaged(folder, format!("it has no {}", Self::FILE)));
+            }
+            bytes => bytes.map_err(|error| super::io("read", &path, &words::io(&error)))?,
+        };
+        Self::parse(folder, &bytes)
+    }
+
+    /// Returns what is known of one of its files.
+    pub fn file(&self, path: &str) -> Option<&FileFact> {
+        self.files.iter().find(|file| file.path == path)
+    }
+}
+
+/// All of a manifest that every version can read.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+    program: String,
+}
+
+fn newer(path: &Path, head: &Head) -> Failure {
+    let Head { format, program } = head;
+    Failure::new(
+        FailureKind::Backup,
+        format!(
+            "the backup in {} has the format {format}, which this version cannot read",
+            path.display()
+        ),
+    )
+    .note(format!("runbook {program} wrote it"))
+    .help(format!("use runbook {program} or a newer one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::archive::sample;
+
+    fn parse(bytes: &[u8]) -> Result<Manifest, Failure> {
+        Manifest::parse(Path::new("b"), bytes)
+    }
+
+    #[test]
+    fn it_reads_as_it_was_written() {
+        let manifest = sample::manifest("b-1");
+        let text = manifest.render();
+        let read = parse(text.as_bytes()).unwrap();
+        assert_eq!(read.checksum.len(), 64);
+        assert_eq!(
+            Manifest {
+                checksum: String::new(),
+                ..read.clone()
+            },
+            manifest
+        );
+        assert_eq!(read.render(), text);
+    }
+
+    #[test]
+    fn case_44_every_flipped_bit_of_a_manifest_is_found() {
+        let text = sample::manifest("b-1").render().into_bytes();
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut flipped = text.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(parse(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn case_43_a_manifest_that_was_cut_is_found() {
+        let text = sample::manifest("b-1").render().into_bytes();
+        for length in 0..text.len() {
+            assert!(parse(&text[..length]).is_err(), "{length} bytes");
+        }
+        for more in [&b"\n"[..], b" ", b"{}", b"\0"] {
+            assert!(parse(&[&text, more].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_same_written_otherwise_is_refused() {
+        let text = sample::manifest("b-1").render();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(parse(value.to_string().as_bytes()).is_err());
+        assert!(parse(text.replace("\"format\"", "\"f\\u006frmat\"").as_bytes()).is_err());
+        let empty = Manifest {
+            checksum: String::new(),
+            ..parse(text.as_bytes()).unwrap()
+        };
+        assert!(parse(empty.text().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_newer_format_says_which_program_reads_it() {
+        let newer = r#"{"format": 2, "program": "9.9.9", "what": "else"}"#;
+        let failure = parse(newer.as_bytes()).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "the backup in b has the format 2, which this version cannot read"
+        );
+        assert_eq!(failure.help, ["use runbook 9.9.9 or a newer one"]);
+    }
+
+    #[test]
+    fn what_is_no_manifest_says_so() {
+        for text in ["", "{}", "[]", "null", "not json", "{\"format\": 1}"] {
+            let failure = parse(text.as_bytes()).unwrap_err();
+            assert!(failure.message.contains("manifest"), "{}", failure.message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, at: prop::sample::Index, by: Vec<u8>) {
+            prop_assert!(parse(&bytes).is_err());
+            let text = sample::manifest("b-1").render().into_bytes();
+            let at = at.index(text.len());
+            let spliced = [&text[..at], &by, &text[at..]].concat();
+            prop_assert_eq!(parse(&spliced).is_ok(), by.is_empty());
+        }
     }
 }

@@ -20,6 +20,7 @@
 //! KEY is what `age -d key.age` gives.
 
 pub mod deletion;
+pub mod files;
 pub mod folder;
 pub mod manifest;
 pub mod name;
@@ -30,6 +31,9 @@ pub mod row;
 pub mod seal;
 pub mod store;
 pub mod table_file;
+
+#[cfg(test)]
+mod sample;
 
 use std::fmt::Display;
 use std::path::Path;

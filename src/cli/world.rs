@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::program;
-use crate::engine::backup::{Backed, FromBackup, Order, Progressing};
+use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
@@ -130,12 +130,18 @@ impl World for RealWorld {
 
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
+        let mut order = order.clone();
+        if let What::Rows(tables) = &mut order.what {
+            for table in tables {
+                table.shown = self.redactor.mask(&table.shown);
+            }
+        }
         let sink = &mut self.sink;
         let mut told = |progress: &Progressing| sink.progress(progress);
         Box::pin(pg::backup::create(
             &mut self.session,
             &self.site,
-            order,
+            &order,
             limits,
             &mut told,
         ))

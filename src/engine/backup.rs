@@ -52,6 +52,8 @@ pub struct TableRows {
     pub table: String,
     /// `SELECT FROM table WHERE (predicate)` with the values of the predicate.
     pub bound: Bound,
+    /// The predicate as people may read it: with its values, secrets masked.
+    pub shown: String,
 }
 
 /// How a backup is encrypted: with age.

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | [`catalog`] | what a table is, whether all of it can be read, and what the server counts and hashes of it |
 //! | `snapshot` | one snapshot that several connections see |
-//! | `space` | whether there is room for it |
+//! | `space`, `limit`, `progress` | whether there is room for it; what stops it; how far it is |
 //! | `rows` | rows of tables, over the run's own connection |
-//! | `copy` | whole tables, several at once |
+//! | `copy`, `tables` | whole tables, several at once |
+//! | `prune` | older backups of the same name, once a new one is good |
 //! | `dump`, [`tools`] | the whole database, by `pg_dump` of a version that fits |
+//! | `process`, `libpq` | a program of PostgreSQL's at work, and how it is told where the database is |
 //! | [`trial`] | a backup is restored where it harms nobody, and compared |
 //! | [`fresh`] | a database that gets its name when it is good |
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
+//! | `maintenance` | a connection to another database of the same server |
 //! | [`present`] | what there is now where a backup would be restored to |
 
 pub mod catalog;
@@ -20,26 +23,44 @@ mod definition;
 mod dump;
 pub mod fresh;
 pub mod into;
+mod libpq;
+mod limit;
 pub mod load;
+mod maintenance;
 pub mod present;
+mod process;
+mod progress;
+mod prune;
 mod rows;
 mod snapshot;
 mod space;
 pub mod swap;
+mod tables;
 pub mod tools;
 pub mod trial;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
 
 use super::environment::Environment;
 use super::session::Session;
+use crate::archive::folder::Draft;
+use crate::archive::manifest::{Encryption, FileFact, Holds, Manifest, Table};
+use crate::archive::notes::Notes;
 use crate::archive::seal::{FileKey, Keys};
 use crate::archive::store::Found;
-use crate::engine::backup::{Backed, Order, Progressing};
+use crate::archive::{self, name, proof};
+use crate::engine::backup::{Backed, BackedTable, Order, Progressing, Seal, What};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
+use crate::step::backup::{DatabaseBackup, Verify};
+use progress::Meter;
+
+/// The file that the key of an encrypted backup is in.
+const KEY: &str = "key.age";
 
 /// Where backups are, and with what they are made.
 #[derive(Clone)]
@@ -64,8 +85,16 @@ impl Site {
     /// # Errors
     /// It is encrypted, and none of the keys is one for it.
     pub fn key(&self, found: &Found) -> Result<Option<FileKey>, Failure> {
-        let _ = found;
-        Err(unfinished())
+        if found.manifest.encryption.is_none() {
+            return Ok(None);
+        }
+        let made = self.made.lock().ok();
+        if let Some(key) = made.and_then(|made| made.get(&found.folder).cloned()) {
+            return Ok(Some(key));
+        }
+        let path = found.folder.join(KEY);
+        let sealed = std::fs::read(&path).map_err(|error| archive::io("read", &path, &error))?;
+        FileKey::open(&found.folder, &sealed, &self.keys).map(Some)
     }
 }
 
@@ -84,8 +113,191 @@ pub async fn create(
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Backed, Failure> {
-    let _ = (session, site, order, limits, told);
-    Err(unfinished())
+    let made = Box::pin(make(session, site, order, limits, told)).await;
+    let (folder, manifest, sha256) =
+        made.map_err(|failure| failure.note("no backup was made; earlier ones are as they were"))?;
+    let pruned = prune::after(session, site, order, &folder, &manifest);
+    Ok(backed(order, &folder, &manifest, sha256, pruned))
+}
+
+/// Makes a backup up to where it has its name.
+async fn make(
+    session: &mut Session,
+    site: &Site,
+    order: &Order,
+    limits: &Limits,
+    told: Told<'_>,
+) -> Result<(PathBuf, Manifest, String), Failure> {
+    name::check(&order.name)?;
+    limit::check(limits)?;
+    let backups = order.to.as_deref().unwrap_or(&site.folder);
+    let draft = Draft::begin(backups, &order.id, order.seal.as_ref())?;
+    let content = Box::pin(save(session, site, order, &draft, limits, told)).await?;
+    let mut manifest = manifest(session, order, content);
+    draft.complete(&mut manifest)?;
+    prove(site, &draft, &manifest, limits, told).await?;
+    let read_at = Some(Timestamp::now());
+    let restored_at = match order.verify {
+        Verify::Checksum => None,
+        Verify::Restore => {
+            let found = Found {
+                folder: draft.folder().to_owned(),
+                manifest: manifest.clone(),
+                notes: Notes::default(),
+                bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+            };
+            let trial = trial::restore(session, site, &found, draft.key(), limits, told);
+            Box::pin(trial).await?;
+            Some(Timestamp::now())
+        }
+    };
+    limit::check(limits)?;
+    let notes = Notes {
+        read_at,
+        restored_at,
+        ..Notes::default()
+    };
+    notes.write(draft.folder())?;
+    manifest.finished_at = Timestamp::now();
+    let key = draft.key().cloned();
+    let (folder, sha256) = draft.finish(&mut manifest)?;
+    if let (Some(key), Ok(mut made)) = (key, site.made.lock()) {
+        made.insert(folder.clone(), key);
+    }
+    Ok((folder, manifest, sha256))
+}
+
+/// What was saved.
+struct Content {
+    tables: Vec<Table>,
+    types: Vec<String>,
+    files: Vec<FileFact>,
+    tool: Option<String>,
+    taken_at: Timestamp,
+}
+
+async fn save(
+    session: &mut Session,
+    site: &Site,
+    order: &Order,
+    draft: &Draft,
+    limits: &Limits,
+    told: Told<'_>,
+) -> Result<Content, Failure> {
+    match &order.what {
+        What::Rows(rows) => {
+            space::check(draft.folder(), 0)?;
+            rows::save(session, draft, rows, limits, told).await
+        }
+        What::Tables(names) => tables::save(session, site, draft, names, limits, told).await,
+        What::Database(scope) => {
+            let saved = dump::save(session, site, draft, *scope, limits, told).await?;
+            Ok(Content {
+                tables: saved.tables,
+                types: Vec::new(),
+                files: saved.files,
+                tool: Some(saved.tool),
+                taken_at: saved.taken_at,
+            })
+        }
+    }
+}
+
+fn manifest(session: &Session, order: &Order, content: Content) -> Manifest {
+    Manifest {
+        format: Manifest::FORMAT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        id: order.id.clone(),
+        name: order.name.clone(),
+        holds: match order.what {
+            What::Rows(_) => Holds::Rows,
+            What::Tables(_) => Holds::Tables,
+            What::Database(scope) => Holds::Database(scope),
+        },
+        taken_at: content.taken_at,
+        finished_at: content.taken_at,
+        made_by: order.made_by.clone(),
+        source: session.target().clone(),
+        tables: content.tables,
+        types: content.types,
+        files: content.files,
+        tool: content.tool,
+        encryption: order.seal.as_ref().map(|seal| match seal {
+            Seal::Recipients(keys) => Encryption::Recipients(keys.clone()),
+            Seal::Passphrase(_) => Encryption::Passphrase,
+        }),
+        keep: order.keep,
+        checksum: String::new(),
+    }
+}
+
+/// Reads everything back in full, in a thread: it is work for a processor.
+async fn prove(
+    site: &Site,
+    draft: &Draft,
+    manifest: &Manifest,
+    limits: &Limits,
+    told: Told<'_>,
+) -> Result<(), Failure> {
+    let meter = Arc::new(Meter::new(
+        "reading it back",
+        Some(manifest.files.iter().map(|file| file.bytes).sum()),
+    ));
+    let (folder, key) = (draft.folder().to_owned(), draft.key().cloned());
+    let (proved, stops, counted) = (manifest.clone(), limits.clone(), Arc::clone(&meter));
+    let read = move || {
+        proof::of(&folder, &proved, key.as_ref(), &|bytes| {
+            counted.add(bytes);
+            limit::check(&stops)
+        })
+    };
+    let reading = meter.telling(told, tokio::task::spawn_blocking(read));
+    reading
+        .await
+        .map_err(|error| refused(format!("it could not be read back: {error}")))??;
+    if matches!(manifest.holds, Holds::Database(scope) if scope != DatabaseBackup::Schema)
+        || manifest.tool.is_some()
+    {
+        let proving = dump::prove(site, draft.folder(), manifest, draft.key(), limits, told);
+        Box::pin(proving).await?;
+    }
+    Ok(())
+}
+
+/// Says what became of an order.
+fn backed(
+    order: &Order,
+    folder: &Path,
+    manifest: &Manifest,
+    sha256: String,
+    pruned: Vec<String>,
+) -> Backed {
+    Backed {
+        id: manifest.id.clone(),
+        path: folder.display().to_string(),
+        holds: match manifest.holds {
+            Holds::Rows => "rows",
+            Holds::Tables => "tables",
+            Holds::Database(DatabaseBackup::Full) => "database",
+            Holds::Database(DatabaseBackup::Schema) => "schema",
+            Holds::Database(DatabaseBackup::Data) => "data",
+        }
+        .to_owned(),
+        tables: manifest
+            .tables
+            .iter()
+            .map(|table| BackedTable {
+                table: table.relation.clone(),
+                rows: table.tally.rows,
+            })
+            .collect(),
+        rows: manifest.tables.iter().map(|table| table.tally.rows).sum(),
+        bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+        sha256,
+        verified: order.verify,
+        encrypted: manifest.encryption.is_some(),
+        pruned,
+    }
 }
 
 /// Returns the failure of a backup that cannot be made.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::super::backup::{MadeBy, Order, Seal, TableRows, What};
 use super::super::event::{Decision, StepResult};
 use super::super::failure::Failure;
-use super::super::port::World;
+use super::super::port::{Bound, World};
 use super::{Performed, Stage, bind, template};
 use crate::runbook::context::Context;
 use crate::runbook::model::Step;
-use crate::sql::ident::TableName;
+use crate::sql::ident::{TableName, quote_literal};
 use crate::step::backup::Backup;
 use crate::step::text::Template;
 
@@ -72,9 +72,11 @@ fn order<W>(
 fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure> {
     if let Some(rows) = &backup.rows {
         let tables = rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
+            let bound = bind(context, sql)?;
             Ok(TableRows {
                 table: table.value.clone(),
-                bound: bind(context, sql)?,
+                shown: shown(&bound),
+                bound,
             })
         });
         return Ok(What::Rows(tables.collect::<Result<_, Failure>>()?));
@@ -87,6 +89,27 @@ fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure
         Some(database) => Ok(What::Database(database)),
         None => Err(template("the backup names nothing to save")),
     }
+}
+
+/// Returns the predicate of `SELECT FROM table WHERE (predicate)` with its values, as a person would write it.
+fn shown(bound: &Bound) -> String {
+    let text = bound.statement.text();
+    let mut shown = String::new();
+    let mut copied = 0;
+    for (number, range) in bound.statement.placeholders() {
+        let value = usize::try_from(*number).ok();
+        let value = value.and_then(|number| bound.binds.get(number.checked_sub(1)?));
+        let value = value.and_then(|cell| cell.text.as_deref());
+        shown.push_str(text.get(copied..range.start).unwrap_or_default());
+        shown.push_str(&value.map_or_else(|| "NULL".to_owned(), quote_literal));
+        copied = range.end;
+    }
+    shown.push_str(text.get(copied..).unwrap_or_default());
+    let predicate = shown
+        .split_once(" WHERE (")
+        .map(|(_, rest)| rest.trim_end());
+    let predicate = predicate.and_then(|rest| rest.strip_suffix(')'));
+    predicate.unwrap_or_default().trim().to_owned()
 }
 
 /// A name that a template gives is one name, whatever the value is.

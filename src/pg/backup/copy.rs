@@ -13,7 +13,7 @@ use super::catalog::{self, Saved};
 use super::progress::Meter;
 use super::snapshot::Snapshot;
 use super::{Told, limit, refused};
-use crate::archive::manifest::FileFact;
+use crate::archive::manifest::{Definition, FileFact, Table};
 use crate::archive::row::Tally;
 use crate::archive::seal::FileKey;
 use crate::archive::table_file::TableWriter;
@@ -52,6 +52,27 @@ pub(super) struct Copied {
 pub(super) fn file_name(number: usize, sealed: bool) -> String {
     let age = if sealed { ".age" } else { "" };
     format!("tables/{number:04}.copy.zst{age}")
+}
+
+/// Returns what the manifest says of a table, and of its file.
+pub(super) fn entry(
+    table: Saved,
+    copied: Copied,
+    predicate: Option<String>,
+    definition: Definition,
+) -> (Table, FileFact) {
+    let entry = Table {
+        relation: table.relation,
+        columns: table.columns,
+        fingerprint: table.fingerprint,
+        key: table.key,
+        predicate,
+        tally: copied.tally,
+        file: Some(copied.file.path.clone()),
+        bytes: copied.bytes,
+        definition,
+    };
+    (entry, copied.file)
 }
 
 /// Copies tables; returns them in their order.

@@ -7,10 +7,11 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::catalog::{self, Asked, Saved};
-use super::copy::{Copied, file_name};
+use super::copy::{Copied, entry, file_name};
 use super::progress::Meter;
-use super::{Told, refused};
+use super::{Content, Told, refused};
 use crate::archive::folder::Draft;
+use crate::archive::manifest::Definition;
 use crate::archive::row::{Tally, line_of};
 use crate::archive::table_file::TableWriter;
 use crate::base::words;
@@ -30,14 +31,6 @@ const FLIGHT: usize = 12;
 
 /// How a transaction begins that sees one moment and cannot write.
 const MODE: &str = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Rows that are on disk.
-pub(super) struct SavedRows {
-    /// The tables, in the order of the rows.
-    pub(super) tables: Vec<(Saved, Copied)>,
-    /// When the snapshot was taken.
-    pub(super) taken_at: Timestamp,
-}
 
 /// Finds the tables of names as the run's session sees them, by its own settings.
 ///
@@ -77,7 +70,7 @@ pub(super) async fn save(
     rows: &[TableRows],
     limits: &Limits,
     told: Told<'_>,
-) -> Result<SavedRows, Failure> {
+) -> Result<Content, Failure> {
     let names: Vec<String> = rows.iter().map(|rows| rows.table.clone()).collect();
     let tables = own(&names, &tables(session, &names, limits).await?)?;
     let works = rows
@@ -93,8 +86,21 @@ pub(super) async fn save(
     let flying = fly(session.client(), &beginning, draft, &works, &meter);
     let copied = meter.telling(told, session.guarded(limits, flying)).await;
     let copied = copied.map_err(gone)?;
-    Ok(SavedRows {
-        tables: tables.into_iter().zip(copied).collect(),
+    let predicates = rows.iter().map(|rows| rows.shown.clone());
+    let (entries, files) = tables
+        .into_iter()
+        .zip(copied)
+        .zip(predicates)
+        .map(|((table, copied), predicate)| {
+            let predicate = Some(predicate);
+            entry(table, copied, predicate, Definition::default())
+        })
+        .unzip();
+    Ok(Content {
+        tables: entries,
+        types: Vec::new(),
+        files,
+        tool: None,
         taken_at,
     })
 }

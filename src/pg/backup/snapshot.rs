@@ -43,8 +43,24 @@ impl Snapshot {
     /// # Errors
     /// No connection, or the server's word.
     pub(super) async fn take(settings: &ConnectSettings) -> Result<Self, Failure> {
+        Self::take_of(settings, &[]).await
+    }
+
+    /// Takes a snapshot of tables, with their schemas and quoted. They are locked before it is taken: what
+    /// is emptied or dropped later would be empty in it, and nobody can do that until it is dropped.
+    ///
+    /// # Errors
+    /// As [`Self::take`]; a table is gone, or someone changes it.
+    pub(super) async fn take_of(
+        settings: &ConnectSettings,
+        tables: &[String],
+    ) -> Result<Self, Failure> {
+        let lock = match tables {
+            [] => String::new(),
+            tables => format!("; LOCK TABLE {} IN ACCESS SHARE MODE", tables.join(", ")),
+        };
+        let (connected, rows) = open(settings, &lock, "SELECT pg_export_snapshot()").await?;
         let taken_at = Timestamp::now();
-        let (connected, rows) = open(settings, "SELECT pg_export_snapshot()").await?;
         let id = rows
             .first()
             .and_then(|row| row.try_get(0).ok())
@@ -61,6 +77,11 @@ impl Snapshot {
         &self.connected.client
     }
 
+    /// Returns the address that answered, as a connection says it.
+    pub(super) fn place(&self) -> &str {
+        &self.connected.place
+    }
+
     /// Returns what cancels what that connection does.
     pub(super) fn canceller(&self) -> Canceller {
         self.connected.canceller.clone()
@@ -72,18 +93,22 @@ impl Snapshot {
     /// No connection, or the server's word.
     pub(super) async fn join(settings: &ConnectSettings, id: &str) -> Result<Connected, Failure> {
         let import = format!("SET TRANSACTION SNAPSHOT {}", quote_literal(id));
-        Ok(open(settings, &import).await?.0)
+        Ok(open(settings, "", &import).await?.0)
     }
 }
 
 /// Connects, and begins a transaction that only reads with one statement.
-async fn open(settings: &ConnectSettings, first: &str) -> Result<(Connected, Vec<Row>), Failure> {
+async fn open(
+    settings: &ConnectSettings,
+    lock: &str,
+    first: &str,
+) -> Result<(Connected, Vec<Row>), Failure> {
     let settings = settings.clone().with_application_name("runbook/backup");
     let connected = settings
         .connect()
         .await
         .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
-    let begin = format!("{SETTINGS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let begin = format!("{SETTINGS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{lock}");
     let (begun, rows) = tokio::join!(biased;
         connected.client.batch_execute(&begin),
         connected.client.query_typed(first, &[])
