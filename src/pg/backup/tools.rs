@@ -97,9 +97,7 @@ fn none(
     };
     let message = match found {
         [] => format!("there are no working pg_dump and pg_restore {place}"),
-        _ => format!(
-            "pg_dump and pg_restore are too old for PostgreSQL {server}"
-        ),
+        _ => format!("pg_dump and pg_restore are too old for PostgreSQL {server}"),
     };
     let mut failure = Failure::new(FailureKind::Backup, message);
     for tools in found {

@@ -138,7 +138,11 @@ impl<R: Read> Blocks<R> {
             return Ok(false);
         }
         let more = u64::try_from(CHUNK).unwrap_or(u64::MAX);
-        let count = self.from.by_ref().take(more).read_to_end(&mut self.buffer)?;
+        let count = self
+            .from
+            .by_ref()
+            .take(more)
+            .read_to_end(&mut self.buffer)?;
         self.ended = count == 0;
         Ok(self.buffer.len() > before)
     }

@@ -66,8 +66,10 @@ impl Opened {
                 there: BTreeSet::new(),
             }),
             (true, None) => {
-                return Err(refused("the backup is encrypted, and there is no key to it")
-                    .help("give its private key or its passphrase"));
+                return Err(
+                    refused("the backup is encrypted, and there is no key to it")
+                        .help("give its private key or its passphrase"),
+                );
             }
         };
         Ok(Self {
@@ -88,10 +90,12 @@ impl Opened {
     /// Returns how many bytes the file of an entry has, whatever its compression.
     pub(super) fn bytes_of(&self, entry: &str) -> u64 {
         let prefix = format!("{entry}.dat");
-        let of_entry = |fact: &&FileFact| {
-            plain_name(fact).is_some_and(|name| name.starts_with(&prefix))
-        };
-        self.facts.iter().find(of_entry).map_or(0, |fact| fact.bytes)
+        let of_entry =
+            |fact: &&FileFact| plain_name(fact).is_some_and(|name| name.starts_with(&prefix));
+        self.facts
+            .iter()
+            .find(of_entry)
+            .map_or(0, |fact| fact.bytes)
     }
 
     /// Has the files be there whose plain names are wanted, in a thread: decrypting is work.

@@ -119,8 +119,8 @@ async fn watched<T>(meter: &Meter, client: &Client, work: impl Future<Output = T
             biased;
             done = &mut work => return done,
             // Only progress depends on it.
-            rows = looked => if let Some(bytes) = rows.ok().and_then(|rows| field(rows.first()?, 0).ok()) {
-                meter.set(u64::try_from::<i64>(bytes).unwrap_or_default());
+            rows = looked => if let Some(bytes) = rows.ok().and_then(|rows| field::<i64>(rows.first()?, 0).ok()) {
+                meter.set(u64::try_from(bytes).unwrap_or_default());
             }
         }
     }
@@ -146,7 +146,8 @@ fn explained(found: &Found, failure: Failure) -> Failure {
         || says("must be able to SET ROLE")
         || says("must be owner of")
         || says("permission denied");
-    let is_read_wrong = says("could not read") || says("could not uncompress") || says("unexpected end");
+    let is_read_wrong =
+        says("could not read") || says("could not uncompress") || says("unexpected end");
     if missing {
         return failure
             .note("owners and rights are restored too, and the server lacks one of their roles")

@@ -50,7 +50,14 @@ pub(in crate::pg::backup) async fn save(
     let tables = limit::within(limits, Some(&canceller), listing).await?;
     let holds_rows = scope != DatabaseBackup::Schema;
     let bytes = tables.iter().map(|table| table.bytes).sum();
-    space::check(draft.folder(), if holds_rows { space::compressed(bytes) } else { 0 })?;
+    space::check(
+        draft.folder(),
+        if holds_rows {
+            space::compressed(bytes)
+        } else {
+            0
+        },
+    )?;
     let order = Order {
         tools: &tools,
         site,
@@ -70,7 +77,9 @@ pub(in crate::pg::backup) async fn save(
         };
         tokio::try_join!(order.dump(), counting)
     };
-    let ((), tallies) = meter.telling(told, watched(&meter, &order.folder, work)).await?;
+    let ((), tallies) = meter
+        .telling(told, watched(&meter, &order.folder, work))
+        .await?;
     drop(order);
     let taken_at = snapshot.taken_at;
     drop(snapshot);
@@ -159,11 +168,12 @@ impl Order<'_> {
             .arg(format!("--snapshot={}", self.snapshot))
             .arg(format!("--lock-wait-timeout={LOCK_WAIT}"))
             .arg(format!("--compress={compress}"));
-        match self.scope {
-            DatabaseBackup::Full => command,
-            DatabaseBackup::Schema => command.arg("--schema-only"),
-            DatabaseBackup::Data => command.arg("--data-only"),
+        let only = match self.scope {
+            DatabaseBackup::Full => None,
+            DatabaseBackup::Schema => Some("--schema-only"),
+            DatabaseBackup::Data => Some("--data-only"),
         };
+        command.args(only);
         command.arg("--file").arg(&self.folder);
     }
 
