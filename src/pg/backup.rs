@@ -27,8 +27,8 @@ mod libpq;
 mod limit;
 pub mod load;
 mod maintenance;
-mod process;
 pub mod present;
+mod process;
 mod progress;
 mod prune;
 mod rows;
@@ -134,6 +134,7 @@ async fn make(
     let draft = Draft::begin(backups, &order.id, order.seal.as_ref())?;
     let content = Box::pin(save(session, site, order, &draft, limits, told)).await?;
     let mut manifest = manifest(session, order, content);
+    draft.complete(&mut manifest)?;
     prove(site, &draft, &manifest, limits, told).await?;
     let read_at = Some(Timestamp::now());
     let restored_at = match order.verify {

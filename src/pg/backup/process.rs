@@ -13,8 +13,8 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-use super::refused;
-use crate::engine::failure::{Failure, FailureKind};
+use super::{limit, refused};
+use crate::engine::failure::Failure;
 use crate::engine::port::Limits;
 use crate::pg::environment::Environment;
 use crate::pg::secret::{Secret, mask_passwords};
@@ -37,9 +37,6 @@ const LINES: usize = 8;
 
 /// How long it may take to end when it is asked to: it cancels what the server does for it.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How often progress is looked at.
-const TICK: Duration = Duration::from_millis(250);
 
 /// Waits for a line or the pipe's end. A line: the program ended. The end: we are gone, and so has the program's
 /// group to be.
@@ -110,24 +107,30 @@ impl Process {
         self.child.stdout.take()
     }
 
-    /// Waits for its end and returns what it wrote beside its output; `tick` is called now and then.
+    /// Waits for its end and returns what it wrote beside its output.
     ///
     /// # Errors
     /// It failed, in its own words; a limit, by which it was stopped.
-    pub(super) async fn end(
-        mut self,
-        limits: &Limits,
-        tick: &mut dyn FnMut(),
-    ) -> Result<String, Failure> {
-        let ended = loop {
-            tokio::select! {
-                biased;
-                status = self.child.wait() => break status
-                    .map_err(|error| refused(format!("{} was lost: {error}", self.name))),
-                () = limits.cancel.wait() => break Err(Failure::new(FailureKind::Cancelled, "cancelled by Ctrl-C")),
-                () = at(limits.deadline) => break Err(too_long(self.name)),
-                () = tokio::time::sleep(TICK) => tick(),
-            }
+    pub(super) async fn end(self, limits: &Limits) -> Result<String, Failure> {
+        let name = self.name;
+        let (status, said) = self.ended(limits).await?;
+        if status.success() {
+            Ok(said)
+        } else {
+            Err(failed(name, status, &said))
+        }
+    }
+
+    /// Waits for its end and returns how it came, and what it wrote beside its output.
+    ///
+    /// # Errors
+    /// A limit, by which it was stopped.
+    pub(super) async fn ended(mut self, limits: &Limits) -> Result<(ExitStatus, String), Failure> {
+        let ended = tokio::select! {
+            biased;
+            status = self.child.wait() => status
+                .map_err(|error| refused(format!("{} was lost: {error}", self.name))),
+            failure = limit::reached(limits) => Err(failure),
         };
         if ended.is_err() {
             self.stop().await;
@@ -136,11 +139,7 @@ impl Process {
         let status = ended?;
         let said = self.words().await;
         self.group = None;
-        if status.success() {
-            Ok(said)
-        } else {
-            Err(failed(self.name, status, &said))
-        }
+        Ok((status, said))
     }
 
     /// Asks the program to end, and kills it with all that it started when it does not.
@@ -151,6 +150,7 @@ impl Process {
         self.signal(Signal::SIGKILL);
         let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
         self.outlive();
+        self.group = None;
     }
 
     /// Waits for a moment until nothing of the program's group is left: it may be writing still.
@@ -165,7 +165,6 @@ impl Process {
                 _ => break,
             }
         }
-        self.group = None;
     }
 
     fn signal(&self, signal: Signal) {
@@ -208,8 +207,12 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.group.is_some() {
+            // It may still tell the server that nobody waits for the answer.
+            self.signal(Signal::SIGTERM);
+            self.outlive();
             self.signal(Signal::SIGKILL);
             self.outlive();
+            self.group = None;
         }
         self.dismiss();
     }
@@ -243,7 +246,13 @@ async fn tail(mut from: ChildStderr) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-fn failed(name: &str, status: ExitStatus, said: &str) -> Failure {
+/// Returns whether a program may have said more than this.
+pub(super) fn is_cut(said: &str) -> bool {
+    said.len() >= MOST_SAID
+}
+
+/// Returns the failure of a program, with the last that it said.
+pub(super) fn failed(name: &str, status: ExitStatus, said: &str) -> Failure {
     let how = match (status.code(), status.signal()) {
         (Some(code), _) => format!("{name} failed with exit code {code}"),
         (None, Some(signal)) => format!("{name} was killed by signal {signal}"),
@@ -255,19 +264,4 @@ fn failed(name: &str, status: ExitStatus, said: &str) -> Failure {
         .collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES));
     last.fold(refused(how), |failure, line| failure.note(*line))
-}
-
-fn too_long(name: &str) -> Failure {
-    Failure::new(
-        FailureKind::Timeout,
-        format!("{name} took longer than the step's `timeout`"),
-    )
-    .help("give the step a longer `timeout`")
-}
-
-async fn at(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

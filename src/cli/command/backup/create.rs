@@ -188,6 +188,7 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
                 statement,
                 binds: Vec::new(),
             },
+            shown: predicate.clone(),
         })
     };
     given.iter().map(read).collect()
