@@ -19,11 +19,11 @@ mod tool;
 pub use authoring::{
     CheckArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs, Template,
 };
-pub use backup::{
-    BackupArgs, BackupCommand, BackupListArgs, BackupShowArgs, Conflicts, CreateArgs, How, OfDatabase,
-    OpenArgs, PinArgs, PruneArgs, RestoreArgs, UnpinArgs, VerifyArgs,
-};
 pub(super) use backup::keep;
+pub use backup::{
+    BackupArgs, BackupCommand, BackupListArgs, BackupShowArgs, Conflicts, CreateArgs, How,
+    OfDatabase, OpenArgs, PinArgs, PruneArgs, RestoreArgs, UnpinArgs, VerifyArgs,
+};
 pub(super) use parameters::literal;
 pub use parameters::{facts, flag, flag_of};
 pub use past::{

@@ -29,6 +29,14 @@ use crate::report::terminal::{Terminal, TerminalOptions};
 use crate::runbook::model::Step;
 use crate::step::Kind;
 
+/// A run, and what is said of it when it is cut short.
+pub(super) struct Going<'a> {
+    /// Its id.
+    pub(super) run: &'a str,
+    /// What to do instead of going on with it, where nobody can.
+    pub(super) again: Option<String>,
+}
+
 /// Drives a run to its end, and returns the exit code of its outcome. The first Ctrl-C cancels the run, the
 /// second one ends the program.
 ///
@@ -37,6 +45,20 @@ use crate::step::Kind;
 pub(super) async fn drive(
     context: &Context<'_>,
     run: &str,
+    world: RealWorld,
+    work: impl AsyncFnOnce(&mut RealWorld, Cancel) -> Came,
+) -> Result<u8, CliError> {
+    let going = Going { run, again: None };
+    Box::pin(drive_to(context, &going, world, work)).await
+}
+
+/// Does the same for a run that nobody can go on with.
+///
+/// # Errors
+/// As [`drive`].
+pub(super) async fn drive_to(
+    context: &Context<'_>,
+    going: &Going<'_>,
     mut world: RealWorld,
     work: impl AsyncFnOnce(&mut RealWorld, Cancel) -> Came,
 ) -> Result<u8, CliError> {
@@ -52,18 +74,18 @@ pub(super) async fn drive(
             Ok(Ok(finished)) => Ok(finished.outcome.code()),
             Ok(Err(failure)) => Err(CliError::CutShort(Box::new(failure))),
             Err(error) if error.0.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
-            Err(error) => Ok(untold(context, run, &error, committed.get())),
+            Err(error) => Ok(untold(context, going, &error, committed.get())),
         },
         // What is open is rolled back by the server when the connection goes.
         () = interrupted_twice(context, &canceller) => {
             let xid = committing.lock().ok().and_then(|xid| xid.clone());
-            Ok(ended_at_once(context, run, xid))
+            Ok(ended_at_once(context, going, xid))
         }
     }
 }
 
 /// What nobody could be told of is not undone by that.
-fn untold(context: &Context<'_>, run: &str, error: &Untold, committed: bool) -> u8 {
+fn untold(context: &Context<'_>, going: &Going<'_>, error: &Untold, committed: bool) -> u8 {
     let error = CliError::Io {
         message: error.to_string(),
     };
@@ -73,24 +95,36 @@ fn untold(context: &Context<'_>, run: &str, error: &Untold, committed: bool) -> 
     if !committed {
         return error.code();
     }
+    let Going { run, again } = going;
+    let help = again.clone().unwrap_or_else(|| {
+        format!("go on with it: runbook resume {run}; or put it back: runbook undo {run}")
+    });
     context.invocation.eprint(&format!(
-        "  = note: what was committed before stays\n  \
-         = help: go on with it: runbook resume {run}; or put it back: runbook undo {run}\n"
+        "  = note: what was committed before stays\n  = help: {help}\n"
     ));
     exit::STOPPED
 }
 
-fn ended_at_once(context: &Context<'_>, run: &str, xid: Option<String>) -> u8 {
+fn ended_at_once(context: &Context<'_>, going: &Going<'_>, xid: Option<String>) -> u8 {
+    let Going { run, again } = going;
     let Some(xid) = xid else {
+        let help = again.clone().unwrap_or_else(|| {
+            format!(
+                "go on with it: runbook resume {run}; or put back what it changed: runbook undo {run}"
+            )
+        });
         context.invocation.eprint(&format!(
-            "\nended at once: what was not committed is rolled back\n  \
-             = help: go on with it: runbook resume {run}; or put back what it changed: runbook undo {run}\n"
+            "\nended at once: what was not committed is rolled back\n  = help: {help}\n"
         ));
         return exit::CANCELLED;
     };
+    let help = match again {
+        Some(again) => format!("look whether its rows are there, then {again}"),
+        None => format!("find out and go on: runbook resume {run}"),
+    };
     context.invocation.eprint(&format!(
         "\nended while COMMIT was under way (transaction {xid}): nobody knows yet what became of it\n  \
-         = help: find out and go on: runbook resume {run}\n"
+         = help: {help}\n"
     ));
     exit::UNKNOWN
 }
@@ -257,7 +291,11 @@ pub(super) fn answers(
             (false, false, true) => Otherwise::Person,
             (false, false, false) => Otherwise::Nobody,
         },
-        flag: if plan.is_some() { Flag::Answer } else { Flag::Yes },
+        flag: if plan.is_some() {
+            Flag::Answer
+        } else {
+            Flag::Yes
+        },
         actor,
     })
 }

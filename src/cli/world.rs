@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::program;
-use crate::engine::backup::{Backed, FromBackup, Order, Progressing};
+use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
@@ -39,7 +39,7 @@ pub struct RealWorld {
 
 impl RealWorld {
     /// Has the record be on disk, before anything is done that cannot be taken back; the journal gets its head.
-    fn flush(&mut self) -> Result<(), Failure> {
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
         let Some(record) = &mut self.record else {
             return Ok(());
         };
@@ -130,12 +130,19 @@ impl World for RealWorld {
 
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
+        // The manifest is read by others.
+        let mut order = order.clone();
+        if let What::Rows(rows) = &mut order.what {
+            for rows in rows {
+                rows.shown = self.redactor.mask(&rows.shown);
+            }
+        }
         let sink = &mut self.sink;
         let mut told = |progress: &Progressing| sink.progress(progress);
         Box::pin(pg::backup::create(
             &mut self.session,
             &self.site,
-            order,
+            &order,
             limits,
             &mut told,
         ))

@@ -4,7 +4,7 @@ mod request;
 mod saved;
 mod works;
 
-pub use request::{Request, run};
+pub use request::{Request, Words, run};
 pub use works::{Way, Work, Works};
 
 use super::change::Changes;

@@ -13,6 +13,7 @@
 //! | [`fresh`] | a database that gets its name when it is good |
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
+//! | [`present`] | what there is now where a backup would be restored to |
 
 pub mod catalog;
 mod copy;
@@ -22,6 +23,7 @@ pub mod fresh;
 pub mod into;
 mod limit;
 pub mod load;
+pub mod present;
 mod progress;
 mod prune;
 mod rows;

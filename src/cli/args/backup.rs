@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::{ListOutput, Told, pair};
+use super::{Journal, ListOutput, Told, pair};
 use crate::step::backup::{DatabaseBackup, Keep, Verify};
 
 /// What `backup` is asked.
@@ -202,7 +202,7 @@ pub struct RestoreArgs {
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
     /// Restores the one table beside the live one, as a new table of this name
-    #[arg(long = "as", value_name = "NAME", id = "as_name", requires = "tables")]
+    #[arg(long = "as", value_name = "NAME", requires = "tables")]
     pub as_name: Option<String>,
     /// Puts single rows back that differ or are gone, after showing them
     #[arg(long)]
@@ -228,6 +228,15 @@ pub struct RestoreArgs {
     /// How many connections work at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
+    /// Where it is noted that rows were put back: database, or local where no schema may be created
+    #[arg(
+        long,
+        value_name = "WHERE",
+        value_enum,
+        default_value = "database",
+        hide_possible_values = true
+    )]
+    pub journal: Journal,
     /// What opens it.
     #[command(flatten)]
     pub open: OpenArgs,

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap_complete::engine::{PathCompleter, ValueCompleter};
 use clap_complete::env::Shells;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
+use crate::archive::store;
 use crate::cli::catalogue::{Catalogue, is_path};
 use crate::cli::error::CliError;
 use crate::cli::invocation::Invocation;
+use crate::cli::state;
 use crate::runbook::check::Proved;
 use crate::step::Kind;
 
@@ -95,9 +97,70 @@ fn with_names(invocation: &Invocation, line: &[OsString]) -> clap::Command {
         .mut_subcommand("run", |command| {
             command.mut_arg("answers", |arg| arg.add(words(answers(named.as_ref()))))
         })
+        .mut_subcommand("backup", |command| with_backups(command, invocation, line))
         .mut_subcommand("list", |command| {
             command.mut_arg("tags", |arg| arg.add(words(tags(&catalogue))))
         })
+}
+
+/// Offers the names and ids of backups where a backup is named.
+fn with_backups(
+    command: clap::Command,
+    invocation: &Invocation,
+    line: &[OsString],
+) -> clap::Command {
+    let stored = backups_folder(invocation, line)
+        .and_then(|folder| store::list(&folder).ok())
+        .unwrap_or_default();
+    let manifests = stored.found.iter().map(|found| &found.manifest);
+    let mut names: Vec<String> = manifests.clone().map(|one| one.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    let ids: Vec<String> = manifests.map(|one| one.id.clone()).collect();
+    let all = [names.clone(), ids].concat();
+    [
+        ("create", "name", &names),
+        ("list", "names", &names),
+        ("show", "backup", &all),
+        ("verify", "backups", &all),
+        ("restore", "backup", &all),
+        ("prune", "backup", &all),
+        ("pin", "backup", &all),
+        ("unpin", "backup", &all),
+    ]
+    .into_iter()
+    .fold(command, |command, (sub, id, offers)| {
+        command.mut_subcommand(sub, |command| {
+            command.mut_arg(id, |arg| arg.add(words(offers.clone())))
+        })
+    })
+}
+
+/// Returns the folder of backups as far as the line and the variables tell.
+fn backups_folder(invocation: &Invocation, line: &[OsString]) -> Option<PathBuf> {
+    let named = |flag: &str| {
+        let mut words = line.iter().map(|word| word.to_string_lossy());
+        while let Some(word) = words.next() {
+            if word == flag {
+                return words.next().map(|value| PathBuf::from(value.as_ref()));
+            }
+            if let Some(value) = word
+                .strip_prefix(flag)
+                .and_then(|rest| rest.strip_prefix('='))
+            {
+                return Some(PathBuf::from(value));
+            }
+        }
+        None
+    };
+    let environment = &invocation.environment;
+    let folder = named("--folder")
+        .or_else(|| environment.var("RUNBOOK_BACKUPS").map(PathBuf::from))
+        .or_else(|| {
+            let state = state::of(named("--state-dir"), environment)?;
+            Some(state.join("backups"))
+        })?;
+    Some(invocation.folder.join(folder))
 }
 
 /// Returns the answers that a runbook may ask for.

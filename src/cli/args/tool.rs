@@ -30,8 +30,8 @@ pub struct CompletionsArgs {
 /// What `man` is asked.
 #[derive(Clone, Debug, Args)]
 pub struct ManArgs {
-    /// The command whose page it is; without it the program's
-    pub command: Option<String>,
+    /// The command whose page it is, such as `run` or `backup create`; without it the program's
+    pub command: Vec<String>,
 }
 
 /// What `help` is asked.
@@ -39,7 +39,7 @@ pub struct ManArgs {
 pub struct HelpArgs {
     /// A command, or exit-codes
     pub topic: Option<String>,
-    /// The runbook of `help run NAME`
+    /// The runbook of `help run NAME`, the command of `help backup NAME`
     #[arg(hide = true)]
     pub name: Option<String>,
 }

@@ -60,7 +60,9 @@ fn identities(context: &Context<'_>, path: &Path) -> Result<Vec<Secret>, CliErro
             "`{}` has no private key of age: a line that begins with AGE-SECRET-KEY-",
             context.invocation.show(path)
         ))
-        .help("`age-keygen -o FILE` makes one; the public key, age1…, is what `--recipient` takes"));
+        .help(
+            "`age-keygen -o FILE` makes one; the public key, age1…, is what `--recipient` takes",
+        ));
     }
     Ok(keys)
 }
@@ -109,7 +111,9 @@ pub(in crate::cli) fn new_passphrase(context: &Context<'_>) -> Result<Secret, Cl
     let first = prompt::passphrase("Passphrase (without it nobody can open the backup)")?;
     let second = prompt::passphrase("The same again")?;
     if first != second {
-        return Err(CliError::usage("the two passphrases differ: nothing was saved"));
+        return Err(CliError::usage(
+            "the two passphrases differ: nothing was saved",
+        ));
     }
     Ok(first)
 }

@@ -109,7 +109,7 @@ pub(in crate::cli) fn bytes(bytes: u64) -> String {
 }
 
 /// Returns how many seconds ago something was; what is said to be in the future was now.
-pub(in crate::cli) fn seconds_ago(then: Timestamp, now: Timestamp) -> u64 {
+fn seconds_ago(then: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - then.as_second()).unwrap_or(0)
 }
 

@@ -16,7 +16,7 @@ use crate::runbook::check::Proved;
 pub fn run(context: &Context<'_>, args: &HelpArgs, named: Option<&Proved>) -> Result<u8, CliError> {
     let text = match args.topic.as_deref() {
         Some("exit-codes") => exit_codes(),
-        topic => of_command(context, topic, named)?,
+        topic => of_command(context, topic, args.name.as_deref(), named)?,
     };
     context.invocation.print(&text)?;
     Ok(exit::DONE)
@@ -25,6 +25,7 @@ pub fn run(context: &Context<'_>, args: &HelpArgs, named: Option<&Proved>) -> Re
 fn of_command(
     context: &Context<'_>,
     topic: Option<&str>,
+    inner: Option<&str>,
     named: Option<&Proved>,
 ) -> Result<String, CliError> {
     let mut root = args::command(named.map(|proved| &proved.runbook));
@@ -36,6 +37,12 @@ fn of_command(
             .ok_or_else(|| unknown(name, &root, &["exit-codes"]))?
             .clone(),
     };
+    if let Some(name) = inner.filter(|_| command.has_subcommands()) {
+        command = command
+            .find_subcommand(name)
+            .ok_or_else(|| unknown(name, &command, &[]))?
+            .clone();
+    }
     let help = command.render_long_help();
     Ok(if context.look.color_out {
         help.ansi().to_string()

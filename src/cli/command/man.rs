@@ -14,13 +14,13 @@ use crate::engine::outcome::exit;
 pub fn run(context: &Context<'_>, args: &ManArgs) -> Result<u8, CliError> {
     let mut root = args::command(None);
     root.build();
-    let command = match &args.command {
-        None => root,
-        Some(name) => root
+    let mut command = root;
+    for name in &args.command {
+        command = command
             .find_subcommand(name)
-            .ok_or_else(|| super::help::unknown(name, &root, &[]))?
-            .clone(),
-    };
+            .ok_or_else(|| super::help::unknown(name, &command, &[]))?
+            .clone();
+    }
     let title = command.get_display_name().unwrap_or("runbook").to_owned();
     let mut page = Vec::new();
     Man::new(command)
@@ -28,7 +28,7 @@ pub fn run(context: &Context<'_>, args: &ManArgs) -> Result<u8, CliError> {
         .render(&mut page)
         .map_err(|error| CliError::io("cannot write the page", &error))?;
     let mut text = String::from_utf8_lossy(&page).into_owned();
-    if args.command.is_none() {
+    if args.command.is_empty() {
         text.push_str(&exit_status());
     }
     context.invocation.print(&text)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::base::words;
 use crate::cli::args::{Output, ResumeArgs, Told};
+use crate::cli::command::backup;
 use crate::cli::command::run::{connect, writer};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
@@ -91,6 +92,9 @@ fn refuse_unknown(plan: &Plan, past: &Past) -> Result<(), CliError> {
 
 /// Says how a run ended that cannot go on, and returns the exit code of that.
 fn over(context: &Context<'_>, log: &Log, past: &Past) -> Result<Option<u8>, CliError> {
+    if let Some(instead) = backup::instead_of_resuming(log) {
+        return Err(instead);
+    }
     let run = &log.facts.run;
     if let Some(of) = &log.facts.undo_of {
         return Err(CliError::usage(format!(

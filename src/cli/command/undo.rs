@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cli::args::UndoArgs;
+use crate::cli::command::backup;
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
@@ -14,7 +15,7 @@ use crate::engine::journal::{Entry, Unit};
 use crate::engine::plan::Plan;
 use crate::engine::port::Limits;
 use crate::engine::scope::Surroundings;
-use crate::engine::undo::{self, Request, Way, Work, Works};
+use crate::engine::undo::{self, Request, Way, Words, Work, Works};
 use crate::pg::session::Session;
 use crate::pg::session::identity::other_target;
 use crate::pg::session::journal::{Keeping, Writer};
@@ -63,6 +64,9 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
     let (target, held) = match store::find(base, &args.run) {
         Ok(run) => {
             let opened = RunRecord::open(base, &run, &runner::person(context))?;
+            if let Some(instead) = backup::instead_of_undoing(&opened.log) {
+                return Err(instead);
+            }
             // After a failover the journal and the images say themselves what is there.
             let began = &opened.log.facts.target;
             if let Some(other) = other_target(began, session.target(), true) {
@@ -126,6 +130,13 @@ async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8
             OnConflict::Stop
         },
         nothing: target.nothing,
+        words: Words {
+            why: format!("what run {} changed is put back", target.run),
+            way_out: format!(
+                "; runbook undo {} --skip-conflicts leaves what was changed, and puts back the others",
+                target.run
+            ),
+        },
     };
     let work = async |world: &mut RealWorld, cancel| {
         Box::pin(undo::run(request, world, cancel)).await.map(Ok)

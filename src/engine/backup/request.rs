@@ -6,9 +6,7 @@ use std::time::Instant;
 use crate::engine::cancel::Cancel;
 use crate::engine::clock::{Clock, millis};
 use crate::engine::driver::Untold;
-use crate::engine::event::{
-    Decision, EventKind, RunFinished, RunStarted, StepRef, StepResult,
-};
+use crate::engine::event::{Decision, EventKind, RunFinished, RunStarted, StepRef, StepResult};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::Outcome;
 use crate::engine::perform::ask;

@@ -71,12 +71,10 @@ fn order<W>(
 
 fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure> {
     if let Some(rows) = &backup.rows {
-        let tables = rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
-            Ok(TableRows {
-                table: table.value.clone(),
-                bound: bind(context, sql)?,
-            })
-        });
+        let tables =
+            rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
+                Ok(TableRows::new(table.value.clone(), bind(context, sql)?))
+            });
         return Ok(What::Rows(tables.collect::<Result<_, Failure>>()?));
     }
     if let Some(tables) = &backup.tables {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Lasting, PutBack, Works, put_back};
+use super::{Lasting, PutBack, Way, Works, put_back};
 use crate::base::words;
 use crate::engine::cancel::Cancel;
 use crate::engine::clock::{Clock, millis};
@@ -29,6 +29,17 @@ pub struct Request {
     pub on_conflict: OnConflict,
     /// Why there is nothing to put back, where there is nothing.
     pub nothing: String,
+    /// What is said of it.
+    pub words: Words,
+}
+
+/// What is said of putting back.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    /// Why it is done.
+    pub why: String,
+    /// What to do about rows that someone changed since, to stand behind a sentence.
+    pub way_out: String,
 }
 
 /// Puts back what a run changed: looks first, asks, and keeps it only if it is what was shown.
@@ -87,6 +98,12 @@ impl<W: World> Undoing<'_, W> {
             return self.conclude(looked, began).await;
         }
         let shown = looked.unwrap_or_default();
+        if self.is_restore() && shown.restored == 0 && shown.conflicts.is_empty() {
+            let says = self.request.nothing.clone();
+            return self
+                .finish(Outcome::Nothing, says, &PutBack::default())
+                .await;
+        }
         if !self.asked(&shown).await? {
             let says = "nothing was put back".to_owned();
             return self
@@ -97,6 +114,12 @@ impl<W: World> Undoing<'_, W> {
         let began = Instant::now();
         let done = self.put_back(Lasting::IfSame(&shown.changes.digest)).await;
         self.conclude(done, began).await
+    }
+
+    /// Returns whether rows of backups are put back, and nothing else: what does not differ needs no yes.
+    fn is_restore(&self) -> bool {
+        let mut ways = self.request.works.works.iter().flat_map(|work| &work.ways);
+        ways.all(|way| matches!(way, Way::Backup(_)))
     }
 
     async fn put_back(&mut self, lasting: Lasting<'_>) -> Result<PutBack, Failure> {
@@ -130,10 +153,7 @@ impl<W: World> Undoing<'_, W> {
     }
 
     fn begin(&mut self) -> Result<(), Untold> {
-        let why = match &self.request.started.undo_of {
-            Some(run) => format!("what run {run} changed is put back"),
-            None => String::new(),
-        };
+        let why = self.request.words.why.clone();
         let of = self.titles();
         self.tell(EventKind::UndoStarted { of, why })
     }
@@ -147,16 +167,6 @@ impl<W: World> Undoing<'_, W> {
             list(&works.never),
             why.unwrap_or_default()
         )
-    }
-
-    /// Says what to do about rows that someone changed since.
-    fn way_out(&self) -> String {
-        match &self.request.started.undo_of {
-            Some(run) => format!(
-                "; runbook undo {run} --skip-conflicts leaves what was changed, and puts back the others"
-            ),
-            None => String::new(),
-        }
     }
 
     /// Shows what would be put back, and asks.
@@ -250,7 +260,7 @@ impl<W: World> Undoing<'_, W> {
                 format!(
                     "nothing was put back: someone changed {} since{}",
                     words::count(done.conflicting, "row"),
-                    self.way_out()
+                    self.request.words.way_out
                 ),
             ),
             None if !self.request.works.never.is_empty() => (Outcome::Stopped, self.never()),

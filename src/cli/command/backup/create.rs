@@ -20,6 +20,8 @@ use crate::engine::outcome::Outcome;
 use crate::engine::port::{Bound, World};
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
+use crate::runbook::statement::SqlTemplate;
+use crate::sql::ident::TableName;
 use crate::sql::statement::Statement;
 use crate::step::backup::{DatabaseBackup, Keep};
 
@@ -143,11 +145,7 @@ fn keep_for_ever(backed: &Backed, why: String) -> Result<(), Failure> {
 }
 
 /// Connects, and refuses predicates that could write before any of them is sent.
-async fn connect(
-    context: &Context<'_>,
-    id: &str,
-    rows: &[TableRows],
-) -> Result<Session, CliError> {
+async fn connect(context: &Context<'_>, id: &str, rows: &[TableRows]) -> Result<Session, CliError> {
     let session = connection::connect(context, &format!("runbook/{id}")).await?;
     let reads = rows.iter().map(|rows| &rows.bound.statement);
     refuse_volatile(&session, reads)
@@ -168,6 +166,9 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
             CliError::usage(format!("`--rows {table}={predicate}`: {why}"))
                 .help("a table, and what stands behind WHERE: --rows \"users=company_id = 42\"")
         };
+        if TableName::parse(table).is_none() {
+            return Err(wrong(format!("`{table}` is no name of a table")));
+        }
         if predicate.trim().is_empty() {
             return Err(wrong(
                 "the predicate is empty; --table saves all of a table".to_owned(),
@@ -181,13 +182,11 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
         if !statement.placeholders().is_empty() {
             return Err(wrong("there are no values for $1".to_owned()));
         }
-        Ok(TableRows {
-            table: table.clone(),
-            bound: Bound {
-                statement,
-                binds: Vec::new(),
-            },
-        })
+        let bound = Bound {
+            statement,
+            binds: Vec::new(),
+        };
+        Ok(TableRows::new(table.clone(), bound))
     };
     given.iter().map(read).collect()
 }
@@ -249,12 +248,7 @@ fn shown(order: &Order) -> Vec<Shown> {
     let what = match &order.what {
         What::Rows(rows) => rows
             .iter()
-            .map(|rows| {
-                let text = rows.bound.statement.text();
-                let predicate = text.split_once(" WHERE (").map_or(text, |(_, rest)| rest);
-                let predicate = predicate.trim_end_matches(')').trim();
-                format!("{} where {predicate}", rows.table)
-            })
+            .map(|rows| SqlTemplate::shown_predicate(rows.bound.statement.text()))
             .collect::<Vec<_>>()
             .join("; "),
         What::Tables(tables) => words::list(tables),

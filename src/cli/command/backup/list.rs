@@ -141,7 +141,11 @@ impl Row<'_> {
         };
         let state = match standing {
             Standing::Damaged(..) => standing.word().to_owned(),
-            _ => format!("{} {} ago", standing.word(), backups::age(standing.when(), now)),
+            _ => format!(
+                "{} {} ago",
+                standing.word(),
+                backups::age(standing.when(), now)
+            ),
         };
         vec![
             manifest.id.clone(),

@@ -1,5 +1,6 @@
 //! `runbook backup`: its own commands, one a file.
 
+mod after;
 mod create;
 mod list;
 mod pin;
@@ -8,6 +9,8 @@ mod record;
 mod restore;
 mod show;
 mod verify;
+
+pub(in crate::cli) use after::{instead_of_resuming, instead_of_undoing};
 
 use crate::cli::Context;
 use crate::cli::args::{BackupArgs, BackupCommand};

@@ -39,7 +39,10 @@ pub(super) fn run(
         Some(called) if is_id(&stored, called) => one(&site, &stored, args, called)?,
         called => by_name(&site, &stored, args, called.as_deref())?,
     };
-    let going: Vec<&Fated> = fated.iter().filter(|fated| fated.fate == Fate::Goes).collect();
+    let going: Vec<&Fated> = fated
+        .iter()
+        .filter(|fated| fated.fate == Fate::Goes)
+        .collect();
     if args.output == ListOutput::Human {
         show(context, &fated)?;
     }
@@ -95,10 +98,7 @@ fn id_of(path: &Path) -> String {
 }
 
 fn is_id(stored: &Stored, called: &str) -> bool {
-    stored
-        .found
-        .iter()
-        .any(|found| found.manifest.id == called)
+    stored.found.iter().any(|found| found.manifest.id == called)
         || stored.damaged.iter().any(|(path, _)| id_of(path) == called)
 }
 
@@ -128,11 +128,8 @@ fn by_name(
             .iter()
             .map(|found| found.manifest.name.as_str());
         let help = words::did_you_mean(name, known);
-        return Err(
-            CliError::usage(format!("there is no backup `{name}`")).help(
-                help.unwrap_or_else(|| "`runbook backup list` shows what there is".to_owned()),
-            ),
-        );
+        return Err(CliError::usage(format!("there is no backup `{name}`"))
+            .help(help.unwrap_or_else(|| "`runbook backup list` shows what there is".to_owned())));
     }
     let mut all = Vec::new();
     for each in kinds {
@@ -171,8 +168,10 @@ fn keep_of(args: &PruneArgs, same: &[Found], name: &str) -> Result<Keep, CliErro
     let said = args::keep(args.keep_last, args.keep_days);
     let newest = same.iter().find_map(|found| found.manifest.keep);
     said.or(newest).ok_or_else(|| {
-        CliError::usage(format!("nothing says how long backups of `{name}` are kept"))
-            .help("--keep-last N keeps so many of the newest, --keep-days N those that are younger")
+        CliError::usage(format!(
+            "nothing says how long backups of `{name}` are kept"
+        ))
+        .help("--keep-last N keeps so many of the newest, --keep-days N those that are younger")
     })
 }
 
@@ -193,12 +192,7 @@ fn newer_is_odd(stored: &Stored, name: &str, same: &[Found]) -> bool {
 }
 
 /// Decides about the one backup that is named by its id.
-fn one(
-    site: &Site,
-    stored: &Stored,
-    args: &PruneArgs,
-    id: &str,
-) -> Result<Vec<Fated>, CliError> {
+fn one(site: &Site, stored: &Stored, args: &PruneArgs, id: &str) -> Result<Vec<Fated>, CliError> {
     if args.keep_last.is_some() || args.keep_days.is_some() {
         return Err(CliError::usage(format!(
             "`{id}` is one backup: --keep-last and --keep-days are about all of a name"
@@ -252,10 +246,7 @@ fn one(
 }
 
 fn stays(id: &str, why: &str) -> Failure {
-    Failure::new(
-        FailureKind::Backup,
-        format!("`{id}` is not deleted: {why}"),
-    )
+    Failure::new(FailureKind::Backup, format!("`{id}` is not deleted: {why}"))
 }
 
 fn show(context: &Context<'_>, fated: &[Fated]) -> Result<(), CliError> {
@@ -381,8 +372,9 @@ async fn no(
         timeout: None,
     };
     context.invocation.eprint(&format!("{}\n", question.text));
+    let never = Cancel::never();
     let answer = tokio::select! {
-        answer = answers.answer(&question, &Cancel::never()) => answer,
+        answer = answers.answer(&question, &never) => answer,
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
     Ok(match answer {

@@ -172,7 +172,10 @@ fn how(manifest: &Manifest, unicode: bool) -> String {
     let id = &manifest.id;
     let restore = format!("runbook backup restore {id}");
     let table_name = manifest.tables.first().map(|table| table.relation.clone());
-    let new = format!("into a new database, {}", super::restore::name_for(manifest));
+    let new = format!(
+        "into a new database, {}",
+        super::restore::name_for(manifest)
+    );
     let merge = "puts back single rows that differ or are gone";
     let in_place = "in place of what is there; asks for the database's name";
     let mut ways: Vec<(String, String)> = match manifest.holds {

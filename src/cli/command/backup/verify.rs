@@ -44,7 +44,10 @@ pub(super) fn run(
 /// Returns the backups that are asked for, and folders that are called like ones and are none.
 fn which(folder: &Path, args: &VerifyArgs) -> Result<(Vec<Found>, Vec<Verdict>), CliError> {
     if !args.all {
-        let found = args.backups.iter().map(|called| backups::find(folder, called));
+        let found = args
+            .backups
+            .iter()
+            .map(|called| backups::find(folder, called));
         return Ok((found.collect::<Result<_, _>>()?, Vec::new()));
     }
     let stored = store::list(folder)?;
@@ -130,7 +133,7 @@ async fn one(
 ) -> Result<Verdict, CliError> {
     let key = match (&found.manifest.encryption, session.is_some()) {
         // Without a key the files can still be compared.
-        (Some(_), false) => site.key(found).ok(),
+        (Some(_), false) => site.key(found).unwrap_or_default(),
         _ => site.key(found)?,
     };
     let is_open = found.manifest.encryption.is_none() || key.is_some();

@@ -73,7 +73,11 @@ impl Crew {
             }
         }
         drop(guard);
-        let failure = shared.failure.lock().ok().and_then(|mut first| first.take());
+        let failure = shared
+            .failure
+            .lock()
+            .ok()
+            .and_then(|mut first| first.take());
         failure.map_or(Ok(()), |failure| {
             if failure.kind == FailureKind::Unsupported && failure.message == ABANDONED {
                 Ok(())

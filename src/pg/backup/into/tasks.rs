@@ -166,8 +166,7 @@ fn is_foreign(statement: &str) -> bool {
 
 /// Returns the tables that a foreign key is about: all of them, where it names none of these.
 fn involved(tables: &[Table], own: usize, statement: &str) -> Vec<usize> {
-    let is_named =
-        |table: &Table| statement.contains(&format!(" REFERENCES {}(", table.relation));
+    let is_named = |table: &Table| statement.contains(&format!(" REFERENCES {}(", table.relation));
     let mut of: Vec<usize> = (0..tables.len())
         .filter(|at| tables.get(*at).is_some_and(is_named))
         .collect();

@@ -60,11 +60,8 @@ pub(in crate::pg) async fn wanted<'a>(
 }
 
 fn missing(name: &str, known: &[&str], manifest: &Manifest) -> Failure {
-    let failure = refused(format!(
-        "the backup {} has no table {name}",
-        manifest.id
-    ))
-    .note(format!("it has {}", words::list(known)));
+    let failure = refused(format!("the backup {} has no table {name}", manifest.id))
+        .note(format!("it has {}", words::list(known)));
     match words::did_you_mean(name, known.iter().copied()) {
         Some(help) => failure.help(help),
         None => failure,

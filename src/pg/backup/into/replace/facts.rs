@@ -111,7 +111,11 @@ impl Facts {
         };
         for row in &triggers {
             let table: String = row.get(0);
-            match facts.silenced.last_mut().filter(|(known, _)| *known == table) {
+            match facts
+                .silenced
+                .last_mut()
+                .filter(|(known, _)| *known == table)
+            {
                 Some((_, count)) => *count += 1,
                 None => facts.silenced.push((table, 1)),
             }
@@ -159,7 +163,9 @@ fn now(row: &Row, tables: &[&Table]) -> Result<Now, Failure> {
         .note("nothing was replaced")
         .help("use the table's owner, or a login with BYPASSRLS"));
     }
-    let then = tables.get(place).map_or("", |table| table.fingerprint.as_str());
+    let then = tables
+        .get(place)
+        .map_or("", |table| table.fingerprint.as_str());
     let columns = row.get::<_, Option<String>>(4).unwrap_or_default();
     let differences = difference(then, &columns);
     if !differences.is_empty() {
@@ -218,7 +224,10 @@ fn referenced(others: &[Row], found: &Found) -> Failure {
     let mut saved: Vec<&String> = names.iter().filter(saved).collect();
     saved.dedup();
     if saved.len() == names.len() {
-        return failure.help(format!("replace {} too: the backup has it", words::list(&saved)));
+        return failure.help(format!(
+            "replace {} too: the backup has it",
+            words::list(&saved)
+        ));
     }
     failure
         .help("put the rows back instead, where the tables have keys: rows that are as they were saved are let be")

@@ -1,0 +1,208 @@
+//! `runbook backup restore`: puts a backup where it harms nobody, or, after the ceremony, in place of what is there.
+
+mod done;
+mod in_place;
+mod merge;
+mod new;
+mod preview;
+mod way;
+
+use std::path::Path;
+
+use super::record::{self, Beginning};
+use crate::archive::manifest::Manifest;
+use crate::archive::store::Found;
+use crate::cli::answers::Flag;
+use crate::cli::args::RestoreArgs;
+use crate::cli::error::CliError;
+use crate::cli::runner::{self, Answering, Going};
+use crate::cli::world::RealWorld;
+use crate::cli::{Context, backups, connection};
+use crate::engine::backup::Asking;
+use crate::engine::event::{RunStarted, Shown};
+use crate::pg::backup::Site;
+use crate::pg::session::Session;
+use way::Way;
+
+pub(super) use way::name_for;
+
+/// Restores a backup, and returns the exit code of what came of it.
+///
+/// # Errors
+/// What is wrong before anything is restored.
+pub(super) fn run(
+    context: &Context<'_>,
+    folder: Option<&Path>,
+    args: &RestoreArgs,
+) -> Result<u8, CliError> {
+    let mut site = backups::site(context, folder)?;
+    let found = backups::find(&site.folder, &args.backup)?;
+    if let Some(jobs) = args.jobs {
+        site.jobs = jobs.into();
+    }
+    let way = Way::of(args, &found.manifest)?;
+    site.keys = backups::keys_for(context, &args.open, &[&found])?;
+    // What cannot be opened is found before anything is touched.
+    site.key(&found)?;
+    connection::runtime()?.block_on(start(context, args, site, &found, way))
+}
+
+/// What a restore works with.
+struct Restoring<'a> {
+    context: &'a Context<'a>,
+    args: &'a RestoreArgs,
+    found: &'a Found,
+    /// The database that it is about.
+    database: String,
+}
+
+async fn start(
+    context: &Context<'_>,
+    args: &RestoreArgs,
+    site: Site,
+    found: &Found,
+    way: Way,
+) -> Result<u8, CliError> {
+    let id = runner::new_id();
+    let prepare = async {
+        let session = connection::connect(context, &format!("runbook/{id}")).await?;
+        let way = way.refuse(&session, &found.manifest).await?;
+        let asking = match (&way, args.dry_run) {
+            (_, true) => None,
+            (Way::TablesInPlace(tables), false) => {
+                Some(preview::tables(&session, found, tables).await?)
+            }
+            (Way::DatabaseInPlace { aside }, false) => {
+                Some(preview::database(&session, found, aside).await?)
+            }
+            _ => None,
+        };
+        Ok::<_, CliError>((session, way, asking))
+    };
+    let (session, way, asking) = tokio::select! {
+        prepared = prepare => prepared?,
+        () = runner::interrupted() => return Err(CliError::Cancelled),
+    };
+    let restoring = Restoring {
+        context,
+        args,
+        found,
+        database: session.target().database.clone(),
+    };
+    let started = restoring.started(&id, &way, &session);
+    let world = restoring.world(&way, &started, site, session)?;
+    restoring.drive(started, way, asking, world).await
+}
+
+impl Restoring<'_> {
+    fn manifest(&self) -> &Manifest {
+        &self.found.manifest
+    }
+
+    fn started(&self, id: &str, way: &Way, session: &Session) -> RunStarted {
+        let params = [
+            ("backup", self.manifest().id.clone()),
+            ("holds", backups::holds(self.manifest())),
+            ("taken", backups::moment(self.manifest().taken_at)),
+            ("to", way.words(&self.database)),
+        ];
+        let shown = params.into_iter().map(|(name, value)| Shown {
+            name: name.to_owned(),
+            value,
+        });
+        record::started(
+            &Beginning {
+                run: id,
+                runbook: record::RESTORE,
+                title: format!("Restore of {}", self.manifest().name),
+                dry_run: self.args.dry_run,
+                params: shown.collect(),
+            },
+            session,
+            runner::actor(self.context, session),
+        )
+    }
+
+    /// In place `--yes` is no answer: what is replaced is named by whoever confirms it.
+    fn world(
+        &self,
+        way: &Way,
+        started: &RunStarted,
+        site: Site,
+        mut session: Session,
+    ) -> Result<RealWorld, CliError> {
+        let in_place = matches!(way, Way::TablesInPlace(_) | Way::DatabaseInPlace { .. });
+        let answering = Answering {
+            given: &[],
+            yes: self.args.yes && !in_place,
+            dry_run: self.args.dry_run,
+        };
+        let actor = started.actor.clone();
+        let mut answers = runner::answers(self.context, &answering, actor, None)?;
+        if in_place {
+            answers.flag = Flag::Confirm;
+            let confirmed = self.args.confirm.clone();
+            answers
+                .given
+                .extend(confirmed.map(|name| (preview::QUESTION.to_owned(), name)));
+        }
+        if matches!(way, Way::Merge(_)) {
+            session.set_writer(merge::writer(self.context, self.args, started)?);
+        }
+        Ok(RealWorld {
+            site,
+            answers,
+            sink: runner::sink(self.context, self.args.told),
+            redactor: record::redactor(None),
+            record: Some(record::begin(self.context, started)?),
+            session,
+        })
+    }
+
+    async fn drive(
+        &self,
+        started: RunStarted,
+        way: Way,
+        asking: Option<Asking>,
+        world: RealWorld,
+    ) -> Result<u8, CliError> {
+        let going = Going {
+            run: &started.run.clone(),
+            again: Some(format!(
+                "do it again: runbook backup restore {}",
+                self.manifest().id
+            )),
+        };
+        let work = async |world: &mut RealWorld, cancel| {
+            let came = match way {
+                Way::Merge(tables) => {
+                    let request = merge::request(self, started, tables);
+                    Box::pin(crate::engine::undo::run(request, world, cancel)).await
+                }
+                way if self.args.dry_run => {
+                    Box::pin(new::rehearse(self, started, &way, world, cancel)).await
+                }
+                Way::Database(name) => {
+                    Box::pin(new::database(self, started, &name, world, cancel)).await
+                }
+                Way::Table { table, name } => {
+                    Box::pin(new::table(self, started, (&table, &name), world, cancel)).await
+                }
+                Way::TablesInPlace(tables) => {
+                    Box::pin(in_place::tables(
+                        self, started, asking, &tables, world, cancel,
+                    ))
+                    .await
+                }
+                Way::DatabaseInPlace { aside } => {
+                    Box::pin(in_place::database(
+                        self, started, asking, &aside, world, cancel,
+                    ))
+                    .await
+                }
+            };
+            came.map(Ok)
+        };
+        Box::pin(runner::drive_to(self.context, &going, world, work)).await
+    }
+}

@@ -1,0 +1,88 @@
+//! Single rows are put back, as an undo does it: shown first, asked about, and never over what someone changed since.
+
+use super::Restoring;
+use crate::cli::args::{Conflicts, Journal, RestoreArgs};
+use crate::cli::error::CliError;
+use crate::cli::{Context, state};
+use crate::engine::backup::FromBackup;
+use crate::engine::event::RunStarted;
+use crate::engine::journal::{Entry, Unit};
+use crate::engine::undo::{Request, Way, Words, Work, Works};
+use crate::pg::session::journal::{Keeping, Writer};
+use crate::runbook::model::StepId;
+use crate::step::rollback::OnConflict;
+
+/// Returns who writes the journal.
+///
+/// # Errors
+/// There is no folder of records.
+pub(super) fn writer(
+    context: &Context<'_>,
+    args: &RestoreArgs,
+    started: &RunStarted,
+) -> Result<Writer, CliError> {
+    Ok(Writer {
+        run: started.run.clone(),
+        runbook: started.runbook.clone(),
+        hash: started.hash.clone(),
+        actor: started.actor.clone(),
+        keeping: match args.journal {
+            Journal::Database => Keeping::Database,
+            Journal::Local => Keeping::Local(state::folder(context)?.join("runs")),
+        },
+    })
+}
+
+/// Returns what is asked of the undo that this is.
+pub(super) fn request(
+    restoring: &Restoring<'_>,
+    started: RunStarted,
+    tables: Option<Vec<String>>,
+) -> Request {
+    let manifest = restoring.manifest();
+    let made_by = &manifest.made_by;
+    let conflicts = restoring.args.on_conflict;
+    let unit = Unit {
+        step: StepId(0),
+        item: None,
+        part: 0,
+    };
+    let work = Work {
+        entry: Entry {
+            run: started.run.clone(),
+            unit,
+            name: "restore".to_owned(),
+            undo: false,
+        },
+        unit,
+        ways: vec![Way::Backup(FromBackup {
+            path: restoring.found.folder.clone(),
+            tables,
+            // What the run of a runbook changed after its own backup is what the backup was made for.
+            run: made_by.run.clone().filter(|_| made_by.step.is_some()),
+            emptied: Vec::new(),
+            overwrite: conflicts == Conflicts::Overwrite,
+        })],
+        in_part: false,
+        covers: Vec::new(),
+    };
+    let restore = format!("runbook backup restore {}", manifest.id);
+    Request {
+        started,
+        works: Works {
+            works: vec![work],
+            ..Works::default()
+        },
+        on_conflict: match conflicts {
+            Conflicts::Skip => OnConflict::Skip,
+            Conflicts::Stop | Conflicts::Overwrite => OnConflict::Stop,
+        },
+        nothing: "all rows are as they were saved".to_owned(),
+        words: Words {
+            why: format!("rows of the backup {} are put back", manifest.id),
+            way_out: format!(
+                "; {restore} --on-conflict skip leaves what was changed, and --on-conflict overwrite puts it back too"
+            ),
+        },
+    }
+}
