@@ -22,6 +22,7 @@ use crate::engine::plan::Plan;
 use crate::pg::session::Session;
 use crate::report::json::Json;
 use crate::report::look::Look;
+use crate::report::places::Places;
 use crate::report::quiet::Quiet;
 use crate::report::secret::Redactor;
 use crate::report::status::{NoStatus, Spinner, Status};
@@ -149,8 +150,8 @@ impl Sink for Watching {
         self.sink.take(event)
     }
 
-    fn progress(&mut self, progress: &Progressing) {
-        self.sink.progress(progress);
+    fn progress(&mut self, progressing: &Progressing) {
+        self.sink.progress(progressing);
     }
 }
 
@@ -242,8 +243,16 @@ pub(super) fn sink(context: &Context<'_>, told: Told) -> Box<dyn Sink> {
             } else {
                 Box::new(NoStatus)
             };
-            Box::new(Terminal::new(options, out, status))
+            Box::new(Terminal::new(options, out, status).at(places(context)))
         }
+    }
+}
+
+/// Returns where the person is who reads what is told.
+pub(super) fn places(context: &Context<'_>) -> Places {
+    Places {
+        folder: Some(context.invocation.folder.clone()),
+        home: context.invocation.environment.home().map(Into::into),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Everything is taken apart to its fields, so that a new one cannot be forgotten.
 
 use super::secret::Redactor;
+use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
 use crate::engine::conflict::{Conflict, ConflictColumn};
 use crate::engine::event::{
@@ -90,6 +91,15 @@ mask_struct!(ConflictColumn {
     now,
     back
 });
+mask_struct!(Backed { id, path, tables, pruned }
+    keeps { holds, rows, bytes, sha256, verified, encrypted });
+mask_struct!(BackedTable { table } keeps { rows });
+mask_struct!(RestoredInto {
+    backup,
+    into,
+    tables,
+    aside
+} keeps { rows });
 mask_struct!(Progress { last } keeps { so_far, of });
 mask_struct!(ColumnChange { column, before, after } keeps { volatile });
 
@@ -224,11 +234,9 @@ impl Mask for StepResult {
                 changes,
                 conflicts,
             } => mask_fields!(by; changes, conflicts),
-            // What a backup is called may come from a parameter.
-            Self::Backup(backed) => {
-                mask_fields!(by; &mut backed.id, &mut backed.path);
-            }
-            Self::Restored(_) | Self::WouldRun => {}
+            Self::Backup(backed) => backed.mask(by),
+            Self::Restored(restored) => restored.mask(by),
+            Self::WouldRun => {}
         }
     }
 }

@@ -14,6 +14,7 @@
 //! database holds, it can neither move the cursor nor colour the terminal.
 
 mod amount;
+mod backup;
 pub mod changes;
 mod chart;
 mod compact;
@@ -28,6 +29,7 @@ pub mod look;
 pub mod markdown;
 mod mask;
 pub mod page;
+pub mod places;
 pub mod quiet;
 mod record;
 pub mod secret;

@@ -13,50 +13,75 @@ pub trait Status {
     /// Shows what runs, instead of what was shown before.
     fn show(&mut self, text: &str);
     /// Shows how far it is, too.
-    fn progress(&mut self, text: &str, progress: Progress) {
+    fn progress(&mut self, text: &str, progress: &Progress) {
         self.show(&format!("{text}  {}", progress.words()));
     }
     /// Removes the line.
     fn clear(&mut self);
 }
 
-/// How far work is that is done in parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far work is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// How many rows were done before it was watched.
+    /// What is done, where the step does several things; else empty.
+    pub what: String,
+    /// How much was done before it was watched.
     pub from: u64,
-    /// How many are done.
+    /// How much is done.
     pub so_far: u64,
-    /// How many there are to do.
-    pub of: u64,
+    /// How much there is to do, where that is known.
+    pub of: Option<u64>,
+    /// What is counted.
+    pub unit: Unit,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Rows.
+    Rows,
+    /// Bytes.
+    Bytes,
 }
 
 impl Progress {
-    /// Returns "20,000 of 100,000 rows".
-    fn words(self) -> String {
-        let all = format!(
-            "{} of {} rows",
-            HumanCount(self.so_far),
-            HumanCount(self.of)
-        );
-        if self.of == 1 {
-            all.trim_end_matches('s').to_owned()
-        } else {
-            all
+    /// Returns "20,000 of 100,000 rows", "copying orders, 1.2 GB of 3 GB".
+    fn words(&self) -> String {
+        let count = match (self.unit, self.of) {
+            (Unit::Rows, of) => {
+                let of = of.map_or_else(String::new, |of| format!(" of {}", HumanCount(of)));
+                let noun = if self.of == Some(1) { "row" } else { "rows" };
+                format!("{}{of} {noun}", HumanCount(self.so_far))
+            }
+            (Unit::Bytes, Some(of)) => {
+                format!("{} of {}", amount::bytes(self.so_far), amount::bytes(of))
+            }
+            (Unit::Bytes, None) => amount::bytes(self.so_far),
+        };
+        match self.what.as_str() {
+            "" => count,
+            what => format!("{what}, {count}"),
         }
     }
 
     /// Returns ", 5,000/s, 16 s left", once there is something to tell it by.
-    fn pace(self, took: Duration) -> String {
+    fn pace(&self, took: Duration) -> String {
         let done = u128::from(self.so_far.saturating_sub(self.from));
-        let left = u128::from(self.of.saturating_sub(self.so_far));
         let took = took.as_millis();
         if done == 0 || took < 1000 {
             return String::new();
         }
         let rate = u64::try_from(done * 1000 / took).unwrap_or(u64::MAX);
+        let rate = match self.unit {
+            Unit::Rows => HumanCount(rate).to_string(),
+            Unit::Bytes => amount::bytes(rate),
+        };
+        let Some(of) = self.of else {
+            return format!(", {rate}/s");
+        };
+        let left = u128::from(of.saturating_sub(self.so_far));
         let left = u64::try_from(left * took / done).unwrap_or(u64::MAX);
-        format!(", {}/s, {} left", HumanCount(rate), amount::millis(left))
+        format!(", {rate}/s, {} left", amount::millis(left))
     }
 }
 
@@ -75,6 +100,8 @@ pub struct Spinner {
     look: Look,
     /// What is shown, and since when: its time goes on after an interruption.
     shown: Option<(String, Instant)>,
+    /// How much was done when it was shown last.
+    so_far: u64,
     bar: Option<ProgressBar>,
 }
 
@@ -84,6 +111,7 @@ impl Spinner {
         Self {
             look,
             shown: None,
+            so_far: 0,
             bar: None,
         }
     }
@@ -131,14 +159,24 @@ impl Status for Spinner {
         );
     }
 
-    fn progress(&mut self, text: &str, progress: Progress) {
+    fn progress(&mut self, text: &str, progress: &Progress) {
         self.clear();
+        if progress.so_far < self.so_far {
+            // The next thing begins: its pace is its own.
+            self.shown = None;
+        }
+        self.so_far = progress.so_far;
         let since = self.since(text);
-        let style = self.style("  {spinner} {bar:20} {msg}  {elapsed}");
-        let bar = ProgressBar::new(progress.of).with_style(style);
-        bar.set_position(progress.so_far);
         let pace = progress.pace(since.elapsed());
-        self.put(bar, since, format!("{text}  {}{pace}", progress.words()));
+        let message = format!("{text}  {}{pace}", progress.words());
+        let Some(of) = progress.of else {
+            let style = self.style("  {spinner} {msg}  {elapsed}");
+            return self.put(ProgressBar::new_spinner().with_style(style), since, message);
+        };
+        let style = self.style("  {spinner} {bar:20} {msg}  {elapsed}");
+        let bar = ProgressBar::new(of).with_style(style);
+        bar.set_position(progress.so_far.min(of));
+        self.put(bar, since, message);
     }
 
     fn clear(&mut self) {
@@ -161,13 +199,35 @@ mod tests {
     #[test]
     fn a_batch_tells_how_far_it_is_and_how_long_it_takes_yet() {
         let progress = Progress {
+            what: String::new(),
             from: 10_000,
             so_far: 20_000,
-            of: 100_000,
+            of: Some(100_000),
+            unit: Unit::Rows,
         };
         assert_eq!(progress.words(), "20,000 of 100,000 rows");
         let pace = |seconds| progress.pace(Duration::from_secs(seconds));
         assert_eq!(pace(2), ", 5,000/s, 16 s left");
         assert_eq!(pace(0), "");
+    }
+
+    #[test]
+    fn a_copy_tells_its_bytes() {
+        let progress = Progress {
+            what: "copying orders".to_owned(),
+            from: 0,
+            so_far: 1_500_000_000,
+            of: Some(4_000_000_000),
+            unit: Unit::Bytes,
+        };
+        assert_eq!(progress.words(), "copying orders, 1.5 GB of 4 GB");
+        let took = Duration::from_secs(10);
+        assert_eq!(progress.pace(took), ", 150 MB/s, 16.7 s left");
+        let endless = Progress {
+            of: None,
+            ..progress
+        };
+        assert_eq!(endless.words(), "copying orders, 1.5 GB");
+        assert_eq!(endless.pace(took), ", 150 MB/s");
     }
 }

@@ -3,9 +3,10 @@
 use super::amount;
 use super::line::{Line, flow, paragraph};
 use super::look::{Look, Mark, Tone};
+use super::places::Places;
 use super::table::{self, more_of};
 use super::undo::{self, Undone};
-use super::{changes, failure};
+use super::{backup, changes, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::event::{Assertion, EventKind, StepResult};
@@ -186,10 +187,8 @@ pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
             };
             undo::told(&undone, telling.dry_run, look)
         }
-        StepResult::Restored(restored) => {
-            Told::new(Mark::Passed, look.line().plain(&restored.into))
-        }
-        StepResult::Backup(backed) => Told::new(Mark::Passed, look.line().plain(&backed.path)),
+        StepResult::Backup(backed) => backup::made(backed, &Places::default(), look),
+        StepResult::Restored(restored) => backup::restored(restored, look),
         StepResult::WouldRun => Told::new(
             Mark::Skipped,
             look.line().dim("would run; a dry run cannot rehearse it"),

@@ -8,14 +8,17 @@ mod trouble;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::time::Instant;
 
 use super::compact::Compact;
 use super::line::Line;
 use super::look::{Look, Mark};
+use super::places::Places;
 use super::status::{Progress, Status};
 use super::step::{self, Telling, Told, Went};
 use super::undo::{Undoing, Undone};
-use super::{amount, header};
+use super::{amount, backup, header};
+use crate::engine::backup::Progressing;
 use crate::engine::change::Changes;
 use crate::engine::event::{
     Decision, Event, EventKind, Item, RunStarted, Sink, StepRef, StepResult,
@@ -38,6 +41,7 @@ pub struct TerminalOptions {
 /// Tells a run to a person.
 pub struct Terminal {
     look: Look,
+    places: Places,
     live: bool,
     out: Box<dyn Write>,
     status: Box<dyn Status>,
@@ -47,6 +51,8 @@ pub struct Terminal {
     running: Option<String>,
     /// How far a batch is.
     progress: Option<Progress>,
+    /// When it was shown last how far long work is.
+    worked_at: Option<Instant>,
     /// What is being put back, and why.
     undoing: Option<Undoing>,
     /// The item that the running step works on.
@@ -80,12 +86,14 @@ impl Terminal {
                 unicode: options.unicode,
                 width: options.width,
             },
+            places: Places::default(),
             live: options.live,
             out,
             status,
             begun: None,
             running: None,
             progress: None,
+            worked_at: None,
             undoing: None,
             item: None,
             asking: false,
@@ -94,6 +102,13 @@ impl Terminal {
             held: None,
             rehearsed: BTreeSet::new(),
         }
+    }
+
+    /// Has paths be told as they are written at these places.
+    #[must_use]
+    pub fn at(mut self, places: Places) -> Self {
+        self.places = places;
+        self
     }
 
     /// Removes the status line until the next step begins, so that something else can be on the screen.
@@ -203,7 +218,10 @@ impl Terminal {
             went,
             ..self.telling(&step.name)
         };
-        let told = step::told(result, telling, self.body());
+        let told = match result {
+            StepResult::Backup(backed) => backup::made(backed, &self.places, self.body()),
+            _ => step::told(result, telling, self.body()),
+        };
         let asked = std::mem::take(&mut self.asking);
         match result {
             StepResult::Confirm { .. } if asked => {
@@ -366,12 +384,16 @@ impl Sink for Terminal {
         }
         self.tell_event(&event.kind)?;
         self.out.flush()?;
-        match (&self.running, self.progress) {
+        match (&self.running, &self.progress) {
             _ if !self.live => {}
             (Some(running), Some(progress)) => self.status.progress(running, progress),
             (Some(running), None) => self.status.show(running),
             (None, _) => {}
         }
         Ok(())
+    }
+
+    fn progress(&mut self, progressing: &Progressing) {
+        self.works(progressing);
     }
 }

@@ -1,5 +1,6 @@
 //! Whole runs, as people see them, and what hostile data can't do.
 
+mod backup;
 mod changes;
 mod everything;
 mod hostile;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use super::places::Places;
 use super::status::NoStatus;
 use super::story;
 use super::terminal::{Terminal, TerminalOptions};
@@ -13,9 +14,15 @@ use crate::engine::event::{Event, Sink};
 ///
 /// # Errors
 /// None that memory does not make.
-pub fn draw(events: &[Event], still_runs: bool, options: TerminalOptions) -> io::Result<String> {
+pub fn draw(
+    events: &[Event],
+    still_runs: bool,
+    options: TerminalOptions,
+    places: Places,
+) -> io::Result<String> {
     let paper = Paper::default();
-    let mut terminal = Terminal::new(options, Box::new(paper.clone()), Box::new(NoStatus));
+    let terminal = Terminal::new(options, Box::new(paper.clone()), Box::new(NoStatus));
+    let mut terminal = terminal.at(places);
     for event in events {
         terminal.take(event)?;
     }

@@ -1,6 +1,9 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod audit;
+mod backup_cli;
+mod backup_keys;
+mod backup_restore;
 mod batch;
 mod binding;
 mod cancel;

@@ -10,7 +10,7 @@ use tempfile::Builder;
 
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::error::CliError;
-use crate::cli::{Context, past, state};
+use crate::cli::{Context, past, runner, state};
 use crate::engine::outcome::exit;
 use crate::record::facts::Facts;
 use crate::record::log::Log;
@@ -35,8 +35,13 @@ pub fn run(context: &Context<'_>, args: &ReportArgs) -> Result<u8, CliError> {
     let log = RunRecord::read(&base, &run)?;
     let report = match args.format {
         ReportFormat::Json => lines(&base, &run)?,
-        ReportFormat::Text => text::draw(&log.events, still_runs, look(context, args))
-            .map_err(|error| CliError::io("cannot tell the run", &error))?,
+        ReportFormat::Text => {
+            // A file is read elsewhere.
+            let near = args.out.is_none().then(|| runner::places(context));
+            let (look, places) = (look(context, args), near.unwrap_or_default());
+            text::draw(&log.events, still_runs, look, places)
+                .map_err(|error| CliError::io("cannot tell the run", &error))?
+        }
         ReportFormat::Markdown => markdown::draw(&Page::of(&log.events, still_runs)),
         ReportFormat::Html => page(&base, &log, still_runs)?,
     };

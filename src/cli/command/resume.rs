@@ -134,6 +134,7 @@ fn refuse_masked(plan: &Plan, past: &Past) -> Result<(), CliError> {
             cells.any(|cell| cell.contains(crate::report::secret::MASK))
         }
         StepResult::Command { stdout, .. } => stdout.contains(crate::report::secret::MASK),
+        StepResult::Backup(backed) => backed.path.contains(crate::report::secret::MASK),
         _ => false,
     };
     let found = past

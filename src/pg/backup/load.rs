@@ -64,7 +64,7 @@ impl Lines {
         let (chunks, tally) = match &table.file {
             Some(file) => (read(found, file, key, wanted.clone())?, None),
             None => (
-                dump::rows(site, found, table).await?,
+                dump::rows(site, found, table, key).await?,
                 Some(Tally::default()),
             ),
         };

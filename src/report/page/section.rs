@@ -5,13 +5,15 @@ use serde::Serialize;
 use super::block::{Block, changes, conflicts, rows};
 use super::{PLAIN, time, word};
 use crate::base::words;
+use crate::engine::backup::BackedTable;
 use crate::engine::event::{Approved, Blocker, Item, StepResult};
 use crate::report::line::legible;
 use crate::report::look::Mark;
 use crate::report::step::{self, Telling, Went};
 use crate::report::story::{Aside, Passage, What};
 use crate::report::undo::{Undoing, Undone};
-use crate::report::{amount, ending};
+use crate::report::{amount, backup, ending};
+use crate::runbook::data::{Column, Rows, oid};
 use crate::step::query::Show;
 
 /// How many digests of approved changes are named.
@@ -245,8 +247,40 @@ fn seen(result: &StepResult) -> Vec<Block> {
             let texts = [stdout, stderr].into_iter();
             texts.filter_map(|text| Block::output(text)).collect()
         }
-        StepResult::Backup(_) | StepResult::Restored(_) | StepResult::WouldRun => Vec::new(),
+        StepResult::Backup(backed) => {
+            let manifest = format!("SHA-256 of its manifest: {}", backed.sha256);
+            let gone = (!backed.pruned.is_empty()).then(|| backup::gone(&backed.pruned));
+            let texts = [Some(manifest), gone].into_iter().flatten();
+            let tables = saved(&backed.tables).into_iter();
+            tables.chain(texts.map(|text| Block::text(&text))).collect()
+        }
+        StepResult::Restored(restored) => {
+            let aside = restored.aside.as_ref();
+            let kept = aside.map(|name| format!("What was there before is kept as {name}."));
+            let tables = saved(&restored.tables).into_iter();
+            tables.chain(kept.map(|text| Block::text(&text))).collect()
+        }
+        StepResult::WouldRun => Vec::new(),
     }
+}
+
+/// Makes a list of the tables of a backup.
+fn saved(tables: &[BackedTable]) -> Option<Block> {
+    let column = |name: &str, kind: &str, oid| Column {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        oid,
+    };
+    let row = |table: &BackedTable| vec![Some(table.table.clone()), Some(table.rows.to_string())];
+    let found = Rows {
+        columns: vec![
+            column("table", "text", oid::TEXT),
+            column("rows", "int8", oid::INT8),
+        ],
+        rows: tables.iter().map(row).collect(),
+        count: amount::long(tables.len()),
+    };
+    rows(&found, Show::Table)
 }
 
 /// Tells which changes a yes holds for.

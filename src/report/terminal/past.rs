@@ -1,13 +1,18 @@
 //! How it is told that a run goes on, how far a batch is, and what was put back.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::Terminal;
+use crate::engine::backup::Progressing;
 use crate::engine::change::Changes;
 use crate::report::look::Mark;
-use crate::report::status::Progress;
+use crate::report::status::{Progress, Unit};
 use crate::report::step::Told;
 use crate::report::undo::{self, Undoing, Undone};
+
+/// How long it is at least between two pictures of how far work is.
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl Terminal {
     /// Tells that a run goes on. What was under way when it was cut short begins again, or is found done.
@@ -20,11 +25,39 @@ impl Terminal {
     }
 
     pub(super) fn advanced(&mut self, count: u64, so_far: u64, of: u64) {
-        let from = match self.progress {
+        let from = match &self.progress {
             Some(progress) => progress.from,
             None => so_far.saturating_sub(count),
         };
-        self.progress = Some(Progress { from, so_far, of });
+        self.progress = Some(Progress {
+            what: String::new(),
+            from,
+            so_far,
+            of: Some(of),
+            unit: Unit::Rows,
+        });
+    }
+
+    /// Shows how far long work is; not each time, since that would take longer than the work.
+    pub(super) fn works(&mut self, progressing: &Progressing) {
+        let now = Instant::now();
+        let is_soon = |shown: Instant| now.duration_since(shown) < PAUSE;
+        let Some(running) = self.running.as_ref().filter(|_| self.live) else {
+            return;
+        };
+        if self.worked_at.is_some_and(is_soon) {
+            return;
+        }
+        self.worked_at = Some(now);
+        let line = self.look.line().plain(&progressing.what);
+        let progress = Progress {
+            what: line.shortened(self.look.edge() / 3).to_string(),
+            from: 0,
+            so_far: progressing.done,
+            of: progressing.of,
+            unit: Unit::Bytes,
+        };
+        self.status.progress(running, &progress);
     }
 
     pub(super) fn undo_started(&mut self, of: &[String], why: &str) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use super::undo::{conflicts, undone};
 use super::*;
+use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::conflict::Conflict;
 use crate::engine::event::{Approved, Blocker};
 use crate::engine::journal::Unit;
@@ -219,8 +220,37 @@ fn results(text: &str) -> Vec<EventKind> {
     vec![
         finish(named(text), record, 1.0),
         finish(named(text), fixed, 1.0),
+        finish(named(text), saved(text), 1.0),
+        finish(named(text), restored(text), 1.0),
         fail(named(text), trouble(text)),
     ]
+}
+
+fn saved(text: &str) -> StepResult {
+    StepResult::Backup(Box::new(Backed {
+        id: text.into(),
+        path: text.into(),
+        tables: tables(text),
+        pruned: vec![text.into()],
+        ..Backed::default()
+    }))
+}
+
+fn restored(text: &str) -> StepResult {
+    StepResult::Restored(Box::new(RestoredInto {
+        backup: text.into(),
+        into: text.into(),
+        tables: tables(text),
+        rows: 7,
+        aside: Some(text.into()),
+    }))
+}
+
+fn tables(text: &str) -> Vec<BackedTable> {
+    vec![BackedTable {
+        table: text.into(),
+        rows: 7,
+    }]
 }
 
 fn ending(text: &str) -> Vec<EventKind> {

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::undo::{UNIT, undo_of};
 use super::*;
+use crate::report::places::Places;
 use crate::report::status::Progress;
 
 fn cut(kinds: Vec<EventKind>, still_runs: bool) -> String {
@@ -13,7 +14,7 @@ fn cut(kinds: Vec<EventKind>, still_runs: bool) -> String {
         width: None,
         live: false,
     };
-    crate::report::text::draw(&events(kinds), still_runs, options).unwrap()
+    crate::report::text::draw(&events(kinds), still_runs, options, Places::default()).unwrap()
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn a_batch_shows_how_far_it_is_and_nothing_that_lasts() {
         fn show(&mut self, text: &str) {
             self.0.show(text);
         }
-        fn progress(&mut self, text: &str, progress: Progress) {
+        fn progress(&mut self, text: &str, progress: &Progress) {
             writeln!(self.0, "[{text} {progress:?}]").unwrap();
         }
         fn clear(&mut self) {}
@@ -120,10 +121,10 @@ fn a_batch_shows_how_far_it_is_and_nothing_that_lasts() {
     for event in events(kinds) {
         terminal.take(&event).unwrap();
     }
-    assert_snapshot!(seen.text(), @"
+    assert_snapshot!(seen.text(), @r#"
     [many]
-    [many Progress { from: 40000, so_far: 60000, of: 100000 }]
-    [many Progress { from: 40000, so_far: 80000, of: 100000 }]
-    ");
+    [many Progress { what: "", from: 40000, so_far: 60000, of: Some(100000), unit: Rows }]
+    [many Progress { what: "", from: 40000, so_far: 80000, of: Some(100000), unit: Rows }]
+    "#);
     assert_snapshot!(paper.text(), @"  ✓ many                   100000 rows changed, committed                    9 s");
 }
