@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::files::{self, Content, failed};
 use super::manifest::Manifest;
-use super::name;
 use super::seal::{self, FileKey};
+use super::{deletion, name};
 use crate::engine::backup::Seal;
 use crate::engine::change::hex;
 use crate::engine::failure::{Failure, FailureKind};
@@ -39,6 +39,7 @@ impl Draft {
         // Between the folder and its lock nobody may sweep.
         let alone = alone(backups)?;
         remove_dead(backups);
+        deletion::sweep(backups);
         refuse_taken(backups, id)?;
         let folder = backups.join(name::partial(id));
         files::create_folder(&folder)?;
@@ -164,22 +165,6 @@ pub fn sweep(backups: &Path) -> Result<(), Failure> {
     let _alone = alone(backups)?;
     remove_dead(backups);
     Ok(())
-}
-
-/// Removes a backup, so that there is never a part of one that has its name.
-///
-/// # Errors
-/// It cannot be removed: it is as it was, or is swept later.
-pub fn remove(folder: &Path) -> Result<(), Failure> {
-    let parts = folder
-        .parent()
-        .zip(folder.file_name().and_then(|name| name.to_str()));
-    let (backups, id) =
-        parts.ok_or_else(|| super::io("remove", folder, &"it is no folder of a backup"))?;
-    let partial = backups.join(name::partial(id));
-    fs::rename(folder, &partial).map_err(failed("remove", folder))?;
-    files::sync(backups)?;
-    fs::remove_dir_all(&partial).map_err(failed("remove", &partial))
 }
 
 /// Keeps other programs from beginning, finishing and sweeping in a folder of backups, until it is dropped.
@@ -403,15 +388,5 @@ mod tests {
         let failure = failed("write", Path::new("/b/x"))(error);
         assert_eq!(failure.message, "cannot write /b/x: no storage space");
         assert_eq!(failure.help.len(), 1);
-    }
-
-    #[test]
-    fn a_removed_backup_is_gone_with_all_of_it() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = sample::backup(root.path(), "b-1", None);
-        sample::backup(root.path(), "b-2", None);
-        remove(&folder).unwrap();
-        assert_eq!(names(root.path()), ["b-2"]);
-        assert!(remove(&folder).is_err());
     }
 }

@@ -1,10 +1,15 @@
 //! The folder of all backups: which there are, and what is known of each.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::files::failed;
 use super::manifest::Manifest;
 use super::notes::Notes;
-use crate::engine::failure::Failure;
+use super::{name, proof, seal};
+use crate::base::words;
+use crate::engine::failure::{Failure, FailureKind};
 
 /// A backup that was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,12 +36,64 @@ pub struct Stored {
 }
 
 impl Found {
-    /// Reads the manifest and notes of the backup in a folder.
+    /// Reads the manifest and notes of the backup in a folder. Its files are there and have their sizes, but
+    /// are not read.
     ///
     /// # Errors
     /// There is none, or it is damaged.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
-        Err(super::damaged(folder, "it is not read yet"))
+        if !folder.is_dir() {
+            return Err(Failure::new(
+                FailureKind::Backup,
+                format!("there is no backup in {}", folder.display()),
+            )
+            .help("`runbook backup list` shows which there are"));
+        }
+        let manifest = Manifest::read(folder)?;
+        let called = folder.file_name().unwrap_or_default().to_string_lossy();
+        if called != manifest.id && !name::is_partial(&called) {
+            let why = format!("its manifest is that of {}", manifest.id);
+            return Err(super::damaged(folder, why)
+                .note("a copy must have the name of what it was copied from"));
+        }
+        proof::layout(folder, &manifest)?;
+        let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+        Ok(Self {
+            bytes: files + words::long(manifest.render().len()),
+            notes: Notes::read(folder),
+            folder: folder.to_owned(),
+            manifest,
+        })
+    }
+
+    /// Returns whether it is good as far as is known: it was read back in full when it was made, and not found
+    /// damaged since.
+    pub fn is_good(&self) -> bool {
+        self.notes.damaged.is_none()
+    }
+}
+
+impl Stored {
+    /// Returns the backups of one name and one database, newest first.
+    pub fn of<'a>(&'a self, name: &'a str, database: &'a str) -> impl Iterator<Item = &'a Found> {
+        self.found.iter().filter(move |found| {
+            found.manifest.name == name && found.manifest.source.database == database
+        })
+    }
+
+    /// Returns whether something in the folder that is called like a backup of a name is unfinished, or cannot
+    /// be read: then nobody knows what it holds.
+    pub fn is_unfinished(&self, name: &str) -> bool {
+        let folders = self
+            .partial
+            .iter()
+            .chain(self.damaged.iter().map(|(folder, _)| folder));
+        let mut names = folders.filter_map(|folder| folder.file_name()?.to_str());
+        names.any(|folder| {
+            let id = folder.strip_prefix('.').unwrap_or(folder);
+            id.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        })
     }
 }
 
@@ -45,8 +102,42 @@ impl Found {
 /// # Errors
 /// It cannot be read.
 pub fn list(backups: &Path) -> Result<Stored, Failure> {
-    let _ = backups;
-    Ok(Stored::default())
+    let mut stored = Stored::default();
+    let entries = match fs::read_dir(backups) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(stored),
+        entries => entries.map_err(failed("read", backups))?,
+    };
+    for entry in entries {
+        let folder = entry.map_err(failed("read", backups))?.path();
+        let called = folder.file_name().and_then(|called| called.to_str());
+        match called.filter(|_| folder.is_dir()) {
+            Some(called) if name::is_partial(called) => stored.partial.push(folder),
+            Some(called) if is_backup(called, &folder) => match Found::open(&folder) {
+                Ok(found) => stored.found.push(found),
+                // It was deleted while it was read.
+                Err(_) if !folder.exists() => {}
+                Err(failure) => stored.damaged.push((folder, failure)),
+            },
+            _ => {}
+        }
+    }
+    let newest = |found: &Found| (found.manifest.taken_at, found.manifest.id.clone());
+    stored
+        .found
+        .sort_by_key(|found| std::cmp::Reverse(newest(found)));
+    stored.damaged.sort_by(|a, b| a.0.cmp(&b.0));
+    stored.partial.sort();
+    Ok(stored)
+}
+
+/// Returns whether a folder is meant as a backup, good or not: others may lie beside.
+fn is_backup(called: &str, folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    name::check_id(called).is_ok()
+        && (name::is_dated(called)
+            || [Manifest::FILE, seal::FILE, "tables", "dump"]
+                .into_iter()
+                .any(has))
 }
 
 /// Finds a backup by its id, by the first letters of it, or by the name that it shares with others: the newest
@@ -55,6 +146,229 @@ pub fn list(backups: &Path) -> Result<Stored, Failure> {
 /// # Errors
 /// There is none, or several ids begin so; says which names are near.
 pub fn find(backups: &Path, called: &str) -> Result<Found, Failure> {
-    let _ = called;
-    Err(super::damaged(backups, "it is not read yet"))
+    let Stored {
+        mut found, damaged, ..
+    } = list(backups)?;
+    if let Some(at) = found.iter().position(|found| found.manifest.id == called) {
+        return Ok(found.swap_remove(at));
+    }
+    let ends_with = |folder: &Path| folder.file_name().is_some_and(|folder| folder == called);
+    if let Some((_, failure)) = damaged.iter().find(|(folder, _)| ends_with(folder)) {
+        return Err(failure.clone());
+    }
+    let is_named = |found: &Found| found.manifest.name == called;
+    if let Some(at) = found
+        .iter()
+        .position(|found| is_named(found) && found.is_good())
+    {
+        return Ok(found.remove(at));
+    }
+    if found.iter().any(is_named) {
+        return Err(none_good(called));
+    }
+    let begins = |found: &Found| !called.is_empty() && found.manifest.id.starts_with(called);
+    let mut ids: Vec<&str> = found
+        .iter()
+        .filter(|found| begins(found))
+        .map(|found| found.manifest.id.as_str())
+        .collect();
+    match ids.as_slice() {
+        [] => {}
+        [_] => {
+            let at = found.iter().position(begins);
+            return at
+                .map(|at| found.remove(at))
+                .ok_or_else(|| missing(backups, called, &[]));
+        }
+        _ => {
+            ids.sort_unstable();
+            return Err(several(called, &ids));
+        }
+    }
+    let begun = damaged.iter().find(|(folder, _)| {
+        let called_so = folder.file_name().and_then(|folder| folder.to_str());
+        !called.is_empty() && called_so.is_some_and(|folder| folder.starts_with(called))
+    });
+    Err(begun.map_or_else(
+        || missing(backups, called, &found),
+        |(_, failure)| failure.clone(),
+    ))
+}
+
+fn none_good(called: &str) -> Failure {
+    Failure::new(
+        FailureKind::Backup,
+        format!("all backups called {called} were found damaged"),
+    )
+    .help("`runbook backup list` shows them: name one by its id to have it all the same")
+}
+
+fn several(called: &str, ids: &[&str]) -> Failure {
+    Failure::new(
+        FailureKind::Backup,
+        format!("the ids of {} backups begin with {called}", ids.len()),
+    )
+    .note(format!("they are {}", words::quoted(ids)))
+    .help("give more letters of it")
+}
+
+fn missing(backups: &Path, called: &str, found: &[Found]) -> Failure {
+    let failure = Failure::new(
+        FailureKind::Backup,
+        format!(
+            "there is no backup called {called:?} in {}",
+            backups.display()
+        ),
+    );
+    let names = found
+        .iter()
+        .flat_map(|found| [found.manifest.name.as_str(), found.manifest.id.as_str()]);
+    match words::did_you_mean(called, names) {
+        Some(near) => failure.help(near),
+        None => failure
+            .help("`runbook backup list` shows which there are; `--folder` names another folder"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::folder::Draft;
+    use crate::archive::sample::{self, day};
+
+    /// Makes backups of one name; each is a day newer than the one before.
+    fn backups(ids: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (number, id) in (0..).zip(ids) {
+            let draft = Draft::begin(root.path(), id, None).unwrap();
+            let mut manifest = sample::fill(&draft, id, 1);
+            manifest.taken_at = day(number);
+            draft.finish(&mut manifest).unwrap();
+        }
+        root
+    }
+
+    fn ids(stored: &Stored) -> Vec<&str> {
+        stored
+            .found
+            .iter()
+            .map(|found| found.manifest.id.as_str())
+            .collect()
+    }
+
+    fn note_damaged(folder: &Path) {
+        Notes::change(folder, |notes| {
+            notes.damaged = Some((day(9), "cut off".to_owned()))
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn no_folder_is_no_backups() {
+        let root = tempfile::tempdir().unwrap();
+        let stored = list(&root.path().join("none")).unwrap();
+        assert!(stored.found.is_empty() && stored.damaged.is_empty() && stored.partial.is_empty());
+        assert!(list(Path::new("/dev/null/x")).is_err());
+    }
+
+    #[test]
+    fn backups_are_listed_newest_first_with_what_lies_between_them() {
+        let root = backups(&["b-20261121-000001", "a-20261121-000001", "run-save"]);
+        let live = Draft::begin(root.path(), "b-3", None).unwrap();
+        for other in ["mine", ".git", "c-20261121-000001", "d/tables"] {
+            fs::create_dir_all(root.path().join(other)).unwrap();
+        }
+        fs::write(root.path().join("e-20261121-000001"), "a file").unwrap();
+        let stored = list(root.path()).unwrap();
+        assert_eq!(
+            ids(&stored),
+            ["run-save", "a-20261121-000001", "b-20261121-000001"]
+        );
+        let damaged: Vec<&Path> = stored
+            .damaged
+            .iter()
+            .map(|(folder, _)| folder.as_path())
+            .collect();
+        assert_eq!(
+            damaged,
+            [root.path().join("c-20261121-000001"), root.path().join("d")]
+        );
+        assert_eq!(stored.partial, [live.folder()]);
+        assert!(
+            stored.is_unfinished("b") && stored.is_unfinished("c") && !stored.is_unfinished("a")
+        );
+        let first = stored.found.first().unwrap();
+        let size = |name: &str| first.folder.join(name).metadata().unwrap().len();
+        assert_eq!(
+            first.bytes,
+            size("manifest.json") + size("tables/0001.copy.zst")
+        );
+        assert!(first.is_good());
+    }
+
+    #[test]
+    fn case_43_one_with_a_file_cut_off_is_listed_as_damaged() {
+        let root = backups(&["b-1", "b-2"]);
+        let file = root.path().join("b-1/tables/0001.copy.zst");
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        let stored = list(root.path()).unwrap();
+        assert_eq!(ids(&stored), ["b-2"]);
+        let why = &stored.damaged.first().unwrap().1.message;
+        assert!(why.contains("tables/0001.copy.zst has"), "{why}");
+        assert!(
+            find(root.path(), "b-1")
+                .unwrap_err()
+                .message
+                .contains("is damaged")
+        );
+    }
+
+    #[test]
+    fn a_copy_under_another_name_is_no_backup() {
+        let root = backups(&["b-1"]);
+        fs::rename(root.path().join("b-1"), root.path().join("b-2")).unwrap();
+        let failure = find(root.path(), "b-2").unwrap_err();
+        assert!(
+            failure.message.ends_with("its manifest is that of b-1"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[test]
+    fn one_is_found_by_id_by_first_letters_and_by_name() {
+        let root = backups(&["before-changes-1", "before-changes-2", "7f3k29-save"]);
+        let found = |called: &str| find(root.path(), called).map(|found| found.manifest.id);
+        assert_eq!(found("before-changes-1").unwrap(), "before-changes-1");
+        assert_eq!(found("7f3").unwrap(), "7f3k29-save");
+        // All of them share that name here.
+        assert_eq!(found("before-changes").unwrap(), "7f3k29-save");
+        note_damaged(&root.path().join("7f3k29-save"));
+        assert_eq!(found("before-changes").unwrap(), "before-changes-2");
+        assert_eq!(found("7f3k29-save").unwrap(), "7f3k29-save");
+        let several = found("before-changes-").unwrap_err();
+        assert_eq!(
+            several.message,
+            "the ids of 2 backups begin with before-changes-"
+        );
+        assert_eq!(
+            several.notes,
+            ["they are `before-changes-1`, `before-changes-2`"]
+        );
+        let near = found("befor-change").unwrap_err();
+        assert_eq!(near.help, ["did you mean `before-changes`?"]);
+        assert!(found("").is_err() && found("../b-1").is_err());
+    }
+
+    #[test]
+    fn where_all_of_a_name_are_damaged_none_is_taken() {
+        let root = backups(&["b-1"]);
+        note_damaged(&root.path().join("b-1"));
+        let failure = find(root.path(), "before-changes").unwrap_err();
+        assert_eq!(
+            failure.message,
+            "all backups called before-changes were found damaged"
+        );
+    }
 }

@@ -9,10 +9,12 @@
 //! | `copy`, `tables` | whole tables, several at once |
 //! | `prune` | older backups of the same name, once a new one is good |
 //! | `dump`, [`tools`] | the whole database, by `pg_dump` of a version that fits |
+//! | `process`, `libpq` | a program of PostgreSQL's at work, and how it is told where the database is |
 //! | [`trial`] | a backup is restored where it harms nobody, and compared |
 //! | [`fresh`] | a database that gets its name when it is good |
 //! | [`into`], `definition`, [`load`] | tables into a database, with what makes them anew |
 //! | [`swap`] | a database in the place of another |
+//! | `maintenance` | a connection to another database of the same server |
 //! | [`present`] | what there is now where a backup would be restored to |
 
 pub mod catalog;
@@ -21,9 +23,12 @@ mod definition;
 mod dump;
 pub mod fresh;
 pub mod into;
+mod libpq;
 mod limit;
 pub mod load;
+mod maintenance;
 pub mod present;
+mod process;
 mod progress;
 mod prune;
 mod rows;
@@ -129,6 +134,7 @@ async fn make(
     let draft = Draft::begin(backups, &order.id, order.seal.as_ref())?;
     let content = Box::pin(save(session, site, order, &draft, limits, told)).await?;
     let mut manifest = manifest(session, order, content);
+    draft.complete(&mut manifest)?;
     prove(site, &draft, &manifest, limits, told).await?;
     let read_at = Some(Timestamp::now());
     let restored_at = match order.verify {

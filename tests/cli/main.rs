@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod catalogue;
 mod check;
 mod history;

@@ -1,6 +1,8 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod audit;
+mod backup_back;
+mod backup_step;
 mod batch;
 mod binding;
 mod cancel;

@@ -28,12 +28,9 @@ pub fn hash_extended(bytes: &[u8], seed: u64) -> i64 {
     (i64::from(state.1) << 32) | i64::from(state.2)
 }
 
+/// Returns the lower and the upper half.
 fn halves(seed: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = seed.to_le_bytes();
-    [
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-    ]
+    [seed & 0xffff_ffff, seed >> 32].map(|half| u32::try_from(half).unwrap_or_default())
 }
 
 struct State(u32, u32, u32);
@@ -41,10 +38,11 @@ struct State(u32, u32, u32);
 impl State {
     #[inline]
     fn add(&mut self, chunk: &[u8; 12]) {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *chunk;
-        self.0 = self.0.wrapping_add(u32::from_le_bytes([a, b, c, d]));
-        self.1 = self.1.wrapping_add(u32::from_le_bytes([e, f, g, h]));
-        self.2 = self.2.wrapping_add(u32::from_le_bytes([i, j, k, l]));
+        let (words, _) = chunk.as_chunks::<4>();
+        let numbers = [&mut self.0, &mut self.1, &mut self.2];
+        for (number, word) in numbers.into_iter().zip(words) {
+            *number = number.wrapping_add(u32::from_le_bytes(*word));
+        }
     }
 
     #[inline]

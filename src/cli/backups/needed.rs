@@ -11,7 +11,6 @@ use crate::record::log::Log;
 use crate::record::run::RunRecord;
 use crate::record::summary;
 use crate::runbook::check::Proved;
-use crate::step::Kind;
 
 /// Returns the backups that runs need, by id, and why: of runs that did not end, and of those whose changes are in
 /// place and whose runbook rolls back from the backup.
@@ -77,15 +76,7 @@ fn rolls_back(log: &Log, found: &Found) -> bool {
     let Ok(Proved { runbook, .. }) = past::recorded(&log.facts) else {
         return true;
     };
-    let step = found.manifest.made_by.step.as_deref().unwrap_or_default();
-    runbook.steps.iter().any(|any| match &any.kind {
-        Kind::Rollback(rollback) => rollback.backup.as_ref().is_some_and(|name| {
-            let name = name.text();
-            // A step of a runbook that another uses is called by both.
-            step == name
-                || step.ends_with(&format!(".{name}"))
-                || step.ends_with(&format!("/{name}"))
-        }),
-        _ => false,
-    })
+    let made_by = found.manifest.made_by.step.as_deref();
+    let mut sources = runbook.steps.iter().filter_map(|step| step.backup);
+    sources.any(|id| Some(runbook.step(id).title.as_str()) == made_by)
 }

@@ -1,24 +1,39 @@
-//! The whole database by pg_dump, and what there is in its dump.
+//! The whole database by `pg_dump`, and what there is in its dump.
+//!
+//! | module | its one job |
+//! |---|---|
+//! | `save` | writes a dump, and counts and hashes every table under its snapshot |
+//! | `files` | what the files of a dump are on disk: hashed, and encrypted where the backup is |
+//! | `opened`, `entries`, `blocks` | a dump that can be read, what it consists of, and the rows in it |
+//! | `prove` | reads all of a dump, and compares |
+//! | `rows` | the rows of one table out of a dump |
+//! | `restore` | a dump into an empty database |
 
-use std::path::Path;
+mod blocks;
+mod entries;
+mod files;
+mod opened;
+mod prove;
+mod restore;
+mod rows;
+mod save;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc::Receiver;
 
-use super::{Site, Told};
-use crate::archive::folder::Draft;
+use super::refused;
+use super::tools::Tools;
 use crate::archive::manifest::{FileFact, Manifest, Table};
-use crate::archive::seal::FileKey;
-use crate::archive::store::Found;
-use crate::engine::failure::Failure;
-use crate::engine::port::Limits;
-use crate::pg::session::Session;
-use crate::pg::settings::ConnectSettings;
-use crate::step::backup::DatabaseBackup;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::pg::environment::Environment;
+
+pub(super) use prove::prove;
+pub(super) use restore::restore;
+pub(super) use rows::rows;
+pub(super) use save::save;
 
 /// A dump that was written.
 pub(super) struct Saved {
-    /// The tables in it; none where it holds the structure alone.
+    /// The tables in it; where it holds the structure alone they have no rows.
     pub tables: Vec<Table>,
     /// Its files.
     pub files: Vec<FileFact>,
@@ -28,66 +43,28 @@ pub(super) struct Saved {
     pub taken_at: Timestamp,
 }
 
-/// Writes the dump of a database into a backup that is being made, with what the server counts and hashes of
-/// each table under the same snapshot.
-///
-/// # Errors
-/// The tool is missing, too old or fails; the server's word; a limit.
-pub(super) async fn save(
-    session: &Session,
-    site: &Site,
-    draft: &Draft,
-    scope: DatabaseBackup,
-    limits: &Limits,
-    told: Told<'_>,
-) -> Result<Saved, Failure> {
-    let _ = (session, site, draft, scope, limits, told);
-    Err(super::unfinished())
+/// Finds the programs that read the dump of a backup.
+fn tools_for(environment: &Environment, manifest: &Manifest) -> Result<Tools, Failure> {
+    let tool = manifest.tool.as_deref().unwrap_or_default();
+    let version = tool.strip_prefix("pg_dump (PostgreSQL) ").unwrap_or(tool);
+    let version = version.split(' ').next().unwrap_or(version);
+    Tools::find(environment, version)
 }
 
-/// Reads a dump in full through `pg_restore`, and compares the rows of every table with what the server counted
-/// and hashed.
-///
-/// # Errors
-/// What is wrong, and where; a limit.
-pub(super) async fn prove(
-    site: &Site,
-    folder: &Path,
-    manifest: &Manifest,
-    key: Option<&FileKey>,
-    limits: &Limits,
-    told: Told<'_>,
-) -> Result<(), Failure> {
-    let _ = (site, folder, manifest, key, limits, told);
-    Err(super::unfinished())
+/// Returns the failure of a dump that a program cannot read; what stopped the program is something else.
+fn unreadable(backup: &std::path::Path, failure: Failure) -> Failure {
+    if failure.kind != FailureKind::Backup {
+        return failure;
+    }
+    let damaged = crate::archive::damaged(backup, &failure.message);
+    failure.notes.into_iter().fold(damaged, Failure::note)
 }
 
-/// Reads the rows of one table out of a dump: whole lines of COPY's text format, in chunks that wait for whoever
-/// takes them. The channel ends where the rows do, or with what went wrong.
-///
-/// # Errors
-/// The tool is missing.
-pub(super) async fn rows(
-    site: &Site,
-    found: &Found,
-    table: &Table,
-) -> Result<Receiver<Result<Vec<u8>, Failure>>, Failure> {
-    let _ = (site, found, table);
-    Err(super::unfinished())
-}
-
-/// Restores a dump into an empty database, by `pg_restore`. The caller compares and analyzes.
-///
-/// # Errors
-/// The tool is missing, too old or fails; the server's word; a limit.
-pub(super) async fn restore(
-    to: &ConnectSettings,
-    site: &Site,
-    found: &Found,
-    key: Option<&FileKey>,
-    limits: &Limits,
-    told: Told<'_>,
-) -> Result<(), Failure> {
-    let _ = (to, site, found, key, limits, told);
-    Err(super::unfinished())
+/// Waits for work in a thread of its own.
+async fn in_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| refused(format!("work on the dump was lost: {error}")))?
 }

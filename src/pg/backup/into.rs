@@ -1,13 +1,30 @@
 //! Restoring a backup into a database: a new one, or tables beside or in place of those that are there.
 
-use super::{Site, Told};
+mod beside;
+mod crew;
+mod database;
+mod replace;
+mod sequence;
+mod tasks;
+pub(in crate::pg) mod wanted;
+
+use tokio_postgres::Client;
+
+use super::snapshot::SETTINGS;
+use super::{Site, Told, refused};
+use crate::archive::manifest::Table;
+use crate::archive::row::Tally;
 use crate::archive::seal::FileKey;
 use crate::archive::store::Found;
+use crate::base::words;
 use crate::engine::backup::BackedTable;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
+use crate::pg::connect::Connected;
+use crate::pg::failure;
 use crate::pg::session::Session;
 use crate::pg::settings::ConnectSettings;
+use crate::sql::ident::quote_ident;
 
 /// Restores a backup of tables or of a database into an empty database, compares counts and hashes of all its
 /// tables with those of the snapshot, and has it analyzed.
@@ -22,8 +39,8 @@ pub async fn empty_database(
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
-    let _ = (to, site, found, key, limits, told);
-    Err(super::unfinished())
+    database::make(to, site, found, key, limits, told).await?;
+    Ok(found.manifest.tables.iter().map(backed).collect())
 }
 
 /// Restores one table of a backup as a new table beside the one that it was saved from: like it, with keys and
@@ -39,8 +56,7 @@ pub async fn new_table(
     (table, name): (&str, &str),
     limits: &Limits,
 ) -> Result<BackedTable, Failure> {
-    let _ = (session, site, found, key, table, name, limits);
-    Err(super::unfinished())
+    beside::make(session, site, found, key, (table, name), limits).await
 }
 
 /// Replaces all rows of tables by those of a backup, in one transaction: all of it or nothing, compared before
@@ -57,6 +73,87 @@ pub async fn replace_tables(
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
-    let _ = (session, site, found, key, tables, limits, told);
-    Err(super::unfinished())
+    replace::all(session, site, found, key, tables, limits, told).await
+}
+
+/// Texts of values that mean the same as when they were saved, names with their schemas, no rows hidden, and no
+/// time-out of statements but the step's own: for one transaction of a session.
+pub(in crate::pg) const TEXTS: &str = "\
+    SET LOCAL standard_conforming_strings = on; \
+    SET LOCAL search_path = ''; \
+    SET LOCAL DateStyle = 'ISO, YMD'; \
+    SET LOCAL IntervalStyle = 'postgres'; \
+    SET LOCAL TimeZone = 'UTC'; \
+    SET LOCAL extra_float_digits = 1; \
+    SET LOCAL bytea_output = 'hex'; \
+    SET LOCAL xmloption = 'content'; \
+    SET LOCAL row_security = off; \
+    SET LOCAL jit = off; \
+    SET LOCAL statement_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// Connects for work on a backup.
+async fn connect(to: &ConnectSettings) -> Result<Connected, Failure> {
+    let settings = to.clone().with_application_name("runbook/restore");
+    let connected = settings
+        .connect()
+        .await
+        .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
+    run(&connected.client, SETTINGS).await?;
+    Ok(connected)
+}
+
+/// Runs statements of our own.
+async fn run(client: &Client, text: &str) -> Result<(), Failure> {
+    client
+        .batch_execute(text)
+        .await
+        .map_err(|error| failure::of(&error, text, 0))
+}
+
+fn backed(table: &Table) -> BackedTable {
+    BackedTable {
+        table: table.relation.clone(),
+        rows: table.tally.rows,
+    }
+}
+
+/// Has the server count and hash the rows that came, and compares them with those that were saved.
+async fn compare(
+    client: &Client,
+    table: &Table,
+    relation: &str,
+    partitioned: bool,
+) -> Result<(), Failure> {
+    let only = if partitioned { "" } else { "ONLY " };
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| format!("t.{}", quote_ident(column)))
+        .collect();
+    let of = Tally::sql(&format!("ROW({})::text", columns.join(", ")));
+    let text = format!("SELECT {of} FROM {only}{relation} AS t");
+    let rows = client
+        .query_typed(&text, &[])
+        .await
+        .map_err(|error| failure::of(&error, &text, text.len()))?;
+    let now = rows
+        .first()
+        .and_then(|row| Tally::read(row.try_get(0).ok()?, row.try_get(1).ok()?))
+        .ok_or_else(|| refused(format!("the server did not count the rows of {relation}")))?;
+    if now == table.tally {
+        return Ok(());
+    }
+    let rows = words::count(now.rows, "row");
+    let how = if now.rows == table.tally.rows {
+        format!("{rows} came, but some have other values")
+    } else {
+        format!("{rows} came, and {} were saved", table.tally.rows)
+    };
+    Err(
+        refused(format!("what came to {relation} is not what was saved"))
+            .note(how)
+            .note("a trigger, a rule or a setting of the server may have changed them")
+            .note("nothing of it was kept"),
+    )
 }

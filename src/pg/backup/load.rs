@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_postgres::Client;
 
 use super::{Site, dump};
-use crate::archive::manifest::{FileFact, Table};
+use crate::archive::manifest::Table;
 use crate::archive::row::Tally;
 use crate::archive::seal::FileKey;
 use crate::archive::store::Found;
@@ -64,7 +64,7 @@ impl Lines {
         let (chunks, tally) = match &table.file {
             Some(file) => (read(found, file, key, wanted.clone())?, None),
             None => (
-                dump::rows(site, found, table).await?,
+                dump::rows(site, found, table, key).await?,
                 Some(Tally::default()),
             ),
         };

@@ -77,6 +77,11 @@ impl Snapshot {
         &self.connected.client
     }
 
+    /// Returns the address that answered, as a connection says it.
+    pub(super) fn place(&self) -> &str {
+        &self.connected.place
+    }
+
     /// Returns what cancels what that connection does.
     pub(super) fn canceller(&self) -> Canceller {
         self.connected.canceller.clone()

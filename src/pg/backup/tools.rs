@@ -97,9 +97,7 @@ fn none(
     };
     let message = match found {
         [] => format!("there are no working pg_dump and pg_restore {place}"),
-        _ => format!(
-            "pg_dump is older than the server: it cannot save a database of PostgreSQL {server}"
-        ),
+        _ => format!("pg_dump and pg_restore are too old for PostgreSQL {server}"),
     };
     let mut failure = Failure::new(FailureKind::Backup, message);
     for tools in found {
@@ -160,7 +158,7 @@ mod tests {
         let failure = Tools::find(&environment, "100.0").unwrap_err();
         assert_eq!(
             failure.message,
-            "pg_dump is older than the server: it cannot save a database of PostgreSQL 100.0"
+            "pg_dump and pg_restore are too old for PostgreSQL 100.0"
         );
     }
 

@@ -20,6 +20,8 @@ use crate::engine::outcome::Outcome;
 use crate::engine::port::{Bound, World};
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
+use crate::runbook::statement::SqlTemplate;
+use crate::sql::ident::TableName;
 use crate::sql::statement::Statement;
 use crate::step::backup::{DatabaseBackup, Keep};
 
@@ -164,6 +166,9 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
             CliError::usage(format!("`--rows {table}={predicate}`: {why}"))
                 .help("a table, and what stands behind WHERE: --rows \"users=company_id = 42\"")
         };
+        if TableName::parse(table).is_none() {
+            return Err(wrong(format!("`{table}` is no name of a table")));
+        }
         if predicate.trim().is_empty() {
             return Err(wrong(
                 "the predicate is empty; --table saves all of a table".to_owned(),
@@ -246,12 +251,7 @@ fn shown(order: &Order) -> Vec<Shown> {
     let what = match &order.what {
         What::Rows(rows) => rows
             .iter()
-            .map(|rows| {
-                let text = rows.bound.statement.text();
-                let predicate = text.split_once(" WHERE (").map_or(text, |(_, rest)| rest);
-                let predicate = predicate.trim_end_matches(')').trim();
-                format!("{} where {predicate}", rows.table)
-            })
+            .map(|rows| SqlTemplate::shown_predicate(rows.bound.statement.text()))
             .collect::<Vec<_>>()
             .join("; "),
         What::Tables(tables) => words::list(tables),
