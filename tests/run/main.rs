@@ -2,6 +2,9 @@
 
 mod audit;
 mod backup_back;
+mod backup_cli;
+mod backup_keys;
+mod backup_restore;
 mod backup_step;
 mod batch;
 mod binding;

@@ -119,8 +119,8 @@ async fn watched<T>(meter: &Meter, client: &Client, work: impl Future<Output = T
             biased;
             done = &mut work => return done,
             // Only progress depends on it.
-            rows = looked => if let Some(bytes) = rows.ok().and_then(|rows| field(rows.first()?, 0).ok()) {
-                meter.set(u64::try_from::<i64>(bytes).unwrap_or_default());
+            rows = looked => if let Some(bytes) = rows.ok().and_then(|rows| field::<i64>(rows.first()?, 0).ok()) {
+                meter.set(u64::try_from(bytes).unwrap_or_default());
             }
         }
     }

@@ -168,11 +168,12 @@ impl Order<'_> {
             .arg(format!("--snapshot={}", self.snapshot))
             .arg(format!("--lock-wait-timeout={LOCK_WAIT}"))
             .arg(format!("--compress={compress}"));
-        match self.scope {
-            DatabaseBackup::Full => command,
-            DatabaseBackup::Schema => command.arg("--schema-only"),
-            DatabaseBackup::Data => command.arg("--data-only"),
+        let only = match self.scope {
+            DatabaseBackup::Full => None,
+            DatabaseBackup::Schema => Some("--schema-only"),
+            DatabaseBackup::Data => Some("--data-only"),
         };
+        command.args(only);
         command.arg("--file").arg(&self.folder);
     }
 
