@@ -1,5 +1,6 @@
 //! A backup is restored on trial, where it harms nobody, and compared.
 
+mod database;
 mod rows;
 
 use super::{Site, Told};
@@ -25,6 +26,8 @@ pub async fn restore(
 ) -> Result<(), Failure> {
     match found.manifest.holds {
         Holds::Rows => rows::restore(session, site, found, key, limits, told).await,
-        Holds::Tables | Holds::Database(_) => Err(super::unfinished()),
+        Holds::Tables | Holds::Database(_) => {
+            database::restore(session, site, found, key, limits, told).await
+        }
     }
 }

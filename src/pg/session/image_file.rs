@@ -12,7 +12,8 @@ use zstd::{Decoder, Encoder};
 
 use super::capture_row::Capture;
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::journal::Entry;
+use crate::engine::journal::{Entry, Unit};
+use crate::runbook::model::StepId;
 
 /// How hard the images are compressed: faster than a server sends them.
 const LEVEL: i32 = 1;
@@ -206,6 +207,52 @@ fn path(base: &Path, entry: &Entry) -> PathBuf {
     base.join(&entry.run).join("images").join(name)
 }
 
+/// Returns the entries of a run whose images there are, in the order of its steps.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn entries(base: &Path, run: &str) -> Result<Vec<Entry>, Failure> {
+    let folder = base.join(run).join("images");
+    let files = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|error| unread(&folder, &error))?,
+    };
+    let mut units = Vec::new();
+    for file in files {
+        let file = file.map_err(|error| unread(&folder, &error))?;
+        units.extend(file.file_name().to_str().and_then(unit));
+    }
+    units.sort_unstable();
+    Ok(units
+        .into_iter()
+        .map(|unit| Entry {
+            run: run.to_owned(),
+            unit,
+            name: format!("step {}", unit.step.0),
+            undo: false,
+        })
+        .collect())
+}
+
+/// Reads back what [`path`] calls a file; none where it is another one.
+fn unit(name: &str) -> Option<Unit> {
+    let mut parts = name.strip_suffix(".jsonl.zst")?.split('-');
+    let step = parts.next()?.strip_prefix("step")?.parse().ok()?;
+    let mut unit = Unit {
+        step: StepId(step),
+        item: None,
+        part: 0,
+    };
+    for part in parts {
+        if let Some(item) = part.strip_prefix("item") {
+            unit.item = Some(item.parse().ok()?);
+        } else {
+            unit.part = part.strip_prefix("part")?.parse().ok()?;
+        }
+    }
+    Some(unit)
+}
+
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::new(
         FailureKind::Unsupported,
@@ -235,8 +282,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::engine::journal::Unit;
-    use crate::runbook::model::StepId;
 
     fn entry() -> Entry {
         Entry {

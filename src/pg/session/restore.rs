@@ -7,6 +7,7 @@ mod guard;
 mod later;
 mod order;
 mod relation;
+mod saved;
 mod source;
 
 use std::collections::HashMap;
@@ -16,11 +17,14 @@ use futures_util::future::join_all;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Session;
+use super::counter::Watch;
+use crate::engine::backup::FromBackup;
 use crate::engine::change::{Changes, TableChange};
 use crate::engine::conflict::Restored;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Entry;
 use crate::engine::port::Limits;
+use crate::pg::backup::Site;
 use crate::pg::failure;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
@@ -54,10 +58,7 @@ impl Session {
         limits: &Limits,
     ) -> Result<Restored, Failure> {
         let watch = self.watch_counters().await?;
-        // Rows that row-level security hides would pass for rows that are gone.
-        self.add_pending("SET LOCAL row_security = off");
-        let pending = self.take_pending_within(limits);
-        self.settled = false;
+        let pending = self.pending_to_restore(limits);
         let source = self
             .guarded(limits, async {
                 let (begun, source) =
@@ -66,14 +67,57 @@ impl Session {
                 source
             })
             .await?;
+        self.restore_from(source, on_conflict, limits, &watch).await
+    }
+
+    /// Puts back, in the open transaction, the rows of a row backup, or of tables of another one. A row that is
+    /// as it was saved is let be; one that differs is put back where the run of `source` changed it last, and is a
+    /// conflict otherwise; so is a row that is gone. Rows that came since stay.
+    ///
+    /// # Errors
+    /// As [`Self::restore`]; the backup cannot be read, is of another database, or has no key.
+    pub async fn restore_backup(
+        &mut self,
+        entry: &Entry,
+        site: &Site,
+        source: &FromBackup,
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Restored, Failure> {
+        let watch = self.watch_counters().await?;
+        let pending = self.pending_to_restore(limits);
+        let source = self
+            .guarded(limits, async {
+                self.begin(&pending).await?;
+                self.of_backup(entry, site, source).await
+            })
+            .await?;
+        self.restore_from(source, on_conflict, limits, &watch).await
+    }
+
+    /// Returns what is sent before anything is put back.
+    fn pending_to_restore(&mut self, limits: &Limits) -> String {
+        // Rows that row-level security hides would pass for rows that are gone.
+        self.add_pending("SET LOCAL row_security = off");
+        self.settled = false;
+        self.take_pending_within(limits)
+    }
+
+    /// Puts back what images say: finds out what became of the rows since, and does it unless there are conflicts.
+    async fn restore_from(
+        &mut self,
+        source: Source,
+        on_conflict: OnConflict,
+        limits: &Limits,
+        watch: &Watch,
+    ) -> Result<Restored, Failure> {
         if source.captures.is_empty() {
             return Ok(Restored::default());
         }
         let images = self.guarded(limits, self.tables_of(source)).await?;
         let (mut found, deeds) = self
             .guarded(limits, async {
-                let (found, deeds) =
-                    tokio::join!(biased; self.check(entry, &images), self.deeds(&images));
+                let (found, deeds) = tokio::join!(biased; self.check(&images), self.deeds(&images));
                 Ok((found?, deeds?))
             })
             .await?;
@@ -87,10 +131,10 @@ impl Session {
         let (after, besides) = self
             .guarded(limits, async {
                 if is_partial {
-                    self.leave_out(entry, &images).await?;
+                    self.leave_out(&images).await?;
                 }
                 let works = order::works(&images, &deeds);
-                self.put_back(&images, &found, works, is_partial, &watch)
+                self.put_back(&images, &found, works, is_partial, watch)
                     .await
             })
             .await?;
@@ -100,24 +144,6 @@ impl Session {
         self.xid = after.or(self.xid.take());
         self.changed += restored.rows;
         Ok(restored)
-    }
-
-    /// Puts back, in the open transaction, the rows of a row backup, or of tables of another one. A row that is
-    /// as it was saved is let be; one that differs is put back where the run of `source` changed it last, and is a
-    /// conflict otherwise; so is a row that is gone. Rows that came since stay.
-    ///
-    /// # Errors
-    /// As [`Self::restore`]; the backup cannot be read, is of another database, or has no key.
-    pub async fn restore_backup(
-        &mut self,
-        entry: &Entry,
-        site: &crate::pg::backup::Site,
-        source: &crate::engine::backup::FromBackup,
-        on_conflict: OnConflict,
-        limits: &Limits,
-    ) -> Result<Restored, Failure> {
-        let _ = (entry, site, source, on_conflict, limits);
-        Err(Failure::new(FailureKind::Unsupported, "not written yet"))
     }
 
     /// Reads what must be known of the tables, and keeps their columns from changing.
@@ -145,8 +171,8 @@ impl Session {
     }
 
     /// Locks the rows, and finds out what became of them since.
-    async fn check(&self, entry: &Entry, images: &Images) -> Result<Vec<Found>, Failure> {
-        let laters = self.laters(entry, images).await?;
+    async fn check(&self, images: &Images) -> Result<Vec<Found>, Failure> {
+        let laters = self.laters(images).await?;
         // Whoever puts back the same tables locks them in the same order.
         let mut sorted: Vec<&Relation> = images.relations.iter().collect();
         sorted.sort_by_key(|relation| &relation.name);
@@ -196,8 +222,8 @@ impl Session {
     }
 
     /// Notes which rows are left as they are: those that someone changed, and those that are back already.
-    async fn leave_out(&self, entry: &Entry, images: &Images) -> Result<(), Failure> {
-        let laters = self.laters(entry, images).await?;
+    async fn leave_out(&self, images: &Images) -> Result<(), Failure> {
+        let laters = self.laters(images).await?;
         self.run(check::LEFT_OUT).await?;
         for (index, relation) in images.relations.iter().enumerate() {
             let text = check::leave_out(&images.source, relation, index, &laters);
@@ -215,7 +241,7 @@ impl Session {
         found: &[Found],
         works: Vec<Work>,
         is_partial: bool,
-        watch: &super::counter::Watch,
+        watch: &Watch,
     ) -> Result<(Option<String>, Vec<TableChange>), Failure> {
         let texts: Vec<String> = works
             .iter()

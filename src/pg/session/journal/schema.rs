@@ -174,6 +174,11 @@ impl Session {
         self.journal.usable()
     }
 
+    /// Returns whether the journal is there.
+    pub(in crate::pg::session) fn is_journal_there(&self) -> bool {
+        self.journal == Standing::Current
+    }
+
     async fn create_journal(&mut self) -> Result<(), Failure> {
         let (made, facts) = tokio::join!(biased;
             self.client.batch_execute(CREATE),

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 
 use super::later::Laters;
 use super::relation::Relation;
-use super::source::Source;
+use super::source::{JOURNAL, Source};
 use super::text;
 use crate::engine::change::{Changes, ColumnChange, Deed, RowChange, SHOWN_ROWS, TableChange};
 use crate::engine::conflict::{Clash, Conflict, ConflictColumn, Restored};
@@ -65,9 +65,8 @@ fn with_states(source: &Source, relation: &Relation, laters: &Laters) -> String 
     } else {
         format!(
             "SELECT i.key, max(i.capture) FILTER (WHERE i.capture IN ({})) AS other, max(i.capture) AS capture \
-             FROM {} i WHERE i.capture IN ({}) GROUP BY i.key",
+             FROM {JOURNAL} i WHERE i.capture IN ({}) GROUP BY i.key",
             list(&others),
-            source.table,
             list(&all)
         )
     };

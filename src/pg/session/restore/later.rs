@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use tokio_postgres::types::Type;
 
 use super::super::Session;
-use super::{Images, source};
+use super::Images;
 use crate::engine::failure::Failure;
-use crate::engine::journal::Entry;
 
 /// Captures of later transactions that are not put back, by their numbers.
 pub(super) type Laters = HashMap<i64, Later>;
@@ -30,19 +29,19 @@ const LATERS: &str = "\
 
 impl Session {
     /// Finds what later transactions did to the tables. Files of images know nothing of one another.
-    pub(super) async fn laters(&self, entry: &Entry, images: &Images) -> Result<Laters, Failure> {
-        if images.source.table == source::FILE {
+    pub(super) async fn laters(&self, images: &Images) -> Result<Laters, Failure> {
+        let Some(since) = &images.source.since else {
             return Ok(Laters::new());
-        }
+        };
         let names: Vec<&str> = images
             .relations
             .iter()
             .map(|relation| relation.name.as_str())
             .collect();
         let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] = [
-            (&images.source.entry, Type::INT8),
+            (&since.entry, Type::INT8),
             (&names, Type::TEXT_ARRAY),
-            (&entry.run, Type::TEXT),
+            (&since.run, Type::TEXT),
         ];
         let rows = self.ask(LATERS, &params).await?;
         let later = |row: &tokio_postgres::Row| {

@@ -13,6 +13,9 @@ use crate::engine::failure::Failure;
 use crate::engine::journal::Entry;
 use crate::runbook::model::StepId;
 
+/// The table of the images that the journal has.
+pub(super) const JOURNAL: &str = "runbook.image";
+
 /// The table that the images of a file are sent to.
 pub(super) const FILE: &str = "pg_temp.runbook_image";
 
@@ -24,8 +27,16 @@ pub(super) struct Source {
     pub(super) table: &'static str,
     /// Oldest first.
     pub(super) captures: Vec<Held>,
+    /// What is done later than what is put back; none where the journal is not in the database.
+    pub(super) since: Option<Since>,
+}
+
+/// What is done later: by whatever the journal has after an entry.
+pub(super) struct Since {
     /// The entry's id in the journal.
     pub(super) entry: i64,
+    /// The run whose changes are put back.
+    pub(super) run: String,
 }
 
 /// A capture and its number, by which its images are found.
@@ -106,9 +117,12 @@ impl Session {
             captures.push(Held { id, capture });
         }
         Ok(Source {
-            table: "runbook.image",
+            table: JOURNAL,
             captures,
-            entry: first.get(0),
+            since: Some(Since {
+                entry: first.get(0),
+                run: entry.run.clone(),
+            }),
         })
     }
 
@@ -122,7 +136,7 @@ impl Session {
         let mut source = Source {
             table: FILE,
             captures: Vec::new(),
-            entry: 0,
+            since: None,
         };
         let Some(mut reader) = ImageReader::open(base, entry)? else {
             return Err(conflict(format!(
@@ -144,7 +158,7 @@ impl Session {
         while let Some(next) = reader.next()? {
             match next {
                 Kept::Capture(capture) => {
-                    self.send_images(&mut chunk, id).await?;
+                    self.send_images(FILE, &mut chunk, id).await?;
                     id += 1;
                     is_wanted = wanted(capture.step);
                     if is_wanted {
@@ -156,14 +170,14 @@ impl Session {
                 }
                 Kept::Image { key, before, after } if is_wanted => {
                     chunk.push(key, before, after);
-                    if chunk.bytes > CHUNK {
-                        self.send_images(&mut chunk, id).await?;
+                    if chunk.is_full() {
+                        self.send_images(FILE, &mut chunk, id).await?;
                     }
                 }
                 Kept::Image { .. } => {}
             }
         }
-        self.send_images(&mut chunk, id).await?;
+        self.send_images(FILE, &mut chunk, id).await?;
         self.run(&format!("CREATE INDEX ON {FILE} (capture)"))
             .await?;
         self.run(&format!("ANALYZE {FILE}")).await?;
@@ -180,12 +194,18 @@ impl Session {
         }
     }
 
-    async fn send_images(&self, chunk: &mut Chunk, id: i64) -> Result<(), Failure> {
+    /// Sends images of a capture to a table of this transaction.
+    pub(super) async fn send_images(
+        &self,
+        table: &str,
+        chunk: &mut Chunk,
+        id: i64,
+    ) -> Result<(), Failure> {
         if chunk.keys.is_empty() {
             return Ok(());
         }
         let text = format!(
-            "INSERT INTO {FILE} SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"
+            "INSERT INTO {table} SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"
         );
         let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] = [
             (&id, Type::INT8),
@@ -201,7 +221,7 @@ impl Session {
 
 /// Images on their way to the server.
 #[derive(Default)]
-struct Chunk {
+pub(super) struct Chunk {
     keys: Vec<String>,
     before: Vec<Option<String>>,
     after: Vec<Option<String>>,
@@ -209,7 +229,12 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn push(&mut self, key: String, before: Option<String>, after: Option<String>) {
+    /// Returns whether it is time to send them.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes > CHUNK
+    }
+
+    pub(super) fn push(&mut self, key: String, before: Option<String>, after: Option<String>) {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         self.bytes += key.len() + length(&before) + length(&after);
         self.keys.push(key);
