@@ -130,9 +130,9 @@ impl World for RealWorld {
 
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
+        // The manifest is read by others.
         let mut order = order.clone();
         if let What::Rows(rows) = &mut order.what {
-            // The manifest is read by people too.
             for rows in rows {
                 rows.shown = self.redactor.mask(&rows.shown);
             }

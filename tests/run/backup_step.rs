@@ -125,7 +125,7 @@ fn rows_are_saved_before_anything_changes() {
     let predicates: Vec<&str> = predicates
         .map(|table| table["predicate"].as_str().unwrap())
         .collect();
-    assert_eq!(predicates, ["id = 1", "company_id = 1 -- all of them"]);
+    assert_eq!(predicates, ["id = '1'", "company_id = '1' -- all of them"]);
 }
 
 #[test]

@@ -182,14 +182,11 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
         if !statement.placeholders().is_empty() {
             return Err(wrong("there are no values for $1".to_owned()));
         }
-        Ok(TableRows {
-            table: table.clone(),
-            bound: Bound {
-                statement,
-                binds: Vec::new(),
-            },
-            shown: predicate.clone(),
-        })
+        let bound = Bound {
+            statement,
+            binds: Vec::new(),
+        };
+        Ok(TableRows::new(table.clone(), bound))
     };
     given.iter().map(read).collect()
 }
