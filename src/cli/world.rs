@@ -132,6 +132,10 @@ impl World for RealWorld {
         self.flush()?;
         // The manifest is read by others.
         let mut order = order.clone();
+        if let Some(to) = &mut order.to {
+            // Whoever puts back from it may be in another folder.
+            *to = std::path::absolute(&*to).unwrap_or_else(|_| to.clone());
+        }
         if let What::Rows(rows) = &mut order.what {
             for rows in rows {
                 rows.shown = self.redactor.mask(&rows.shown);

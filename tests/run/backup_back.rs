@@ -58,10 +58,37 @@ fn said(test: &Test, ran: &Ran) -> String {
 fn an_update_without_images_is_put_back() {
     let test = failing(USERS, UPDATE, BACK);
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ↶ back                   3 rows put back  TIME
+          users  1, 2, 3  plan  paid → free
+
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
     assert_eq!(test.rows(PLANS), FREE);
     // The journal has it: there is nothing left for `undo`.
-    assert_snapshot!(told(&undo(&test, "--yes")), @"");
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+
+    Nothing to do after TIME.
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
+    ");
     test.run(&format!("audit verify {}", test.id())).code(0);
 }
 
@@ -82,7 +109,31 @@ fn deleted_rows_come_back() {
 fn a_truncated_table_comes_back() {
     let test = failing("tables: [users]", "sql: TRUNCATE users\nundo: none", BACK);
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · high risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 6 rows of public.users → ~/.local/state/runbook/backups/RUN-before (52 B, verified)  TIME
+      ✓ change                 no row changed, committed  TIME
+          ! TRUNCATE: its rows cannot be shown one by one
+      → good                   no  TIME
+          → not so: false
+      ↶ back                   6 rows put back  TIME
+          users  + 1  company_id 2   plan free
+                 + 2  company_id 1   plan free
+                 + 3  company_id 2   plan free
+                 + 4  company_id 1   plan free
+                 + 5  company_id 2   plan free
+                 + 6  company_id 1   plan free
+
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
     assert_eq!(test.rows(PLANS), FREE);
 }
 
@@ -134,7 +185,30 @@ const MEANWHILE: &str = "- query: meanwhile
 fn case_20_a_row_that_someone_changed_since_is_a_conflict() {
     let test = failing(USERS, UPDATE, MEANWHILE);
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 13
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ✓ meanwhile              exit code 0  TIME
+      ✗ back                   nothing put back, 1 row has changed since  TIME
+          ! users id = 2 was changed since
+            column  then  now   would become
+            plan    free  gold  free
+
+    Stopped with changes left in place after TIME.
+    `back` put nothing back: someone changed 1 row since
+    Committed, and still there: change.
+      = help: look at what is in place before you run it again
+    ");
     assert_eq!(
         test.rows(PLANS),
         "1 paid, 2 gold, 3 paid, 4 free, 5 free, 6 free"
@@ -176,11 +250,14 @@ fn case_26_a_rollback_that_was_cut_short_is_done_once() {
     );
     let test = failing(USERS, UPDATE, &back);
     let run = test.start("run t --yes");
-    test.until("SELECT coalesce(bool_or(undo), false) FROM runbook.entry");
     Test::wait(|| {
-        std::fs::read_to_string(test.record().join("events.jsonl"))
-            .unwrap()
-            .contains("\"waits\"")
+        let events = test
+            .root()
+            .join(".local/state/runbook/index.jsonl")
+            .exists();
+        events
+            && std::fs::read_to_string(test.record().join("events.jsonl"))
+                .is_ok_and(|text| text.contains("\"waits\""))
     });
     run.kill();
     test.until(GONE);
@@ -213,7 +290,26 @@ fn case_26_the_journal_keeps_a_rollback_from_being_done_twice() {
     test.connect()
         .run("UPDATE users SET plan = 'gold' WHERE id = 1");
     let ran = test.run(&format!("resume {} --yes", test.id()));
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ⟲ resumed by postgres (USER@HOST)
+      ↶ back                   nothing to put back  TIME
+
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
     assert_eq!(
         test.rows(PLANS),
         "1 gold, 2 free, 3 free, 4 free, 5 free, 6 free"

