@@ -283,7 +283,7 @@ fn a_report_in_html_has_the_way_that_the_run_took() {
         assert!(page.contains(text), "{text}\n{page}");
     }
     // From step to step, and to the end.
-    assert_eq!(page.matches("url(#went)").count(), 10);
+    assert_eq!(page.matches("url(#went)").count(), 11);
     assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
 }
 
