@@ -152,17 +152,20 @@ async fn make(
         }
     };
     limit::check(limits)?;
-    let notes = Notes {
-        read_at,
-        restored_at,
-        ..Notes::default()
-    };
-    notes.write(draft.folder())?;
     manifest.finished_at = Timestamp::now();
     let key = draft.key().cloned();
     let (folder, sha256) = draft.finish(&mut manifest)?;
     if let (Some(key), Ok(mut made)) = (key, site.made.lock()) {
         made.insert(folder.clone(), key);
+    }
+    let notes = Notes {
+        read_at,
+        restored_at,
+        ..Notes::default()
+    };
+    if let Err(failure) = notes.write(&folder) {
+        // It is good all the same: only when it was read back is to be found out again.
+        session.say(failure.message);
     }
     Ok((folder, manifest, sha256))
 }

@@ -2,6 +2,7 @@
 
 mod pg_backup;
 mod pg_connect;
+mod pg_create;
 mod pg_rows;
 mod pg_scratch;
 mod pg_tls;

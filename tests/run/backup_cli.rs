@@ -89,7 +89,10 @@ pub(crate) fn damage(test: &Test, id: &str) {
     let manifest = std::fs::read(folder(test, id).join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     let files = manifest["files"].as_array().unwrap();
-    let largest = files.iter().max_by_key(|file| file["bytes"].as_u64()).unwrap();
+    let largest = files
+        .iter()
+        .max_by_key(|file| file["bytes"].as_u64())
+        .unwrap();
     let path = folder(test, id).join(largest["path"].as_str().unwrap());
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -149,7 +152,12 @@ fn backup_of_what_is_not_there_is_refused() {
     assert_snapshot!(told(&test.run("backup create --table companys").code(10)), @"");
     let predicate = ["backup", "create", "--rows", "users=companyid = 1"];
     assert_snapshot!(told(&test.run_with(predicate).code(10)), @"");
-    let writes = ["backup", "create", "--rows", "users=pg_advisory_lock(1) IS NULL"];
+    let writes = [
+        "backup",
+        "create",
+        "--rows",
+        "users=pg_advisory_lock(1) IS NULL",
+    ];
     assert_snapshot!(told(&test.run_with(writes).code(2)), @"");
     assert!(ids(&test).is_empty());
 }
@@ -159,7 +167,9 @@ fn backup_is_quiet_or_json_where_that_is_wanted() {
     let test = shop();
     let ran = test.run("backup create one --table users --quiet").code(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
-    let ran = test.run("backup create two --table users --output json").code(0);
+    let ran = test
+        .run("backup create two --table users --output json")
+        .code(0);
     let events: Vec<String> = ran
         .stdout
         .lines()
@@ -167,7 +177,12 @@ fn backup_is_quiet_or_json_where_that_is_wanted() {
         .collect();
     assert_eq!(
         events,
-        ["\"run_started\"", "\"step_started\"", "\"step_finished\"", "\"run_finished\""]
+        [
+            "\"run_started\"",
+            "\"step_started\"",
+            "\"step_finished\"",
+            "\"run_finished\""
+        ]
     );
     let ran = test.run("backup create --table nope --quiet").code(10);
     assert!(ran.stdout.is_empty(), "{ran}");
@@ -197,17 +212,22 @@ fn backups_are_listed_and_shown() {
 #[test]
 fn backup_list_fits_a_narrow_terminal() {
     let test = shop();
-    test.run("backup create before-a-rather-large-change --table users").code(0);
+    test.run("backup create before-a-rather-large-change --table users")
+        .code(0);
     let mut command = test.command(["backup", "list"]);
     let ran = test.ran(&command.env("COLUMNS", "80").output().unwrap());
     let real = ran.stdout.replace("DB", test.db.name());
-    assert!(real.lines().all(|line| line.chars().count() <= 80), "{real}");
+    assert!(
+        real.lines().all(|line| line.chars().count() <= 80),
+        "{real}"
+    );
 }
 
 #[test]
 fn backup_that_was_verified_says_how() {
     let test = shop();
-    test.run("backup create --table users --table companies").code(0);
+    test.run("backup create --table users --table companies")
+        .code(0);
     assert_snapshot!(told(&test.run("backup verify --all").code(0)), @"");
     assert_eq!(listed(&test)[0]["state"], "readable");
     assert_snapshot!(told(&test.run("backup verify --all --restore").code(0)), @"");
@@ -269,7 +289,8 @@ fn backup_that_is_pinned_stays() {
     assert_snapshot!(told(&test.run(&format!("backup unpin {oldest}")).code(0)), @"");
     test.run("backup prune one --keep-last 1 --yes").code(0);
     assert_eq!(ids(&test).len(), 1);
-    test.run("backup create one --table users --pin because").code(0);
+    test.run("backup create one --table users --pin because")
+        .code(0);
     assert_eq!(listed(&test)[0]["pinned"], "because");
 }
 
@@ -290,7 +311,10 @@ fn backup_prune_says_in_json_what_becomes_of_each() {
         .collect()
     };
     let stays = ("stays".to_owned(), false);
-    assert_eq!(fates(&test.run(prune).code(12)), [stays.clone(), ("goes".to_owned(), false)]);
+    assert_eq!(
+        fates(&test.run(prune).code(12)),
+        [stays.clone(), ("goes".to_owned(), false)]
+    );
     let ran = test.run(&format!("{prune} --yes")).code(0);
     assert_eq!(fates(&ran), [stays, ("goes".to_owned(), true)]);
 }
@@ -324,10 +348,13 @@ fn case_48_backup_that_is_the_only_good_one_needs_two_yeses() {
 fn backup_create_keeps_so_many_and_says_which_it_deleted() {
     let test = shop();
     for _ in 0..2 {
-        test.run("backup create one --table users --keep-last 2").code(0);
+        test.run("backup create one --table users --keep-last 2")
+            .code(0);
     }
     let oldest = ids(&test).remove(1);
-    let ran = test.run("backup create one --table users --keep-last 2").code(0);
+    let ran = test
+        .run("backup create one --table users --keep-last 2")
+        .code(0);
     assert_snapshot!(told(&ran), @"");
     assert_eq!(ids(&test).len(), 2);
     assert!(!ids(&test).contains(&oldest));
@@ -345,14 +372,16 @@ fn case_47_backup_that_fails_deletes_nothing() {
     for _ in 0..2 {
         test.run("backup create one --table users").code(0);
     }
-    test.run("backup create one --table nope --keep-last 1").code(10);
+    test.run("backup create one --table nope --keep-last 1")
+        .code(10);
     assert_eq!(ids(&test).len(), 2);
 }
 
 #[test]
 fn backup_can_go_to_a_folder_of_its_own() {
     let test = shop();
-    test.run("backup create one --table users --folder here").code(0);
+    test.run("backup create one --table users --folder here")
+        .code(0);
     assert!(ids(&test).is_empty());
     let ran = test.run("backup list --folder here").code(0);
     assert!(ran.stdout.contains("one-"), "{ran}");
@@ -392,9 +421,13 @@ fn backup_that_a_run_needs_is_not_deleted() {
     );
     test.run("run t --yes").code(0);
     let id = newest(&test);
-    let ran = test.run(&format!("backup prune {id} --yes --even-the-last --confirm {id}"));
+    let ran = test.run(&format!(
+        "backup prune {id} --yes --even-the-last --confirm {id}"
+    ));
     assert_snapshot!(told(&ran.code(10)), @"");
     test.run(&format!("undo {} --yes", test.id())).code(0);
-    test.run(&format!("backup prune {id} --yes --even-the-last --confirm {id}"))
-        .code(0);
+    test.run(&format!(
+        "backup prune {id} --yes --even-the-last --confirm {id}"
+    ))
+    .code(0);
 }

@@ -8,7 +8,9 @@ use crate::test::Test;
 
 /// A backup that a passphrase opens.
 fn sealed() -> Test {
-    let test = shop().file("secret", "correct horse\n").file("wrong", "battery\n");
+    let test = shop()
+        .file("secret", "correct horse\n")
+        .file("wrong", "battery\n");
     test.run("backup create one --table users --passphrase-file secret")
         .code(0)
         .keeps("correct horse");
@@ -76,8 +78,10 @@ fn backup_with_two_different_passphrases_is_not_made() {
 fn backup_for_a_recipient_is_opened_by_its_key() {
     const PUBLIC: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
     let test = shop();
-    test.run(&format!("backup create one --table users --recipient {PUBLIC}"))
-        .code(0);
+    test.run(&format!(
+        "backup create one --table users --recipient {PUBLIC}"
+    ))
+    .code(0);
     let ran = test.run("backup create two --table users --recipient age1nonsense");
     assert_snapshot!(told(&ran.code(10)), @"");
     let test = test.file("none", "# no key\n");

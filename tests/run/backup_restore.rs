@@ -45,7 +45,9 @@ impl<'a> Beside<'a> {
 
 impl Drop for Beside<'_> {
     fn drop(&mut self) {
-        self.test.connect().run(&format!("DROP DATABASE \"{}\"", self.name));
+        self.test
+            .connect()
+            .run(&format!("DROP DATABASE \"{}\"", self.name));
     }
 }
 
@@ -72,7 +74,10 @@ fn backup_of_a_database_is_restored_into_a_new_one() {
     assert_snapshot!(told(&ran), @"");
     let beside = Beside::of(&test, "_restored%");
     let names = beside.rows("SELECT name FROM companies ORDER BY id");
-    assert!(names.contains("Globex") && !names.contains("New"), "{names}");
+    assert!(
+        names.contains("Globex") && !names.contains("New"),
+        "{names}"
+    );
     assert_eq!(test.contents(), before);
     let again = restore(&test, "").code(2);
     assert_snapshot!(told(&again), @"");
@@ -140,8 +145,10 @@ fn backup_of_tables_replaces_them_after_they_were_saved() {
     let way_back = newest(&test);
     assert!(way_back.contains("-before-restore-"), "{way_back}");
     let name = test.db.name();
-    test.run(&format!("backup restore {way_back} --in-place --confirm {name}"))
-        .code(0);
+    test.run(&format!(
+        "backup restore {way_back} --in-place --confirm {name}"
+    ))
+    .code(0);
     assert_eq!(test.rows(COMPANIES), saved);
     assert_eq!(test.contents(), before);
 }
@@ -155,7 +162,11 @@ fn backup_of_tables_replaces_one_of_them_where_that_is_asked() {
     assert_eq!(test.rows("SELECT count(*) FROM users"), "6");
     assert!(test.rows(COMPANIES).contains("Wrong"));
     // What others reference and is not replaced with it stays.
-    let ran = restore(&test, &format!("--in-place --table companies --confirm {name}")).code(10);
+    let ran = restore(
+        &test,
+        &format!("--in-place --table companies --confirm {name}"),
+    )
+    .code(10);
     assert_snapshot!(told(&ran), @"");
 }
 
@@ -180,7 +191,8 @@ fn backup_rows_are_put_back_after_they_were_shown() {
     let test = shop();
     test.run_with(["backup", "create", "one", "--rows", "users=id < 3"])
         .code(0);
-    test.connect().run("UPDATE users SET email = 'x' WHERE id = 1");
+    test.connect()
+        .run("UPDATE users SET email = 'x' WHERE id = 1");
     let before = test.contents();
     assert_snapshot!(told(&restore(&test, "--yes").code(13)), @"");
     assert_eq!(test.contents(), before);
@@ -204,7 +216,11 @@ fn backup_rows_are_put_back_after_they_were_shown() {
 #[test]
 fn backup_rows_of_a_table_are_merged_where_that_is_asked() {
     let test = changed("--table users --table companies");
-    let ran = restore(&test, "--merge --table companies --on-conflict overwrite --yes").code(0);
+    let ran = restore(
+        &test,
+        "--merge --table companies --on-conflict overwrite --yes",
+    )
+    .code(0);
     assert_snapshot!(told(&ran), @"");
     assert_eq!(test.rows(COMPANIES), "1 Acme, 2 Globex, 3 Initech, 9 New");
     assert_eq!(test.rows("SELECT count(*) FROM users"), "5");

@@ -108,11 +108,14 @@ async fn open(
         .connect()
         .await
         .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
-    let begin = format!("{SETTINGS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{lock}");
-    let (begun, rows) = tokio::join!(biased;
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{lock}");
+    // The settings read something: in one message with BEGIN they would be a part of the transaction.
+    let (set, begun, rows) = tokio::join!(biased;
+        connected.client.batch_execute(SETTINGS),
         connected.client.batch_execute(&begin),
         connected.client.query_typed(first, &[])
     );
+    set.map_err(|error| failure::of(&error, "", 0))?;
     begun.map_err(|error| failure::of(&error, "", 0))?;
     let rows = rows.map_err(|error| failure::of(&error, "", 0))?;
     Ok((connected, rows))
