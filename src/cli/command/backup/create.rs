@@ -182,11 +182,14 @@ fn rows(given: &[(String, String)]) -> Result<Vec<TableRows>, CliError> {
         if !statement.placeholders().is_empty() {
             return Err(wrong("there are no values for $1".to_owned()));
         }
-        let bound = Bound {
-            statement,
-            binds: Vec::new(),
-        };
-        Ok(TableRows::new(table.clone(), bound))
+        Ok(TableRows {
+            table: table.clone(),
+            bound: Bound {
+                statement,
+                binds: Vec::new(),
+            },
+            shown: predicate.clone(),
+        })
     };
     given.iter().map(read).collect()
 }
