@@ -307,8 +307,3 @@ fn backed(
 fn refused(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Backup, message)
 }
-
-/// Returns the failure of what is not written yet.
-fn unfinished() -> Failure {
-    Failure::new(FailureKind::Unsupported, "not written yet")
-}

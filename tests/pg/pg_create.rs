@@ -147,7 +147,11 @@ fn rows(rows: &[(&str, &str, &[&str])]) -> What {
             statement: Statement::parse(&text).unwrap(),
             binds: binds.iter().map(cell).collect(),
         };
-        TableRows::new(table.to_owned(), bound)
+        TableRows {
+            table: table.to_owned(),
+            bound,
+            shown: predicate.to_owned(),
+        }
     };
     What::Rows(rows.iter().map(one).collect())
 }
@@ -206,12 +210,12 @@ async fn rows_of_a_company_are_saved_in_two_round_trips() {
     assert_eq!(proxy.trips(), 2);
     assert_eq!((backed.rows, backed.holds.as_str()), (6, "rows"));
     insta::assert_snapshot!(content(&backed.path), @r#"
-    public.companies id,name,at id = '2'::int
+    public.companies id,name,at id = $1::int
     2	\N	2026-01-02 12:00:00+00
-    public.users id,company,mail company = '2'::int AND id::text = ANY ('{1,4}'::text[])
+    public.users id,company,mail company = $1::int AND id::text = ANY ($2::text[])
     1	2	m1@example.com
     4	2	m4@example.com
-    public.invoices id,company,total,notes company = '2'::int
+    public.invoices id,company,total,notes company = $1::int
     1	2	1.50	{"x, y",NULL,"\\""}
     4	2	6.00	{"x, y",NULL,"\\""}
     7	2	10.50	{"x, y",NULL,"\\""}

@@ -3,6 +3,7 @@
 mod audit;
 mod backup_back;
 mod backup_cli;
+mod backup_damage;
 mod backup_keys;
 mod backup_restore;
 mod batch;
