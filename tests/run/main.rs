@@ -5,6 +5,7 @@ mod backup_back;
 mod backup_cli;
 mod backup_damage;
 mod backup_database;
+mod backup_exact;
 mod backup_keys;
 mod backup_restore;
 mod backup_step;
