@@ -365,3 +365,27 @@ fn an_encrypted_dump_is_proved_and_restored_and_has_no_plain_file() {
         "0"
     );
 }
+
+#[test]
+fn case_50_a_swap_that_is_killed_leaves_the_source_its_name_and_its_connections() {
+    let test = backed();
+    let db = test.db.name();
+    let (before, postgres) = (test.contents(), elsewhere("postgres"));
+    let oid = test.rows("SELECT oid FROM pg_database WHERE datname = current_database()");
+    // Whoever holds this lock has the swap wait where it is about to change the name.
+    let holder = elsewhere("postgres");
+    holder.run(&format!("BEGIN; COMMENT ON DATABASE {db} IS 'held'"));
+    let running = test.start(&format!("backup restore b --in-place --confirm {db}"));
+    test.until(&format!(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER DATABASE {db} RENAME%'"
+    ));
+    running.kill();
+    holder.run("ROLLBACK");
+    let waiting = format!(
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE {db} RENAME%' AND state = 'active' AND pid <> pg_backend_pid()"
+    );
+    Test::wait(|| postgres.rows(&waiting) == "t");
+    let now = "SELECT oid FROM pg_database WHERE datname = current_database() AND datallowconn";
+    assert_eq!(test.rows(now), oid);
+    assert_eq!(test.contents(), before);
+}
