@@ -258,9 +258,7 @@ async fn prove(
     reading
         .await
         .map_err(|error| refused(format!("it could not be read back: {error}")))??;
-    if matches!(manifest.holds, Holds::Database(scope) if scope != DatabaseBackup::Schema)
-        || manifest.tool.is_some()
-    {
+    if matches!(manifest.holds, Holds::Database(_)) {
         let proving = dump::prove(site, draft.folder(), manifest, draft.key(), limits, told);
         Box::pin(proving).await?;
     }
@@ -306,9 +304,4 @@ fn backed(
 /// Returns the failure of a backup that cannot be made.
 fn refused(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Backup, message)
-}
-
-/// Returns the failure of what is not written yet.
-fn unfinished() -> Failure {
-    Failure::new(FailureKind::Unsupported, "not written yet")
 }

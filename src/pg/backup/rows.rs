@@ -83,7 +83,7 @@ pub(super) async fn save(
     let beginning = session.beginning(MODE, &locked, limits)?;
     let taken_at = Timestamp::now();
     let meter = Meter::new("saving rows", None);
-    let flying = fly(session.client(), &beginning, draft, &works, &meter);
+    let flying = Box::pin(fly(session.client(), &beginning, draft, &works, &meter));
     let copied = meter.telling(told, session.guarded(limits, flying)).await;
     let copied = copied.map_err(gone)?;
     let predicates = rows.iter().map(|rows| rows.shown.clone());

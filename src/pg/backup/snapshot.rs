@@ -104,8 +104,7 @@ async fn open(
     first: &str,
 ) -> Result<(Connected, Vec<Row>), Failure> {
     let settings = settings.clone().with_application_name("runbook/backup");
-    let connected = settings
-        .connect()
+    let connected = Box::pin(settings.connect())
         .await
         .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
     let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{lock}");

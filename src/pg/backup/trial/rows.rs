@@ -40,7 +40,7 @@ pub(super) async fn restore(
             }
             Ok(())
         };
-        let tried = tried.await;
+        let tried = Box::pin(tried).await;
         let ended = batch(client, "ROLLBACK").await;
         tried.and(ended)
     };
