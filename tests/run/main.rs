@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup_cli;
+mod backup_database;
 mod backup_keys;
 mod backup_restore;
 mod batch;

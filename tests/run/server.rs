@@ -92,7 +92,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn to(database: &str) -> Self {
+    pub(crate) fn to(database: &str) -> Self {
         let runtime = runtime();
         let connected = runtime
             .block_on(SERVER.settings(database).connect())

@@ -24,7 +24,7 @@ const LIKE: &str = "\
       || CASE j.j->>'datlocprovider' \
            WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j.j->>'datlocale', j.j->>'daticulocale')) \
            WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j.j->>'datlocale') ELSE '' END \
-      || coalesce(format(' ICU_RULES %L', j.j->>'daticurules'), '') \
+      || coalesce(' ICU_RULES ' || quote_literal(j.j->>'daticurules'), '') \
       || CASE WHEN d.dattablespace <> t.dattablespace THEN format(' TABLESPACE %I', s.spcname) ELSE '' END \
     FROM pg_database d CROSS JOIN LATERAL (SELECT to_jsonb(d)) AS j(j) \
       JOIN pg_database t ON t.datname = 'template0' JOIN pg_tablespace s ON s.oid = d.dattablespace \

@@ -206,10 +206,9 @@ fn read(from: std::fs::File, folder: &Path, meter: &Meter) -> Result<Read, Failu
     let mut read = Read::new();
     while let Some(header) = blocks.block().map_err(wrong)? {
         let mut tally = Tally::default();
-        let is_empty = header.columns.is_empty();
         while let Some(lines) = blocks.lines().map_err(wrong)? {
             meter.add(lines.len() as u64);
-            add(&mut tally, lines, is_empty);
+            tally.add_lines(lines);
         }
         let table = format!("{}.{}", header.name.schema, header.name.table);
         if read.insert(header.name, (header.columns, tally)).is_some() {
@@ -217,15 +216,4 @@ fn read(from: std::fs::File, folder: &Path, meter: &Meter) -> Result<Read, Failu
         }
     }
     Ok(read)
-}
-
-/// Counts and hashes lines; a row without columns has nothing in its line.
-pub(super) fn add(tally: &mut Tally, lines: &[u8], without_columns: bool) {
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        if without_columns {
-            tally.add_record(b"()");
-        } else {
-            tally.add_line(line.strip_suffix(b"\n").unwrap_or(line));
-        }
-    }
 }
