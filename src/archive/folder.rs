@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::files::{self, Content, failed};
 use super::manifest::Manifest;
+use super::notes::Notes;
 use super::seal::{self, FileKey};
 use super::{deletion, name};
 use crate::engine::backup::Seal;
@@ -89,7 +90,8 @@ impl Draft {
             ));
         }
         for name in content.files.keys() {
-            if manifest.file(name).is_none() {
+            // The notes change later.
+            if manifest.file(name).is_none() && !Notes::is_file(name) {
                 manifest
                     .files
                     .push(files::fact(&self.folder, name, &|_| Ok(()))?);

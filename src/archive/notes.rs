@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::files::{self, failed};
+use super::manifest::Manifest;
 use crate::engine::change::hex;
 use crate::engine::failure::Failure;
 
@@ -108,18 +109,24 @@ impl Notes {
     }
 }
 
-/// Keeps other programs from changing the notes, until it is dropped.
-fn alone(folder: &Path) -> Result<File, Failure> {
-    let folder_file = File::open(folder).map_err(failed("open", folder))?;
-    // Where folders cannot be locked two may write at once: each writes all, and the last one stays.
-    let _ = folder_file.lock();
-    Ok(folder_file)
+/// Keeps other programs from changing the notes, until it is dropped: by a lock on the manifest, which nothing else
+/// locks. A backup that has none yet belongs to who writes it.
+fn alone(folder: &Path) -> Result<Option<File>, Failure> {
+    let path = folder.join(Manifest::FILE);
+    let manifest = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        manifest => manifest.map_err(failed("open", &path))?,
+    };
+    // Where files cannot be locked two may write at once: each writes all, and the last one stays.
+    let _ = manifest.lock();
+    Ok(Some(manifest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::sample::day;
+    use crate::archive::folder::Draft;
+    use crate::archive::sample::{self, day};
 
     fn notes() -> Notes {
         Notes {
@@ -170,6 +177,7 @@ mod tests {
     #[test]
     fn nothing_that_several_note_at_once_is_lost() {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(Manifest::FILE), "").unwrap();
         std::thread::scope(|scope| {
             for n in 0..8 {
                 let folder = folder.path();
@@ -183,6 +191,18 @@ mod tests {
             }
         });
         assert_eq!(Notes::read(folder.path()).pinned.unwrap().len(), 8);
+    }
+
+    #[test]
+    fn they_can_be_written_while_the_backup_is() {
+        let root = tempfile::tempdir().unwrap();
+        let draft = Draft::begin(root.path(), "b-1", None).unwrap();
+        notes().write(draft.folder()).unwrap();
+        let mut manifest = sample::fill(&draft, "b-1", 1);
+        let (folder, _) = draft.finish(&mut manifest).unwrap();
+        assert_eq!(Notes::read(&folder), notes());
+        notes().write(&folder).unwrap();
+        assert!(manifest.file(FILE).is_none());
     }
 
     #[test]

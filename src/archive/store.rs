@@ -149,50 +149,58 @@ pub fn find(backups: &Path, called: &str) -> Result<Found, Failure> {
     let Stored {
         mut found, damaged, ..
     } = list(backups)?;
-    if let Some(at) = found.iter().position(|found| found.manifest.id == called) {
-        return Ok(found.swap_remove(at));
-    }
-    let ends_with = |folder: &Path| folder.file_name().is_some_and(|folder| folder == called);
-    if let Some((_, failure)) = damaged.iter().find(|(folder, _)| ends_with(folder)) {
-        return Err(failure.clone());
-    }
+    let is_called = |found: &Found| found.manifest.id == called;
     let is_named = |found: &Found| found.manifest.name == called;
-    if let Some(at) = found
-        .iter()
-        .position(|found| is_named(found) && found.is_good())
-    {
-        return Ok(found.remove(at));
-    }
-    if found.iter().any(is_named) {
+    let at = if let Some(at) = found.iter().position(is_called) {
+        at
+    } else if let Some(failure) = of_folder(&damaged, |folder| folder == called) {
+        return Err(failure);
+    } else if let Some(at) = found.iter().position(|one| is_named(one) && one.is_good()) {
+        at
+    } else if found.iter().any(is_named) {
         return Err(none_good(called));
-    }
-    let begins = |found: &Found| !called.is_empty() && found.manifest.id.starts_with(called);
-    let mut ids: Vec<&str> = found
-        .iter()
-        .filter(|found| begins(found))
-        .map(|found| found.manifest.id.as_str())
-        .collect();
-    match ids.as_slice() {
-        [] => {}
-        [_] => {
-            let at = found.iter().position(begins);
-            return at
-                .map(|at| found.remove(at))
-                .ok_or_else(|| missing(backups, called, &[]));
-        }
+    } else if let Some(at) = only_beginning(&found, called)? {
+        at
+    } else if let Some(failure) = of_folder(&damaged, |folder| begins(folder, called)) {
+        return Err(failure);
+    } else {
+        return Err(missing(backups, called, &found));
+    };
+    Ok(found.swap_remove(at))
+}
+
+/// Returns why a folder that is called so cannot be read.
+fn of_folder(damaged: &[(PathBuf, Failure)], is: impl Fn(&str) -> bool) -> Option<Failure> {
+    let called = |folder: &Path| {
+        folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(&is)
+    };
+    let (_, failure) = damaged.iter().find(|(folder, _)| called(folder))?;
+    Some(failure.clone())
+}
+
+fn begins(id: &str, called: &str) -> bool {
+    !called.is_empty() && id.starts_with(called)
+}
+
+/// Returns the only backup whose id begins so.
+fn only_beginning(found: &[Found], called: &str) -> Result<Option<usize>, Failure> {
+    let begin = |(_, found): &(usize, &Found)| begins(&found.manifest.id, called);
+    let all: Vec<(usize, &Found)> = found.iter().enumerate().filter(begin).collect();
+    match all.as_slice() {
+        [] => Ok(None),
+        [(at, _)] => Ok(Some(*at)),
         _ => {
+            let mut ids: Vec<&str> = all
+                .iter()
+                .map(|(_, found)| found.manifest.id.as_str())
+                .collect();
             ids.sort_unstable();
-            return Err(several(called, &ids));
+            Err(several(called, &ids))
         }
     }
-    let begun = damaged.iter().find(|(folder, _)| {
-        let called_so = folder.file_name().and_then(|folder| folder.to_str());
-        !called.is_empty() && called_so.is_some_and(|folder| folder.starts_with(called))
-    });
-    Err(begun.map_or_else(
-        || missing(backups, called, &found),
-        |(_, failure)| failure.clone(),
-    ))
 }
 
 fn none_good(called: &str) -> Failure {
@@ -257,10 +265,8 @@ mod tests {
     }
 
     fn note_damaged(folder: &Path) {
-        Notes::change(folder, |notes| {
-            notes.damaged = Some((day(9), "cut off".to_owned()))
-        })
-        .unwrap();
+        let damaged = Some((day(9), "cut off".to_owned()));
+        Notes::change(folder, |notes| notes.damaged = damaged).unwrap();
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod audit;
+mod backup_back;
 mod backup_cli;
+<<<<<<< HEAD
 mod backup_database;
+=======
+mod backup_damage;
+>>>>>>> b-restore
 mod backup_keys;
 mod backup_restore;
 mod batch;

@@ -133,8 +133,9 @@ fn add_doubled(bytes: &[u8], found: u8, record: &mut Vec<u8>) {
         record.extend_from_slice(bytes);
         return;
     }
-    for byte in bytes {
-        add_byte(*byte, record);
+    for piece in bytes.split_inclusive(|byte| means(*byte) & DOUBLED != 0) {
+        record.extend_from_slice(piece);
+        record.extend(piece.last().filter(|byte| means(**byte) & DOUBLED != 0));
     }
 }
 

@@ -1,6 +1,5 @@
 //! Several connections that work on the tables of a new database at once.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -268,11 +267,4 @@ fn settings(jobs: usize) -> String {
          SELECT set_config('maintenance_work_mem', '{memory}MB', false) \
          WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('{memory}MB')"
     )
-}
-
-/// Where the backup is, for failures.
-impl Crew {
-    pub(super) fn folder(&self) -> &PathBuf {
-        &self.found.folder
-    }
 }
