@@ -3,11 +3,8 @@
 mod audit;
 mod backup_back;
 mod backup_cli;
-<<<<<<< HEAD
 mod backup_database;
-=======
 mod backup_damage;
->>>>>>> b-restore
 mod backup_keys;
 mod backup_restore;
 mod batch;
