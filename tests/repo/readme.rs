@@ -88,9 +88,18 @@ fn run(line: &str, folder: &Path, url: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Replaces what differs from backup to backup: the dates in their ids, and their sizes.
+fn undated(text: &str) -> String {
+    let dates = regex_lite::Regex::new(r"-\d{8}-\d{6}").unwrap();
+    let sizes = regex_lite::Regex::new(r"\(\d+(\.\d+)? k?B, ").unwrap();
+    let text = dates.replace_all(text, "-DATE");
+    sizes.replace_all(&text, "(SIZE, ").into_owned()
+}
+
 /// Replaces what differs from run to run: ids, times, addresses and people.
 fn normal(text: &str) -> String {
-    text.lines()
+    undated(text)
+        .lines()
         .map(|line| {
             let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             for at in 0..words.len() {
