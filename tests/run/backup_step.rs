@@ -220,7 +220,7 @@ fn tables_are_saved_as_a_whole_and_restored_on_trial() {
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · low risk
 
-      ✓ both                   8 rows of 2 tables → ~/.local/state/runbook/backups/RUN-both (76 B, restored on trial)  TIME
+      ✓ both                   8 rows of 2 tables → ~/.local/state/runbook/backups/RUN-both (96 B, restored on trial)  TIME
       ✓ told                   passed  TIME
 
     Done in TIME.
