@@ -3,8 +3,8 @@
 mod audit;
 mod backup_back;
 mod backup_cli;
-mod backup_database;
 mod backup_damage;
+mod backup_database;
 mod backup_keys;
 mod backup_restore;
 mod batch;
