@@ -182,6 +182,13 @@ pub struct Told {
     pub quiet: bool,
 }
 
+impl Told {
+    /// Returns whether nothing but errors is printed.
+    pub(in crate::cli) fn is_quiet(self) -> bool {
+        self.quiet || self.output == Output::Quiet
+    }
+}
+
 /// Where the journal and the row images are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Journal {

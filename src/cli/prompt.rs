@@ -5,6 +5,7 @@ use std::io;
 
 use console::{Key, Term};
 use dialoguer::{FuzzySelect, Input};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use super::args::literal;
 use super::choices::label;
@@ -179,12 +180,37 @@ fn secret(name: &str, param: &Param) -> io::Result<Option<String>> {
     }
 }
 
+/// A terminal that does not show what is typed, for as long as this lives.
+struct Unseen(Option<Termios>);
+
+impl Unseen {
+    fn begin() -> Self {
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut unseen = before.clone();
+            unseen.local_flags.remove(LocalFlags::ECHO);
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &unseen);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
+        }
+    }
+}
+
 /// Asks for a passphrase, which is not shown.
 ///
 /// # Errors
 /// [`CliError::Cancelled`] by Ctrl-C or Esc; [`CliError::Io`] when the terminal is gone.
 pub(super) fn passphrase(what: &str) -> Result<Secret, CliError> {
     let terminal = Term::stderr();
+    // Before the question is seen: what is typed at once must not be shown either.
+    let _unseen = Unseen::begin();
     let ask = || loop {
         terminal.write_str(&format!("{what}: "))?;
         let text = hidden(&terminal)?;

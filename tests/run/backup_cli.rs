@@ -104,7 +104,18 @@ pub(crate) fn damage(test: &Test, id: &str) {
 fn backup_of_the_database_is_what_create_makes() {
     let test = shop();
     let ran = test.run("backup create");
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  DB-DATE
+      holds  the database
+
+      ✓ backup  the database, 9 rows of 2 tables → ~/.local/state/runbook/backups/DB-DATE (SIZE, verified)  TIME
+
+    Done in TIME.
+    Restore with: runbook backup restore DB-DATE
+    ");
     ran.code(0);
     let all = listed(&test);
     assert_eq!(all.len(), 1);
@@ -117,12 +128,35 @@ fn backup_of_the_database_is_what_create_makes() {
 fn backup_of_tables_is_told_as_every_run_is() {
     let test = shop();
     let ran = test.run("backup create before --table companies --table users");
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  before-DATE
+      holds  companies and users
+
+      ✓ backup  9 rows of 2 tables → ~/.local/state/runbook/backups/before-DATE (SIZE, verified)  TIME
+
+    Done in TIME.
+    Restore with: runbook backup restore before-DATE
+    ");
     ran.code(0);
     let history = test.run("history").code(0);
-    assert_snapshot!(plain(&crate::session::moments(&history.stdout)), @"");
+    assert_snapshot!(plain(&crate::session::moments(&history.stdout)), @"
+    run  runbook  outcome  rows  when  who  RUN
+    jwrb6b  backup create  done  0  2026-11-21 09:01 UTC  postgres (USER@HOST)  postgres@SERVER:5432/DB
+    ");
     let report = test.run(&format!("report {}", test.id())).code(0);
-    assert_snapshot!(plain(&crate::session::moments(&report.stdout)), @"");
+    assert_snapshot!(plain(&crate::session::moments(&report.stdout)), @"
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  before-DATE
+      holds  companies and users
+
+      ✓ backup  9 rows of 2 tables → ~/.local/state/runbook/backups/before-DATE (SIZE, verified)  TIME
+
+    Done in TIME.
+    Restore with: runbook backup restore before-DATE
+    ");
     test.run("audit verify").code(0);
 }
 
@@ -139,7 +173,18 @@ fn backup_of_rows_holds_what_the_predicates_find() {
         "users=company_id = 1",
     ];
     let ran = test.run_with(args);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  acme-DATE
+      holds  companies WHERE (id = 1); users WHERE (company_id = 1)
+
+      ✓ backup  3 rows of 2 tables → ~/.local/state/runbook/backups/acme-DATE (SIZE, verified)  TIME
+
+    Done in TIME.
+    Restore with: runbook backup restore acme-DATE
+    ");
     ran.code(0);
     let all = listed(&test);
     assert_eq!(all[0]["holds"], "rows");
@@ -149,16 +194,53 @@ fn backup_of_rows_holds_what_the_predicates_find() {
 #[test]
 fn backup_of_what_is_not_there_is_refused() {
     let test = shop();
-    assert_snapshot!(told(&test.run("backup create --table companys").code(10)), @"");
+    assert_snapshot!(told(&test.run("backup create --table companys").code(10)), @"
+    exit 10
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  DB-DATE
+      holds  companys
+
+      ✗ backup  failed  TIME
+          error: there is no table companys
+            = note: no backup was made; earlier ones are as they were
+            = help: did you mean `companies`?
+
+    Failed after TIME.
+    nothing was saved: there is no table companys
+    Nothing was changed.
+    ");
     let predicate = ["backup", "create", "--rows", "users=companyid = 1"];
-    assert_snapshot!(told(&test.run_with(predicate).code(10)), @"");
+    assert_snapshot!(told(&test.run_with(predicate).code(10)), @r#"
+    exit 10
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  DB-DATE
+      holds  users WHERE (companyid = 1)
+
+      ✗ backup  failed  TIME
+          error: column "companyid" does not exist (SQLSTATE 42703)
+            = note: while rows of public.users were saved
+            = note: no backup was made; earlier ones are as they were
+            = help: Perhaps you meant to reference the column "users.company_id".
+            = help: is this the database that the runbook is for? `runbook check NAME --target …` compares them
+
+    Failed after TIME.
+    nothing was saved: column "companyid" does not exist
+    Nothing was changed.
+    "#);
     let writes = [
         "backup",
         "create",
         "--rows",
         "users=pg_advisory_lock(1) IS NULL",
     ];
-    assert_snapshot!(told(&test.run_with(writes).code(2)), @"");
+    assert_snapshot!(told(&test.run_with(writes).code(2)), @r#"
+    exit 2
+    --- stderr
+    error: `--rows users=pg_advisory_lock(1) IS NULL`: `pg_advisory_lock` changes the session's settings, locks or notifications
+      = help: a table, and what stands behind WHERE: --rows "users=company_id = 42"
+    "#);
     assert!(ids(&test).is_empty());
 }
 
@@ -196,13 +278,126 @@ fn backups_are_listed_and_shown() {
     test.run("backup create tables --table users").code(0);
     test.run_with(["backup", "create", "rows", "--rows", "users=id < 3"])
         .code(0);
-    assert_snapshot!(told(&test.run("backup list").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup list tables").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup list table").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup show whole").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup show tables").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup show rows").code(0)), @"");
-    assert_snapshot!(told(&test.run("backup show row").code(2)), @"");
+    assert_snapshot!(told(&test.run("backup list").code(0)), @"
+    exit 0
+    --- stdout
+    ID  HOLDS  DATABASE  SIZE  AGE  STATE  RUN
+    rows-DATE  2 rows  DB  SIZE  AGE  readable AGE ago  RUN
+    tables-DATE  1 table  DB  SIZE  AGE  readable AGE ago  RUN
+    whole-DATE  database  DB  SIZE  AGE  readable AGE ago  RUN
+    ");
+    assert_snapshot!(told(&test.run("backup list tables").code(0)), @"
+    exit 0
+    --- stdout
+    ID  HOLDS  DATABASE  SIZE  AGE  STATE  RUN
+    tables-DATE  1 table  DB  SIZE  AGE  readable AGE ago  RUN
+    ");
+    assert_snapshot!(told(&test.run("backup list table").code(0)), @"
+    exit 0
+    --- stderr
+    There is no backup of `table` in `ROOT/.local/state/runbook/backups`.
+      = help: did you mean `tables`?
+    ");
+    assert_snapshot!(told(&test.run("backup show whole").code(0)), @"
+    exit 0
+    --- stdout
+    whole-DATE
+    the database: 9 rows of 2 tables · SIZE
+
+    name  whole
+    of  DB at postgres@SERVER:5432, PostgreSQL VERSION
+    taken  MOMENT, AGE ago
+    made by  postgres (USER@HOST), run RUN (backup create)
+    read in full  MOMENT, AGE ago
+    restored on trial  never
+    encrypted  no
+    written by  pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+    folder  ROOT/.local/state/runbook/backups/whole-DATE
+
+    Tables
+      TABLE  ROWS  SIZE  FILE
+      public.companies  3  SIZE  dump
+      public.users  6  SIZE  dump
+
+    Files
+      FILE  SIZE  SHA-256
+      dump/3347.dat.gz  SIZE  HASH
+      dump/3348.dat.gz  SIZE  HASH
+      dump/toc.dat  SIZE  HASH
+
+    How to restore it
+      runbook backup restore whole-DATE
+          into a new database, DB_restored_DATE
+      runbook backup restore whole-DATE --in-place
+          in place of what is there; asks for the database's name
+      runbook backup restore whole-DATE --merge
+          puts back single rows that differ or are gone
+      runbook backup restore whole-DATE --table public.companies --as NEW
+          one table, beside the live one
+    ");
+    assert_snapshot!(told(&test.run("backup show tables").code(0)), @"
+    exit 0
+    --- stdout
+    tables-DATE
+    6 rows of 1 table · SIZE
+
+    name  tables
+    of  DB at postgres@SERVER:5432, PostgreSQL VERSION
+    taken  MOMENT, AGE ago
+    made by  postgres (USER@HOST), run RUN (backup create)
+    read in full  MOMENT, AGE ago
+    restored on trial  never
+    encrypted  no
+    folder  ROOT/.local/state/runbook/backups/tables-DATE
+
+    Tables
+      TABLE  ROWS  SIZE  FILE
+      public.users  6  SIZE  tables/0001.copy.zst
+
+    Files
+      FILE  SIZE  SHA-256
+      tables/0001.copy.zst  SIZE  HASH
+
+    How to restore it
+      runbook backup restore tables-DATE
+          into a new database, DB_restored_DATE
+      runbook backup restore tables-DATE --in-place
+          in place of what is there; asks for the database's name
+      runbook backup restore tables-DATE --merge
+          puts back single rows that differ or are gone
+      runbook backup restore tables-DATE --table public.users --as NEW
+          one table, beside the live one
+    ");
+    assert_snapshot!(told(&test.run("backup show rows").code(0)), @"
+    exit 0
+    --- stdout
+    rows-DATE
+    2 rows of 1 table · SIZE
+
+    name  rows
+    of  DB at postgres@SERVER:5432, PostgreSQL VERSION
+    taken  MOMENT, AGE ago
+    made by  postgres (USER@HOST), run RUN (backup create)
+    read in full  MOMENT, AGE ago
+    restored on trial  never
+    encrypted  no
+    folder  ROOT/.local/state/runbook/backups/rows-DATE
+
+    Tables
+      TABLE  ROWS  SIZE  FILE
+      public.users  2 where id < 3  SIZE  tables/0001.copy.zst
+
+    Files
+      FILE  SIZE  SHA-256
+      tables/0001.copy.zst  SIZE  HASH
+
+    How to restore it
+      runbook backup restore rows-DATE
+          puts back single rows that differ or are gone
+      runbook backup restore rows-DATE --table public.users --as NEW
+          one table, beside the live one
+    ");
+    assert_snapshot!(told(&test.run("backup show rwos").code(2)), @"");
     let ran = test.run("backup show rows --output json").code(0);
     let shown: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(shown["files"].as_array().unwrap().len(), 1);
@@ -215,8 +410,8 @@ fn backup_list_fits_a_narrow_terminal() {
     test.run("backup create before-a-rather-large-change --table users")
         .code(0);
     let mut command = test.command(["backup", "list"]);
-    let ran = test.ran(&command.env("COLUMNS", "80").output().unwrap());
-    let real = ran.stdout.replace("DB", test.db.name());
+    let output = command.env("COLUMNS", "80").output().unwrap();
+    let real = String::from_utf8(output.stdout).unwrap();
     assert!(
         real.lines().all(|line| line.chars().count() <= 80),
         "{real}"
@@ -228,9 +423,17 @@ fn backup_that_was_verified_says_how() {
     let test = shop();
     test.run("backup create --table users --table companies")
         .code(0);
-    assert_snapshot!(told(&test.run("backup verify --all").code(0)), @"");
+    assert_snapshot!(told(&test.run("backup verify --all").code(0)), @"
+    exit 0
+    --- stdout
+    DB-DATE  good: read in full, counts and hashes are the server's
+    ");
     assert_eq!(listed(&test)[0]["state"], "readable");
-    assert_snapshot!(told(&test.run("backup verify --all --restore").code(0)), @"");
+    assert_snapshot!(told(&test.run("backup verify --all --restore").code(0)), @"
+    exit 0
+    --- stdout
+    DB-DATE  good: read in full, restored on trial and compared
+    ");
     assert_eq!(listed(&test)[0]["state"], "restored");
     test.run("backup create second --verify restore").code(0);
     assert_eq!(listed(&test)[0]["state"], "restored");
@@ -263,7 +466,14 @@ fn backup_whose_manifest_is_damaged_is_listed_and_can_be_deleted() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("users", "losers")).unwrap();
     let ran = test.run("backup list").code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    ID  HOLDS  DATABASE  SIZE  AGE  STATE  RUN
+    one-DATE  damaged
+    --- stderr
+    one-DATE: the backup in ROOT/.local/state/runbook/backups/one-DATE is damaged: manifest.json was altered: its checksum differs
+    ");
     test.run("backup verify --all").code(10);
     test.run(&format!("backup show {id}")).code(10);
     test.run(&format!("backup prune {id} --yes")).code(0);
@@ -277,16 +487,61 @@ fn backup_that_is_pinned_stays() {
         test.run("backup create one --table users").code(0);
     }
     let oldest = ids(&test).remove(2);
-    assert_snapshot!(told(&test.run(&format!("backup pin {oldest} before the audit")).code(0)), @"");
-    assert_snapshot!(told(&test.run("backup prune one --keep-last 1 --dry-run").code(0)), @"");
+    assert_snapshot!(told(&test.run(&format!("backup pin {oldest} before the audit")).code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE is kept until it is unpinned: before the audit (USER@HOST)
+    ");
+    assert_snapshot!(told(&test.run("backup prune one --keep-last 1 --dry-run").code(0)), @"
+    exit 0
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  stays: the newest good one
+    one-DATE  SIZE  AGE  readable  goes
+    one-DATE  SIZE  AGE  readable  stays: pinned: before the audit (USER@HOST)
+    Dry run: nothing was deleted.
+    ");
     assert_eq!(ids(&test).len(), 3);
-    assert_snapshot!(told(&test.run("backup prune one --keep-last 1").code(12)), @"");
+    assert_snapshot!(told(&test.run("backup prune one --keep-last 1").code(12)), @"
+    exit 12
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  stays: the newest good one
+    one-DATE  SIZE  AGE  readable  goes
+    one-DATE  SIZE  AGE  readable  stays: pinned: before the audit (USER@HOST)
+    --- stderr
+    Delete 1 backup (SIZE)?
+    nothing was deleted: there is no terminal to ask `delete` at: answer it with --yes, or run it in a terminal
+    ");
     assert_eq!(ids(&test).len(), 3);
-    assert_snapshot!(told(&test.run("backup prune one --keep-last 1 --yes").code(0)), @"");
+    assert_snapshot!(told(&test.run("backup prune one --keep-last 1 --yes").code(0)), @"
+    exit 0
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  stays: the newest good one
+    one-DATE  SIZE  AGE  readable  goes
+    one-DATE  SIZE  AGE  readable  stays: pinned: before the audit (USER@HOST)
+    Deleted one-DATE.
+    --- stderr
+    Delete 1 backup (SIZE)?
+    ");
     assert_eq!(ids(&test).len(), 2);
-    assert_snapshot!(told(&test.run(&format!("backup prune {oldest} --yes")).code(10)), @"");
-    assert_snapshot!(told(&test.run(&format!("backup unpin {oldest}")).code(0)), @"");
-    assert_snapshot!(told(&test.run(&format!("backup unpin {oldest}")).code(0)), @"");
+    assert_snapshot!(told(&test.run(&format!("backup prune {oldest} --yes")).code(10)), @"
+    exit 10
+    --- stderr
+    error: `one-DATE` is not deleted: it is pinned: before the audit (USER@HOST)
+      = help: runbook backup unpin one-DATE
+    ");
+    assert_snapshot!(told(&test.run(&format!("backup unpin {oldest}")).code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE is kept as long as others of its name; it was pinned: before the audit (USER@HOST)
+    ");
+    assert_snapshot!(told(&test.run(&format!("backup unpin {oldest}")).code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE was not pinned
+    ");
     test.run("backup prune one --keep-last 1 --yes").code(0);
     assert_eq!(ids(&test).len(), 1);
     test.run("backup create one --table users --pin because")
@@ -325,11 +580,47 @@ fn case_48_backup_that_is_the_only_good_one_needs_two_yeses() {
     test.run("backup create one --table users").code(0);
     let id = newest(&test);
     let prune = |args: &str| test.run(&format!("backup prune {args}"));
-    assert_snapshot!(told(&prune("one --keep-last 1 --yes").code(0)), @"");
-    assert_snapshot!(told(&prune("one --keep-days 0 --yes").code(0)), @"");
-    assert_snapshot!(told(&prune(&format!("{id} --yes")).code(10)), @"");
-    assert_snapshot!(told(&prune(&format!("{id} --even-the-last --yes")).code(12)), @"");
-    assert_snapshot!(told(&prune(&format!("{id} --even-the-last --yes --confirm no")).code(12)), @"");
+    assert_snapshot!(told(&prune("one --keep-last 1 --yes").code(0)), @"
+    exit 0
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  stays: the newest good one
+    Nothing is to be deleted.
+    ");
+    assert_snapshot!(told(&prune("one --keep-days 0 --yes").code(0)), @"
+    exit 0
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  stays: the newest good one
+    Nothing is to be deleted.
+    ");
+    assert_snapshot!(told(&prune(&format!("{id} --yes")).code(10)), @"
+    exit 10
+    --- stderr
+    error: `one-DATE` is not deleted: it is the only good backup of its name
+      = help: make another one first: runbook backup create one
+      = help: or say that you want none: runbook backup prune one-DATE --even-the-last
+    ");
+    assert_snapshot!(told(&prune(&format!("{id} --even-the-last --yes")).code(12)), @"
+    exit 12
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  goes
+    --- stderr
+    Delete 1 backup (SIZE)?
+    `one-DATE` is the only good backup of its name. Nothing can be restored of it afterwards.
+    nothing was deleted: there is no terminal to ask `delete` at: answer it with --confirm one-DATE, or run it in a terminal
+    ");
+    assert_snapshot!(told(&prune(&format!("{id} --even-the-last --yes --confirm no")).code(12)), @"
+    exit 12
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  goes
+    --- stderr
+    Delete 1 backup (SIZE)?
+    `one-DATE` is the only good backup of its name. Nothing can be restored of it afterwards.
+    nothing was deleted: the answer was no
+    ");
     prune(&format!("{id} --even-the-last --confirm {id}")).code(12);
     assert_eq!(ids(&test), [id.clone()]);
     // A second one that is damaged does not count.
@@ -340,7 +631,16 @@ fn case_48_backup_that_is_the_only_good_one_needs_two_yeses() {
     prune(&format!("{id} --yes")).code(10);
     prune(&format!("{second} --yes")).code(0);
     let ran = prune(&format!("{id} --even-the-last --yes --confirm {id}")).code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    ID  SIZE  AGE  STATE  FATE
+    one-DATE  SIZE  AGE  readable  goes
+    Deleted one-DATE.
+    --- stderr
+    Delete 1 backup (SIZE)?
+    `one-DATE` is the only good backup of its name. Nothing can be restored of it afterwards.
+    ");
     assert!(ids(&test).is_empty());
 }
 
@@ -355,7 +655,20 @@ fn backup_create_keeps_so_many_and_says_which_it_deleted() {
     let ran = test
         .run("backup create one --table users --keep-last 2")
         .code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  one-DATE
+      holds  users
+      keeps  the newest 2
+
+      ✓ backup  6 rows of public.users → ~/.local/state/runbook/backups/one-DATE (SIZE, verified)  TIME
+          1 older one deleted, as `keep` says: one-DATE
+
+    Done in TIME.
+    Restore with: runbook backup restore one-DATE
+    ");
     assert_eq!(ids(&test).len(), 2);
     assert!(!ids(&test).contains(&oldest));
     // Without flags the newest says how many are kept.
@@ -363,7 +676,12 @@ fn backup_create_keeps_so_many_and_says_which_it_deleted() {
     test.run("backup prune one --yes").code(0);
     assert_eq!(ids(&test).len(), 2);
     test.run("backup create other --table users").code(0);
-    assert_snapshot!(told(&test.run("backup prune other").code(2)), @"");
+    assert_snapshot!(told(&test.run("backup prune other").code(2)), @"
+    exit 2
+    --- stderr
+    error: nothing says how long backups of `other` are kept
+      = help: --keep-last N keeps so many of the newest, --keep-days N those that are younger
+    ");
 }
 
 #[test]
@@ -395,8 +713,17 @@ fn backup_runs_are_neither_resumed_nor_undone() {
     let test = shop();
     test.run("backup create one --table users").code(0);
     let id = test.id();
-    assert_snapshot!(told(&test.run(&format!("undo {id}")).code(2)), @"");
-    assert_snapshot!(told(&test.run(&format!("resume {id}")).code(0)), @"");
+    assert_snapshot!(told(&test.run(&format!("undo {id}")).code(2)), @"
+    exit 2
+    --- stderr
+    error: run `RUN` made a backup, and changed nothing: there is nothing to put back
+      = help: delete the backup: runbook backup prune one-DATE
+    ");
+    assert_snapshot!(told(&test.run(&format!("resume {id}")).code(0)), @"
+    exit 0
+    --- stderr
+    run RUN is over: done
+    ");
 }
 
 #[test]
@@ -410,6 +737,7 @@ fn backup_that_a_run_needs_is_not_deleted() {
           ask: Go?
         - fix: f
           sql: UPDATE users SET email = upper(email) WHERE id < 3
+          rows: 2
           on_error: back
         - check: after
           that: true

@@ -22,16 +22,67 @@ fn backup_by_a_passphrase_is_opened_by_it_alone() {
     let test = sealed();
     assert_eq!(listed(&test)[0]["encrypted"], true);
     let verify = |args: &str| test.run(&format!("backup verify one {args}"));
-    assert_snapshot!(told(&verify("").code(0)), @"");
-    assert_snapshot!(told(&verify("--passphrase-file secret").code(0)), @"");
-    assert_snapshot!(told(&verify("--passphrase-file wrong --restore").code(10)), @"");
+    assert_snapshot!(told(&verify("").code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE  its files are what was written; --identity or --passphrase-file opens them
+    ");
+    assert_snapshot!(told(&verify("--passphrase-file secret").code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE  good: read in full, counts and hashes are the server's
+    ");
+    assert_snapshot!(told(&verify("--passphrase-file wrong --restore").code(10)), @"
+    exit 10
+    --- stderr
+    error: the passphrase is not the one that the backup in ROOT/.local/state/runbook/backups/one-DATE is encrypted by
+      = help: give the passphrase that it was made with: nothing else opens it
+    ");
     let restore = |args: &str| test.run(&format!("backup restore one --dry-run {args}"));
-    assert_snapshot!(told(&restore("").code(10)), @"");
+    assert_snapshot!(told(&restore("").code(10)), @"
+    exit 10
+    --- stderr
+    error: the backup in ROOT/.local/state/runbook/backups/one-DATE is encrypted by a passphrase, and none is given
+      = help: give its passphrase
+    ");
     restore("--passphrase-file wrong").code(10).keeps("battery");
     restore("--passphrase-file secret").code(0);
     verify("--restore --passphrase-file secret").code(0);
     assert_eq!(listed(&test)[0]["state"], "restored");
-    assert_snapshot!(told(&test.run("backup show one").code(0)), @"");
+    assert_snapshot!(told(&test.run("backup show one").code(0)), @"
+    exit 0
+    --- stdout
+    one-DATE
+    6 rows of 1 table · SIZE
+
+    name  one
+    of  DB at postgres@SERVER:5432, PostgreSQL VERSION
+    taken  MOMENT, AGE ago
+    made by  postgres (USER@HOST), run RUN (backup create)
+    read in full  MOMENT, AGE ago
+    restored on trial  MOMENT, AGE ago
+    encrypted  with age, by a passphrase
+    folder  ROOT/.local/state/runbook/backups/one-DATE
+
+    Tables
+      TABLE  ROWS  SIZE  FILE
+      public.users  6  SIZE  tables/0001.copy.zst.age
+
+    Files
+      FILE  SIZE  SHA-256
+      key.age  SIZE  HASH
+      tables/0001.copy.zst.age  SIZE  HASH
+
+    How to restore it
+      runbook backup restore one-DATE --passphrase-file FILE
+          into a new database, DB_restored_DATE
+      runbook backup restore one-DATE --in-place --passphrase-file FILE
+          in place of what is there; asks for the database's name
+      runbook backup restore one-DATE --merge --passphrase-file FILE
+          puts back single rows that differ or are gone
+      runbook backup restore one-DATE --table public.users --as NEW --passphrase-file FILE
+          one table, beside the live one
+    ");
 }
 
 #[test]
@@ -83,8 +134,34 @@ fn backup_for_a_recipient_is_opened_by_its_key() {
     ))
     .code(0);
     let ran = test.run("backup create two --table users --recipient age1nonsense");
-    assert_snapshot!(told(&ran.code(10)), @"");
+    assert_snapshot!(told(&ran.code(10)), @r#"
+    exit 10
+    --- stdout
+    Backup of DB  run RUN · postgres@SERVER:5432/DB · low risk
+      backup  two-DATE
+      holds  users
+      encrypted  for age1nonsense
+
+      ✗ backup  failed  TIME
+          error: "age1nonsense" is no public key of age
+            = note: no backup was made; earlier ones are as they were
+            = help: a recipient is what `age-keygen -y KEYFILE` prints: `age1` and 58 letters and digits
+
+    Failed after TIME.
+    nothing was saved: "age1nonsense" is no public key of age
+    Nothing was changed.
+    "#);
     let test = test.file("none", "# no key\n");
-    assert_snapshot!(told(&test.run("backup verify one --identity none").code(2)), @"");
-    assert_snapshot!(told(&test.run("backup restore one --dry-run").code(10)), @"");
+    assert_snapshot!(told(&test.run("backup verify one --identity none").code(2)), @"
+    exit 2
+    --- stderr
+    error: `none` has no private key of age: a line that begins with AGE-SECRET-KEY-
+      = help: `age-keygen -o FILE` makes one; the public key, age1…, is what `--recipient` takes
+    ");
+    assert_snapshot!(told(&test.run("backup restore one --dry-run").code(10)), @"
+    exit 10
+    --- stderr
+    error: the backup in ROOT/.local/state/runbook/backups/one-DATE is encrypted, and no private key is given
+      = help: name the file of a private key of one of its recipients: `--identity FILE`
+    ");
 }

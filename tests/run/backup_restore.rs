@@ -71,7 +71,20 @@ fn backup_of_a_database_is_restored_into_a_new_one() {
     let test = changed("");
     let before = test.contents();
     let ran = restore(&test, "").code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  the new database DB_restored_DATE
+
+      ✓ restore  9 rows of 2 tables → database DB_restored_DATE  TIME
+
+    Done in TIME.
+    Look at it: runbook query … --target dbname=DB_restored_DATE. Drop it: DROP DATABASE DB_restored_DATE
+    ");
     let beside = Beside::of(&test, "_restored%");
     let names = beside.rows("SELECT name FROM companies ORDER BY id");
     assert!(
@@ -80,7 +93,12 @@ fn backup_of_a_database_is_restored_into_a_new_one() {
     );
     assert_eq!(test.contents(), before);
     let again = restore(&test, "").code(2);
-    assert_snapshot!(told(&again), @"");
+    assert_snapshot!(told(&again), @"
+    exit 2
+    --- stderr
+    error: there is a database `DB_restored_DATE` already: nothing is restored over it
+      = help: choose another name, or drop it first
+    ");
 }
 
 #[test]
@@ -97,11 +115,60 @@ fn case_49_backup_restored_onto_its_source_is_refused_without_the_ceremony() {
     let test = changed("");
     let before = test.contents();
     let name = test.db.name();
-    assert_snapshot!(told(&restore(&test, &format!("--into {name} --yes")).code(2)), @"");
-    assert_snapshot!(told(&restore(&test, "--into postgres").code(2)), @"");
-    assert_snapshot!(told(&restore(&test, "--in-place").code(12)), @"");
+    assert_snapshot!(told(&restore(&test, &format!("--into {name} --yes")).code(2)), @"
+    exit 2
+    --- stderr
+    error: `DB` is the database that the backup would overwrite: everything that it holds by now would be lost
+      = help: without --into it goes into a new database, which harms nobody
+      = help: --in-place replaces what is there, once you have seen what that loses
+    ");
+    assert_snapshot!(told(&restore(&test, "--into postgres").code(2)), @"
+    exit 2
+    --- stderr
+    error: there is a database `postgres` already: nothing is restored over it
+      = help: choose another name, or drop it first
+    ");
+    assert_snapshot!(told(&restore(&test, "--in-place").code(12)), @"
+    exit 12
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  DB, in place of what it holds; that is kept as DB_before_DATE
+
+      ? in_place
+          table  rows now  rows in the backup
+          companies  4  3
+          users  5  6
+          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          ✗ no · nobody · there is no terminal to ask `in_place` at: answer it with --confirm DB, or run it in a terminal
+
+    Declined after TIME.
+    nothing was restored: the database is as it was
+    Nothing was changed.
+    ");
     restore(&test, "--in-place --yes").code(12);
-    assert_snapshot!(told(&restore(&test, "--in-place --yes --confirm other").code(12)), @"");
+    assert_snapshot!(told(&restore(&test, "--in-place --yes --confirm other").code(12)), @r#"
+    exit 12
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  DB, in place of what it holds; that is kept as DB_before_DATE
+
+      ? in_place
+          table  rows now  rows in the backup
+          companies  4  3
+          users  5  6
+          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          ✗ no · postgres (USER@HOST) by --confirm · "other" is not the text asked for, "DB"
+
+    Declined after TIME.
+    nothing was restored: the database is as it was
+    Nothing was changed.
+    "#);
     let (code, text) = Terminal::new(&test, "backup restore one --in-place")
         .shows("to go on: ")
         .types("yes\n")
@@ -116,7 +183,29 @@ fn backup_of_a_database_replaces_it_and_keeps_the_old_one() {
     let test = changed("");
     let name = test.db.name();
     let ran = restore(&test, &format!("--in-place --confirm {name}")).code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  DB, in place of what it holds; that is kept as DB_before_DATE
+
+      ? in_place
+          table  rows now  rows in the backup
+          companies  4  3
+          users  5  6
+          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          ✓ yes · postgres (USER@HOST) by --confirm
+      ✓ restore  9 rows of 2 tables → database DB, in place  TIME
+          what was there before is kept as DB_before_DATE
+
+    Done in TIME.
+    The old database is kept as DB_before_DATE.
+    To go back: ALTER DATABASE DB RENAME TO DB_undone; ALTER DATABASE DB_before_DATE RENAME TO DB
+    To be rid of it: DROP DATABASE DB_before_DATE
+    ");
     let old = Beside::of(&test, "_before%");
     assert!(old.rows("SELECT name FROM companies").contains("Wrong"));
     assert_eq!(test.rows(COMPANIES), "1 Acme, 2 Globex, 3 Initech");
@@ -125,7 +214,12 @@ fn backup_of_a_database_replaces_it_and_keeps_the_old_one() {
     assert_eq!(runs[0]["runbook"], "backup restore");
     let id = runs[0]["run"].as_str().unwrap();
     let ran = test.run(&format!("undo {id}")).code(2);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 2
+    --- stderr
+    error: run `RUN` restored a backup
+      = help: what was there before is the database DB_before_DATE: ALTER DATABASE DB RENAME TO DB_undone; ALTER DATABASE DB_before_DATE RENAME TO DB
+    ");
 }
 
 #[test]
@@ -137,7 +231,26 @@ fn backup_of_tables_replaces_them_after_they_were_saved() {
         .shows("to go on: ")
         .types(&format!("{}\n", test.db.name()))
         .end();
-    assert_snapshot!(plain(&text), @"");
+    assert_snapshot!(plain(&text), @r#"
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  9 rows of 2 tables
+      taken  MOMENT
+      to  public.users and public.companies, in place of its rows in DB
+
+      ? in_place
+          table  rows now  rows in the backup
+          companies  4  3
+          users  5  6
+          All rows of public.users and public.companies in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is saved first, and read back.
+          Type "DB" to go on: DB
+          ✓ yes · postgres (USER@HOST)
+      ✓ before  9 rows of 2 tables → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
+      ✓ restore  9 rows of 2 tables → database DB, in place  TIME
+
+    Done in TIME.
+    To go back: runbook backup restore DB-before-restore-DATE --in-place
+    "#);
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(test.rows(COMPANIES), "1 Acme, 2 Globex, 3 Initech");
     assert_eq!(test.rows("SELECT count(*) FROM users"), "6");
@@ -158,7 +271,26 @@ fn backup_of_tables_replaces_one_of_them_where_that_is_asked() {
     let test = changed("");
     let name = test.db.name();
     let ran = restore(&test, &format!("--in-place --table users --confirm {name}")).code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  public.users, in place of its rows in DB
+
+      ? in_place
+          table  rows now  rows in the backup
+          users  5  6
+          All rows of public.users in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. What was changed since is lost. What is there now is saved first, and read back.
+          ✓ yes · postgres (USER@HOST) by --confirm
+      ✓ before  5 rows of public.users → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
+      ✓ restore  6 rows of public.users → database DB, in place  TIME
+
+    Done in TIME.
+    To go back: runbook backup restore DB-before-restore-DATE --in-place
+    ");
     assert_eq!(test.rows("SELECT count(*) FROM users"), "6");
     assert!(test.rows(COMPANIES).contains("Wrong"));
     // What others reference and is not replaced with it stays.
@@ -167,23 +299,80 @@ fn backup_of_tables_replaces_one_of_them_where_that_is_asked() {
         &format!("--in-place --table companies --confirm {name}"),
     )
     .code(10);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 10
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  public.companies, in place of its rows in DB
+
+      ? in_place
+          table  rows now  rows in the backup
+          companies  4  3
+          All rows of public.companies in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is saved first, and read back.
+          ✓ yes · postgres (USER@HOST) by --confirm
+      ✓ before  4 rows of public.companies → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
+      ✗ restore  failed  TIME
+          error: the rows cannot be replaced: tables that are not replaced reference them
+            = note: public.users references public.companies
+            = note: nothing was replaced
+            = help: replace public.users too: the backup has it
+
+    Failed after TIME.
+    nothing was restored: the rows cannot be replaced: tables that are not replaced reference them
+    Nothing was changed.
+    ");
 }
 
 #[test]
 fn backup_table_is_restored_beside_the_live_one() {
     let test = changed("");
     let ran = restore(&test, "--table companies --as companies_before").code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  the new table companies_before in DB
+
+      ✓ restore  3 rows of public.companies_before → table public.companies_before  TIME
+
+    Done in TIME.
+    public.companies is as it was; drop the new one when you are done: DROP TABLE companies_before
+    ");
     assert_eq!(
         test.rows("SELECT string_agg(name, ', ' ORDER BY id) FROM companies_before"),
         "Acme, Globex, Initech"
     );
     assert!(test.rows(COMPANIES).contains("Wrong"));
     restore(&test, "--table companies --as companies_before").code(10);
-    assert_snapshot!(told(&restore(&test, "--table company --as x").code(2)), @"");
-    assert_snapshot!(told(&restore(&test, "--table companies").code(2)), @"");
-    assert_snapshot!(told(&restore(&test, "--as x").code(2)), @"");
+    assert_snapshot!(told(&restore(&test, "--table company --as x").code(2)), @"
+    exit 2
+    --- stderr
+    error: the backup `one-DATE` has no table `company`
+      = help: did you mean `companies`?
+    ");
+    assert_snapshot!(told(&restore(&test, "--table companies").code(2)), @"
+    exit 2
+    --- stderr
+    error: a single table does not get a database of its own
+      = help: --as NEW restores it beside the live one
+      = help: --merge puts its rows back, --in-place replaces all of them
+    ");
+    assert_snapshot!(told(&restore(&test, "--as x").code(2)), @"
+    exit 2
+    --- stderr
+    error: the following required arguments were not provided:
+      --table <TABLE>
+
+    Usage: runbook backup restore --table <TABLE> --as <NAME> --database-url <URL> <BACKUP>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -194,23 +383,90 @@ fn backup_rows_are_put_back_after_they_were_shown() {
     test.connect()
         .run("UPDATE users SET email = 'x' WHERE id = 1");
     let before = test.contents();
-    assert_snapshot!(told(&restore(&test, "--yes").code(13)), @"");
+    assert_snapshot!(told(&restore(&test, "--yes").code(13)), @"
+    exit 13
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  2 rows of 1 table
+      taken  MOMENT
+      to  rows of DB, one by one
+
+      ✗ undo  restore: nothing put back, 1 row has changed since  TIME
+          rows of the backup one-DATE are put back
+          ! users id = 1 was changed since
+            column  then  now  would become
+            email  user1@example.com  x  user1@example.com
+
+    Stopped with changes left in place after TIME.
+    nothing was put back: someone changed 1 row since; runbook backup restore one-DATE --on-conflict skip leaves what was changed, and --on-conflict overwrite puts it back too
+    Nothing was changed.
+      = help: look at what is in place before you run it again
+    ");
     assert_eq!(test.contents(), before);
     let overwrite = "--on-conflict overwrite";
-    assert_snapshot!(told(&restore(&test, overwrite).code(12)), @"");
+    assert_snapshot!(told(&restore(&test, overwrite).code(12)), @"
+    exit 12
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  2 rows of 1 table
+      taken  MOMENT
+      to  rows of DB, one by one
+
+      ? go_ahead
+          restore changes 1 row of users
+            users  1  email  x → user1@example.com
+          Put back 1 row?
+          ✗ no · nobody · there is no terminal to ask `go_ahead` at: answer it with --yes, or run it in a terminal
+
+    Declined after TIME.
+    nothing was put back
+    Nothing was changed.
+    ");
     restore(&test, &format!("{overwrite} --dry-run")).code(0);
     assert_eq!(test.contents(), before);
     let (code, text) = Terminal::new(&test, &format!("backup restore one {overwrite}"))
         .shows("[y/N]")
         .types("y\n")
         .end();
-    assert_snapshot!(plain(&text), @"");
+    assert_snapshot!(plain(&text), @"
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  2 rows of 1 table
+      taken  MOMENT
+      to  rows of DB, one by one
+
+      ? go_ahead
+          restore changes 1 row of users
+            users  1  email  x → user1@example.com
+          Put back 1 row?
+          Go on? [y/N] y
+          ✓ yes · postgres (USER@HOST)
+      ↶ undo  restore: 1 row put back  TIME
+          rows of the backup one-DATE are put back
+          users  1  email  x → user1@example.com
+
+    Done in TIME.
+    ");
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(
         test.rows("SELECT email FROM users WHERE id = 1"),
         "user1@example.com"
     );
-    assert_snapshot!(told(&restore(&test, "").code(0)), @"");
+    assert_snapshot!(told(&restore(&test, "").code(0)), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  2 rows of 1 table
+      taken  MOMENT
+      to  rows of DB, one by one
+
+
+    Nothing to do after TIME.
+    all rows are as they were saved
+    ");
 }
 
 #[test]
@@ -221,7 +477,26 @@ fn backup_rows_of_a_table_are_merged_where_that_is_asked() {
         "--merge --table companies --on-conflict overwrite --yes",
     )
     .code(0);
-    assert_snapshot!(told(&ran), @"");
+    assert_snapshot!(told(&ran), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  9 rows of 2 tables
+      taken  MOMENT
+      to  rows of public.companies, one by one
+
+      ? go_ahead
+          restore changes 1 row of companies
+            companies  2  name  Wrong → Globex
+          Put back 1 row?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ↶ undo  restore: 1 row put back  TIME
+          rows of the backup one-DATE are put back
+          companies  2  name  Wrong → Globex
+
+    Done in TIME.
+    ");
     assert_eq!(test.rows(COMPANIES), "1 Acme, 2 Globex, 3 Initech, 9 New");
     assert_eq!(test.rows("SELECT count(*) FROM users"), "5");
 }
@@ -231,20 +506,59 @@ fn backup_rows_go_nowhere_else() {
     let test = shop();
     test.run_with(["backup", "create", "one", "--rows", "users=true"])
         .code(0);
-    assert_snapshot!(told(&restore(&test, "--in-place").code(2)), @"");
-    assert_snapshot!(told(&restore(&test, "--into other").code(2)), @"");
+    assert_snapshot!(told(&restore(&test, "--in-place").code(2)), @"
+    exit 2
+    --- stderr
+    error: `one-DATE` holds some rows of its tables: it cannot replace all of them
+      = help: without --in-place its rows are put back, and the others are let be
+    ");
+    assert_snapshot!(told(&restore(&test, "--into other").code(2)), @"
+    exit 2
+    --- stderr
+    error: `one-DATE` holds some rows of its tables: there is no database to be made of them
+      = help: without --into its rows are put back to where they were
+    ");
     test.run("backup create two --database schema").code(0);
-    assert_snapshot!(told(&test.run("backup restore two --merge").code(2)), @"");
+    assert_snapshot!(told(&test.run("backup restore two --merge").code(2)), @"
+    exit 2
+    --- stderr
+    error: `two-DATE` holds the structure of a database, and no rows
+      = help: it can be restored into a new database
+    ");
     test.run("backup create three --database data").code(0);
-    assert_snapshot!(told(&test.run("backup restore three").code(2)), @"");
-    assert_snapshot!(told(&test.run("backup restore three --in-place --on-conflict skip").code(2)), @"");
+    assert_snapshot!(told(&test.run("backup restore three").code(2)), @"
+    exit 2
+    --- stderr
+    error: `three-DATE` holds data alone: a new database would have no tables for it
+      = help: --merge puts rows back, --in-place replaces those of the tables
+    ");
+    assert_snapshot!(told(&test.run("backup restore three --in-place --on-conflict skip").code(2)), @"
+    exit 2
+    --- stderr
+    error: --on-conflict is about single rows that are put back: there are conflicts with --merge alone
+    ");
 }
 
 #[test]
 fn backup_restore_that_is_only_looked_at_changes_nothing() {
     let test = changed("");
     let before = test.contents();
-    assert_snapshot!(told(&restore(&test, "--dry-run").code(0)), @"");
+    assert_snapshot!(told(&restore(&test, "--dry-run").code(0)), @"
+    exit 0
+    --- stdout
+    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
+      backup  one-DATE
+      holds  the database: 9 rows of 2 tables
+      taken  MOMENT
+      to  the new database DB_restored_DATE
+
+    Dry run: everything is rolled back at its end.
+
+      – read  would run; a dry run cannot rehearse it
+
+    Done in TIME.
+    The backup is good. It would be restored to the new database DB_restored_DATE: the database: 9 rows of 2 tables.
+    ");
     restore(&test, "--dry-run --in-place").code(0);
     restore(&test, "--dry-run --table users --as x").code(0);
     assert_eq!(test.contents(), before);
@@ -280,7 +594,12 @@ fn backup_restore_runs_say_what_to_do_instead_of_undoing_them() {
     let history = test.run("history --output json").code(0);
     let runs: Value = serde_json::from_str(&history.stdout).unwrap();
     let id = runs[0]["run"].as_str().unwrap();
-    assert_snapshot!(told(&test.run(&format!("undo {id}")).code(2)), @"");
+    assert_snapshot!(told(&test.run(&format!("undo {id}")).code(2)), @"
+    exit 2
+    --- stderr
+    error: run `RUN` restored a backup
+      = help: nothing that was there before was changed by it: drop the table public.c2
+    ");
     let ran = test.run(&format!("report {id}")).code(0);
     assert!(ran.stdout.contains("Restore of one"), "{ran}");
     test.run("audit verify").code(0);

@@ -106,7 +106,7 @@ async fn start(
     let pin = args.pin.clone();
     let work = async |world: &mut RealWorld, cancel| {
         let run = Run::begin(started, world, cancel)?;
-        create(run, &order, pin).await.map(Ok)
+        create(run, &order, pin, args.told.is_quiet()).await.map(Ok)
     };
     Box::pin(runner::drive(context, &id, world, work)).await
 }
@@ -115,6 +115,7 @@ async fn create(
     mut run: Run<'_, RealWorld>,
     order: &Order,
     pin: Option<String>,
+    quiet: bool,
 ) -> Result<RunFinished, Untold> {
     let step = Step {
         name: "backup",
@@ -129,6 +130,7 @@ async fn create(
         Ok(StepResult::Backup(Box::new(backed)))
     };
     match run.step(step, false, work).await? {
+        Some(_) if quiet => run.finish(Outcome::Done, String::new()),
         Some(_) => run.finish(
             Outcome::Done,
             format!("Restore with: runbook backup restore {}", order.id),

@@ -19,6 +19,7 @@ use crate::cli::runner::{self, Answering, Going};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection};
 use crate::engine::backup::Asking;
+use crate::engine::cancel::Cancel;
 use crate::engine::event::{RunStarted, Shown};
 use crate::pg::backup::Site;
 use crate::pg::session::Session;
@@ -67,6 +68,9 @@ async fn start(
     let prepare = async {
         let session = connection::connect(context, &format!("runbook/{id}")).await?;
         let way = way.refuse(&session, &found.manifest).await?;
+        if matches!(way, Way::Merge(_)) {
+            new::prove_dump(found, &site, &Cancel::never()).await?;
+        }
         let asking = match (&way, args.dry_run) {
             (_, true) => None,
             (Way::TablesInPlace(tables), false) => {
@@ -97,6 +101,15 @@ async fn start(
 impl Restoring<'_> {
     fn manifest(&self) -> &Manifest {
         &self.found.manifest
+    }
+
+    /// Returns what is said at the end; nothing where only errors are to be heard.
+    fn says(&self, text: String) -> String {
+        if self.args.told.is_quiet() {
+            String::new()
+        } else {
+            text
+        }
     }
 
     fn started(&self, id: &str, way: &Way, session: &Session) -> RunStarted {

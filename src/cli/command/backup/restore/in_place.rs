@@ -2,7 +2,7 @@
 
 use super::Restoring;
 use super::done;
-use super::new::{fill, restored};
+use super::new::{fill, prove_dump, restored};
 use crate::archive::manifest::Encryption;
 use crate::archive::name;
 use crate::cli::command::backup::create::{free_id, name_of};
@@ -47,6 +47,7 @@ pub(super) async fn tables(
     };
     let save = async |world: &mut RealWorld, limits: &Limits| {
         let order = before?;
+        prove_dump(restoring.found, &world.site, &limits.cancel).await?;
         let backed = world.backup(&order, limits).await?;
         Ok(StepResult::Backup(Box::new(backed)))
     };
@@ -78,7 +79,7 @@ pub(super) async fn tables(
         Ok(restored(restoring, into, replaced, None))
     };
     match run.step(RESTORE, true, replace).await? {
-        Some(_) => run.finish(Outcome::Done, done::tables(&saved.id)),
+        Some(_) => run.finish(Outcome::Done, restoring.says(done::tables(&saved.id))),
         None => run.stop(NOTHING),
     }
 }
@@ -114,7 +115,10 @@ pub(super) async fn database(
         Ok(restored(restoring, into, tables, Some(aside.to_owned())))
     };
     match run.step(RESTORE, true, work).await? {
-        Some(_) => run.finish(Outcome::Done, done::swapped(&restoring.database, aside)),
+        Some(_) => run.finish(
+            Outcome::Done,
+            restoring.says(done::swapped(&restoring.database, aside)),
+        ),
         None => run.stop(NOTHING),
     }
 }
