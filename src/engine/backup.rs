@@ -123,7 +123,7 @@ pub struct BackedTable {
 pub struct RestoredInto {
     /// The backup.
     pub backup: String,
-    /// Where it was restored to: "database crm_restored", "table customers_before".
+    /// Where it was restored to: "database `crm_restored`", "table `customers_before`".
     pub into: String,
     /// Its tables, with what is there now.
     pub tables: Vec<BackedTable>,
