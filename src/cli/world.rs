@@ -130,9 +130,13 @@ impl World for RealWorld {
 
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
+        // The manifest is read by others.
         let mut order = order.clone();
+        if let Some(to) = &mut order.to {
+            // Whoever puts back from it may be in another folder.
+            *to = std::path::absolute(&*to).unwrap_or_else(|_| to.clone());
+        }
         if let What::Rows(rows) = &mut order.what {
-            // The manifest is read by people too.
             for rows in rows {
                 rows.shown = self.redactor.mask(&rows.shown);
             }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::port::Bound;
 use crate::base::secret::Secret;
+use crate::sql::ident::quote_literal;
+use crate::sql::token::{TokenKind, tokens};
 use crate::step::backup::{DatabaseBackup, Keep, Verify};
 
 /// A backup that is to be made.
@@ -54,6 +56,41 @@ pub struct TableRows {
     pub bound: Bound,
     /// The predicate as people may read it: with its values, secrets masked.
     pub shown: String,
+}
+
+impl TableRows {
+    /// Returns the rows of a table that a predicate finds.
+    pub fn new(table: String, bound: Bound) -> Self {
+        let shown = predicate(&bound);
+        Self {
+            table,
+            bound,
+            shown,
+        }
+    }
+}
+
+/// Returns a predicate on one line, with its values where the statement has parameters.
+fn predicate(bound: &Bound) -> String {
+    let text = bound.statement.text();
+    let text = text.split_once(" WHERE (").map_or(text, |(_, rest)| rest);
+    let text = text.strip_suffix(')').unwrap_or(text).trim();
+    let (mut shown, mut copied) = (String::new(), 0);
+    for (kind, range) in tokens(text) {
+        let number = text
+            .get(range.clone())
+            .and_then(|token| token.strip_prefix('$'));
+        let (TokenKind::Param, Some(Ok(number))) = (kind, number.map(str::parse::<usize>)) else {
+            continue;
+        };
+        let value = number.checked_sub(1).and_then(|at| bound.binds.get(at));
+        let value = value.and_then(|cell| cell.text.as_deref());
+        shown.push_str(text.get(copied..range.start).unwrap_or_default());
+        shown.push_str(&value.map_or_else(|| "NULL".to_owned(), quote_literal));
+        copied = range.end;
+    }
+    shown.push_str(text.get(copied..).unwrap_or_default());
+    shown
 }
 
 /// How a backup is encrypted: with age.
@@ -123,7 +160,7 @@ pub struct BackedTable {
 pub struct RestoredInto {
     /// The backup.
     pub backup: String,
-    /// Where it was restored to: "database `crm_restored`", "table `customers_before`".
+    /// Where it was restored to: `database crm_restored`, `table customers_before`.
     pub into: String,
     /// Its tables, with what is there now.
     pub tables: Vec<BackedTable>,

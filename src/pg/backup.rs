@@ -258,9 +258,7 @@ async fn prove(
     reading
         .await
         .map_err(|error| refused(format!("it could not be read back: {error}")))??;
-    if matches!(manifest.holds, Holds::Database(scope) if scope != DatabaseBackup::Schema)
-        || manifest.tool.is_some()
-    {
+    if matches!(manifest.holds, Holds::Database(_)) {
         let proving = dump::prove(site, draft.folder(), manifest, draft.key(), limits, told);
         Box::pin(proving).await?;
     }

@@ -73,7 +73,7 @@ async fn tables_are_found_as_an_author_names_them() {
     public.parted | ROW(t.id, t.at)::text |  | true
     ONLY public.parent | ROW(t.id)::text |  | false
     ONLY public.child | ROW(t.id, t.more)::text |  | false
-    ONLY public.bare | ROW()::text |  | false
+    ONLY public.bare | '("")'::text |  | false
     "#);
     let all = catalog::all(&connected.client).await.unwrap();
     let all: Vec<&str> = all.iter().map(|one| one.relation.as_str()).collect();

@@ -81,6 +81,7 @@ fn run(line: &str, folder: &Path, url: &str) -> String {
             ),
         )
         .env("HOME", folder)
+        .env("RUNBOOK_BACKUPS", "backups")
         .env("LANG", "C.UTF-8")
         .output()
         .unwrap();
@@ -109,6 +110,7 @@ fn normal(text: &str) -> String {
                 if is_time
                     || matches!(before.as_deref(), Some("run" | "undo")) && words[at].len() > 5
                     || words[at].contains("postgres@")
+                    || words[at].starts_with("backups/")
                     || words[at].starts_with('(') && words[at].contains('@')
                 {
                     words[at] = String::from("…");

@@ -1,248 +1,331 @@
-//! What comes back from a backup of tables: byte for byte what it was, and never over what others did since.
+//! `rollback` steps that put rows back from a backup of the same run: what no row images could put back.
 
-use runbook::archive::seal::Keys;
-use runbook::engine::backup::FromBackup;
-use runbook::engine::conflict::{Clash, Restored};
-use runbook::engine::failure::Failure;
-use runbook::engine::port::Close;
-use runbook::pg::backup::Site;
-use runbook::pg::environment::Environment;
-use runbook::step::rollback::OnConflict;
+use insta::assert_snapshot;
 
-use crate::backup_cli::{ids, shop};
-use crate::restore_exact::typed;
-use crate::session::{apply, block_on, connect, entry, limits};
-use crate::test::Test;
+use crate::backup_step::SHOP;
+use crate::test::{Ran, Test};
+use crate::undo::{told, undo};
 
-const HASH: &str = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM typed AS t";
+const PLANS: &str = "SELECT string_agg(id || ' ' || plan, ', ' ORDER BY id) FROM users";
 
-/// Runs a query in a database that a restore made, and drops it.
-fn of_copy(test: &Test, name: &str, sql: &str) -> String {
-    let url = test.db.url().replace(test.db.name(), name);
-    let read = async |sql: &str, url: &str| {
-        let session = connect(url, "copies").await;
-        let rows = session.client().simple_query(sql).await.unwrap();
-        let rows = rows.iter().filter_map(|message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => {
-                let fields = (0..row.len()).map(|index| row.get(index).unwrap_or("null"));
-                Some(fields.collect::<Vec<_>>().join(" | "))
-            }
-            _ => None,
-        });
-        rows.collect::<Vec<_>>().join("\n")
+const FREE: &str = "1 free, 2 free, 3 free, 4 free, 5 free, 6 free";
+
+/// A run that saves users, changes them as `fix` says, fails, and goes on in a branch with these steps.
+fn failing(saved: &str, fix: &str, back: &str) -> Test {
+    let indented = |text: &str, count: usize| -> String {
+        let blanks = " ".repeat(count);
+        text.trim()
+            .lines()
+            .map(|line| format!("{blanks}{line}\n"))
+            .collect()
     };
-    let rows = block_on(read(sql, &url));
-    test.connect()
-        .run(&format!("DROP DATABASE \"{name}\" WITH (FORCE)"));
-    rows
+    Test::sql(SHOP).runbook(
+        "t",
+        &format!(
+            "
+            risk: high
+            steps:
+              - confirm: go
+                ask: Go?
+              - backup: before
+{}
+              - fix: change
+{}
+              - check: good
+                that: false
+                else: repair
+            branches:
+              repair:
+{}",
+            indented(saved, 16),
+            indented(fix, 16),
+            indented(back, 16)
+        ),
+    )
+}
+
+const USERS: &str = "rows:\n  users: id <= 4";
+
+const BACK: &str = "- rollback: back\n  backup: before";
+
+const UPDATE: &str = "sql: UPDATE users SET plan = 'paid' WHERE id <= 3\nrows: 3\nundo: none";
+
+fn said(test: &Test, ran: &Ran) -> String {
+    ran.to_string().replace(&test.id(), "RUN")
 }
 
 #[test]
-fn case_23_every_type_comes_back_from_a_backup_byte_for_byte() {
-    let (setup, update) = typed();
-    let test = Test::sql(&setup);
-    let before = test.rows(HASH);
-    test.run("backup create one --table typed").code(0);
-    let copy = format!("{}_copy", test.db.name());
-    test.run(&format!("backup restore one --into {copy} --yes"))
-        .code(0);
-    assert_eq!(of_copy(&test, &copy, HASH), before);
-    for how in [
-        "--merge --on-conflict overwrite --yes".to_owned(),
-        format!("--in-place --confirm {}", test.db.name()),
+fn an_update_without_images_is_put_back() {
+    let test = failing(USERS, UPDATE, BACK);
+    let ran = test.run("run t --yes");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ↶ back                   3 rows put back  TIME
+          users  1, 2, 3  plan  paid → free
+
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
+    assert_eq!(test.rows(PLANS), FREE);
+    // The journal has it: there is nothing left for `undo`.
+    assert_snapshot!(told(&undo(&test, "--yes")), @"
+    exit 0
+    --- stdout
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+
+    Nothing to do after TIME.
+    what run RUN changed was put back already: by run RUN by postgres (USER@HOST) at MOMENT
+    ");
+    test.run(&format!("audit verify {}", test.id())).code(0);
+}
+
+#[test]
+fn deleted_rows_come_back() {
+    for fix in [
+        "sql: DELETE FROM users WHERE id <= 3\nrows: 3\nundo: none",
+        "sql: DELETE FROM users WHERE id IN (2, 3)\nrows: 2\nundo: INSERT INTO users VALUES (2, 1, 'x')",
+        "sql: WITH gone AS (DELETE FROM users WHERE id = 1 RETURNING id) SELECT count(*) FROM gone\nrows: 1\nundo: none",
     ] {
-        test.connect().run(&update);
-        test.connect().run("DELETE FROM typed WHERE id = 3");
-        assert_ne!(test.rows(HASH), before);
-        test.run(&format!("backup restore one --table typed {how}"))
-            .code(0);
-        assert_eq!(test.rows(HASH), before, "{how}");
+        let test = failing(USERS, fix, BACK);
+        test.run("run t --yes").code(11);
+        assert_eq!(test.rows(PLANS), FREE, "{fix}");
     }
-    test.run("backup restore one --table typed --as again --yes")
-        .code(0);
-    assert_eq!(test.rows(&HASH.replace("typed", "again")), before);
 }
 
 #[test]
-fn tables_are_made_anew_with_all_that_they_need() {
-    let test = Test::sql(
-        "CREATE SCHEMA \"Odd Schema\"; CREATE FUNCTION is_pos(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0'; \
-         CREATE DOMAIN positive AS int DEFAULT 3 CHECK (is_pos(VALUE)); CREATE SEQUENCE shared START 100 INCREMENT 5; \
-         CREATE TABLE \"Odd Schema\".\"Tab \"\"le\" (\"Id\" int GENERATED ALWAYS AS IDENTITY (START WITH 10) PRIMARY KEY, \
-           s serial, sh int DEFAULT nextval('shared'), p positive, word text COLLATE \"C\", \
-           shout text GENERATED ALWAYS AS (upper(word)) STORED, CONSTRAINT \"Chk 1\" CHECK (s > 0), UNIQUE (s, sh) DEFERRABLE); \
-         CREATE INDEX part ON \"Odd Schema\".\"Tab \"\"le\" (lower(word)) INCLUDE (p) WHERE is_pos(s); \
-         COMMENT ON COLUMN \"Odd Schema\".\"Tab \"\"le\".word IS 'it''s'; \
-         CREATE TABLE child (id int PRIMARY KEY, t int REFERENCES \"Odd Schema\".\"Tab \"\"le\" ON DELETE CASCADE, me int REFERENCES child); \
-         CREATE TABLE parted (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); \
-         CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2020-01-01') TO ('2021-01-01'); \
-         CREATE TABLE parted_2 PARTITION OF parted DEFAULT PARTITION BY LIST (id); CREATE TABLE parted_2a PARTITION OF parted_2 DEFAULT; \
-         CREATE INDEX ON parted (at); CREATE TABLE par (a int, b text NOT NULL); CREATE TABLE inh (c int) INHERITS (par); \
-         INSERT INTO \"Odd Schema\".\"Tab \"\"le\" (word) VALUES ('a'), ('b'); INSERT INTO child VALUES (1, 10, 1), (2, 11, 1); \
-         INSERT INTO parted SELECT n, date '2020-12-01' + n FROM generate_series(1, 90) n; INSERT INTO inh VALUES (1, 'x', 2)",
-    );
-    let facts = "\
-        SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0 AND connamespace <> 'pg_catalog'::regnamespace \
-        UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace <> 'pg_catalog'::regnamespace AND c.relname !~ '^pg_' \
-        UNION ALL SELECT format('%s %s %s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attidentity) \
-          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind IN ('r', 'p') AND attnum > 0 AND c.relnamespace IN ('public'::regnamespace, '\"Odd Schema\"'::regnamespace) \
-        UNION ALL SELECT format('%s %s %s %s', schemaname, sequencename, increment_by, last_value) FROM pg_sequences \
-        UNION ALL SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef UNION ALL SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition \
-        UNION ALL SELECT c::text FROM child c UNION ALL SELECT p::text FROM parted p UNION ALL SELECT tableoid::regclass || p::text FROM par p \
-        UNION ALL SELECT t::text FROM \"Odd Schema\".\"Tab \"\"le\" t UNION ALL SELECT description FROM pg_description WHERE objsubid = 5 AND objoid > 16383 ORDER BY 1";
-    let before = test.rows(facts);
-    test.run_with([
-        "backup",
-        "create",
-        "one",
-        "--table",
-        "\"Odd Schema\".\"Tab \"\"le\"",
-        "--table",
-        "child",
-        "--table",
-        "parted",
-        "--table",
-        "par",
-    ])
-    .code(0);
-    let copy = format!("{}_copy", test.db.name());
-    test.run(&format!("backup restore one --into {copy} --yes"))
-        .code(0);
-    assert_eq!(of_copy(&test, &copy, facts), before);
-}
+fn a_truncated_table_comes_back() {
+    let test = failing("tables: [users]", "sql: TRUNCATE users\nundo: none", BACK);
+    let ran = test.run("run t --yes");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · high risk
 
-/// Puts back the rows of the only backup that the run `aaaaaa` changed.
-fn back(test: &Test, overwrite: bool) -> Result<Restored, Failure> {
-    let folder = test.root().join(".local/state/runbook/backups");
-    let id = ids(test).into_iter().next().unwrap();
-    let site = Site {
-        folder: folder.clone(),
-        environment: Environment::from_process(),
-        jobs: 2,
-        keys: Keys::default(),
-        made: std::sync::Arc::default(),
-        needed: std::collections::BTreeMap::default(),
-    };
-    let source = FromBackup {
-        path: folder.join(id),
-        tables: None,
-        run: Some("aaaaaa".to_owned()),
-        emptied: Vec::new(),
-        overwrite,
-    };
-    block_on(async {
-        let mut session = connect(&test.db.url(), "bbbbbb").await;
-        let entry = entry("aaaaaa", 9);
-        session.open();
-        session.record(&entry.undoing(), &limits()).await?;
-        let restored = session
-            .restore_backup(&entry, &site, &source, OnConflict::Stop, &limits())
-            .await;
-        let how = match &restored {
-            Ok(restored) if restored.conflicting == 0 => Close::Commit,
-            _ => Close::Rollback,
-        };
-        session.close(how, &limits()).await?;
-        restored
-    })
-}
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 6 rows of public.users → ~/.local/state/runbook/backups/RUN-before (52 B, verified)  TIME
+      ✓ change                 no row changed, committed  TIME
+          ! TRUNCATE: its rows cannot be shown one by one
+      → good                   no  TIME
+          → not so: false
+      ↶ back                   6 rows put back  TIME
+          users  + 1  company_id 2   plan free
+                 + 2  company_id 1   plan free
+                 + 3  company_id 2   plan free
+                 + 4  company_id 1   plan free
+                 + 5  company_id 2   plan free
+                 + 6  company_id 1   plan free
 
-fn change(test: &Test, step: usize, sql: &str) {
-    block_on(async {
-        let mut session = connect(&test.db.url(), "aaaaaa").await;
-        apply(&mut session, &entry("aaaaaa", step), sql)
-            .await
-            .unwrap();
-    });
-}
-
-const CONTENTS: &str = "SELECT (SELECT string_agg(c::text, ' ' ORDER BY id) FROM companies c), (SELECT string_agg(u::text, ' ' ORDER BY id) FROM users u)";
-
-#[test]
-fn rows_that_the_run_changed_last_are_put_back() {
-    let test = shop();
-    test.run("backup create one --table companies --table users")
-        .code(0);
-    let before = test.rows(CONTENTS);
-    change(
-        &test,
-        0,
-        "UPDATE companies SET status = 'active' WHERE id > 1",
-    );
-    change(&test, 1, "DELETE FROM users WHERE id < 3");
-    change(&test, 2, "UPDATE companies SET name = 'X' WHERE id = 2");
-    let restored = back(&test, false).unwrap();
-    assert_eq!((restored.rows, restored.conflicting), (4, 0));
-    assert_eq!(test.rows(CONTENTS), before);
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
+    assert_eq!(test.rows(PLANS), FREE);
 }
 
 #[test]
-fn rows_that_others_changed_since_are_conflicts() {
-    let test = shop();
-    test.run("backup create one --table companies --table users")
-        .code(0);
-    let before = test.rows(CONTENTS);
-    change(
-        &test,
-        0,
-        "UPDATE companies SET status = 'active' WHERE id > 1",
+fn a_cascade_comes_back_with_what_it_took() {
+    let test = failing(
+        "tables: [companies, users]",
+        "sql: TRUNCATE companies CASCADE\ntables: [companies, users]\nundo: none",
+        BACK,
     );
-    test.connect().run(
-        "UPDATE companies SET name = 'Theirs' WHERE id = 2; DELETE FROM users WHERE id = 6; \
-         UPDATE users SET email = 'new' WHERE id = 5; INSERT INTO companies VALUES (9, 'New', NULL)",
+    test.run("run t --yes").code(11);
+    assert_eq!(test.rows(PLANS), FREE);
+    assert_eq!(test.rows("SELECT count(*) FROM companies"), "2");
+}
+
+#[test]
+fn an_encrypted_backup_is_opened_by_the_run_that_made_it() {
+    let saved =
+        format!("{USERS}\nencrypt: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p");
+    let test = failing(&saved, UPDATE, BACK);
+    test.run("run t --yes").code(11);
+    assert_eq!(test.rows(PLANS), FREE);
+}
+
+#[test]
+fn what_the_backup_does_not_hold_stays_and_says_so() {
+    let test = failing(
+        "rows:\n  companies: id = 1",
+        "sql:\n  - UPDATE users SET plan = 'paid' WHERE id = 1\n  - UPDATE companies SET status = 'x' WHERE id = 1\nrows: 2\nundo: none",
+        BACK,
     );
-    let now = test.rows(CONTENTS);
-    let restored = back(&test, false).unwrap();
-    let clashes: Vec<_> = restored
-        .conflicts
-        .iter()
-        .map(|conflict| {
-            (
-                conflict.table.as_str(),
-                conflict.key.join(","),
-                conflict.clash,
-            )
-        })
-        .collect();
+    let ran = test.run("run t --yes").code(13);
+    ran.says("Committed, and still there: change.");
     assert_eq!(
-        clashes,
-        [
-            ("companies", "2".to_owned(), Clash::Edited),
-            ("users", "5".to_owned(), Clash::Edited),
-            ("users", "6".to_owned(), Clash::Deleted),
-        ]
+        test.rows("SELECT status FROM companies WHERE id = 1"),
+        "suspended"
     );
-    assert_eq!(test.rows(CONTENTS), now);
-    let restored = back(&test, true).unwrap();
-    assert_eq!((restored.rows, restored.conflicting), (4, 0));
-    test.connect().run("DELETE FROM companies WHERE id = 9");
-    assert_eq!(test.rows(CONTENTS), before);
+    assert_eq!(test.rows("SELECT plan FROM users WHERE id = 1"), "paid");
+}
+
+/// Another run, or someone beside it, changes a row between the fix and the rollback.
+const MEANWHILE: &str = "- query: meanwhile
+  command: [psql, -qc, UPDATE users SET plan = 'gold' WHERE id = 2]
+  pass_connection: true
+- rollback: back
+  backup: before";
+
+#[test]
+fn case_20_a_row_that_someone_changed_since_is_a_conflict() {
+    let test = failing(USERS, UPDATE, MEANWHILE);
+    let ran = test.run("run t --yes");
+    assert_snapshot!(said(&test, &ran), @"
+    exit 13
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ✓ meanwhile              exit code 0  TIME
+      ✗ back                   nothing put back, 1 row has changed since  TIME
+          ! users id = 2 was changed since
+            column  then  now   would become
+            plan    free  gold  free
+
+    Stopped with changes left in place after TIME.
+    `back` put nothing back: someone changed 1 row since
+    Committed, and still there: change.
+      = help: look at what is in place before you run it again
+    ");
+    assert_eq!(
+        test.rows(PLANS),
+        "1 paid, 2 gold, 3 paid, 4 free, 5 free, 6 free"
+    );
 }
 
 #[test]
-fn a_change_by_someone_else_before_that_of_the_run_is_not_lost() {
-    let test = shop();
-    test.run("backup create one --table companies").code(0);
+fn a_row_with_a_conflict_can_be_skipped() {
+    let test = failing(USERS, UPDATE, &format!("{MEANWHILE}\n  on_conflict: skip"));
+    let ran = test.run("run t --yes").code(13);
+    ran.says("2 rows put back, 1 row left as it is");
+    assert_eq!(
+        test.rows(PLANS),
+        "1 free, 2 gold, 3 free, 4 free, 5 free, 6 free"
+    );
+}
+
+#[test]
+fn rows_that_were_never_touched_are_let_be() {
+    // Someone changed a row that the run had saved and left alone, before the rollback.
+    let other = MEANWHILE.replace("id = 2", "id = 4");
+    let test = failing(USERS, UPDATE, &other);
+    let ran = test.run("run t --yes").code(13);
+    ran.says("1 row has changed since");
+    assert_eq!(
+        test.rows(PLANS),
+        "1 paid, 2 paid, 3 paid, 4 gold, 5 free, 6 free"
+    );
+}
+
+const GONE: &str = "SELECT count(*) = 0 FROM pg_stat_activity \
+    WHERE datname = current_database() AND application_name LIKE 'runbook/%'";
+
+#[test]
+fn case_26_a_rollback_that_was_cut_short_is_done_once() {
+    // The run is killed after it put back, in a step that waits.
+    let back = format!(
+        "{BACK}\n- query: waits\n  command: [sleep, '60']\n- check: known\n  that: back.restored == 3"
+    );
+    let test = failing(USERS, UPDATE, &back);
+    let run = test.start("run t --yes");
+    Test::wait(|| {
+        let events = test
+            .root()
+            .join(".local/state/runbook/index.jsonl")
+            .exists();
+        events
+            && std::fs::read_to_string(test.record().join("events.jsonl"))
+                .is_ok_and(|text| text.contains("\"waits\""))
+    });
+    run.kill();
+    test.until(GONE);
+    assert_eq!(test.rows(PLANS), FREE);
     test.connect()
-        .run("UPDATE companies SET name = 'Theirs' WHERE id = 2");
-    change(
-        &test,
-        0,
-        "UPDATE companies SET status = 'active' WHERE id > 1",
+        .run("UPDATE users SET plan = 'gold' WHERE id = 1");
+    // What was done is in the record; what came since is nobody's business.
+    let events = test.record().join("events.jsonl");
+    let text = std::fs::read_to_string(&events).unwrap();
+    assert!(text.contains("\"kind\":\"rollback\",\"undone\""), "{text}");
+    assert_eq!(
+        test.rows("SELECT count(*) FROM runbook.entry WHERE undo"),
+        "2"
     );
-    let restored = back(&test, false).unwrap();
-    assert_eq!(restored.conflicting, 1);
-    assert_eq!(restored.conflicts[0].key, ["2"]);
 }
 
 #[test]
-fn the_backup_of_another_database_is_not_put_back() {
-    let (test, other) = (shop(), shop());
-    test.run("backup create one --table companies").code(0);
-    let folder = test.root().join(".local/state/runbook/backups");
-    let ran = other.run(&format!(
-        "backup restore one --folder {} --merge --yes",
-        folder.display()
-    ));
-    assert!(ran.to_string().contains("of another database"), "{ran}");
+fn case_26_the_journal_keeps_a_rollback_from_being_done_twice() {
+    let test = failing(USERS, UPDATE, BACK);
+    test.run("run t --yes").code(11);
+    // The record ends as if the program had been killed right after the COMMIT of the rollback.
+    let path = test.record().join("events.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let at = lines
+        .iter()
+        .position(|line| line.contains("\"kind\":\"rollback\",\"undone\""))
+        .unwrap();
+    std::fs::write(&path, lines[..at].concat()).unwrap();
+    test.connect()
+        .run("UPDATE users SET plan = 'gold' WHERE id = 1");
+    let ran = test.run(&format!("resume {} --yes", test.id()));
+    assert_snapshot!(said(&test, &ran), @"
+    exit 11
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
+      ✓ change                 3 rows changed, committed  TIME
+          users  1, 2, 3  plan  free → paid
+      → good                   no  TIME
+          → not so: false
+      ⟲ resumed by postgres (USER@HOST)
+      ↶ back                   nothing to put back  TIME
+
+    Rolled back after TIME.
+    `good` says no: false
+    What it had changed was put back: change.
+    ");
+    assert_eq!(
+        test.rows(PLANS),
+        "1 gold, 2 free, 3 free, 4 free, 5 free, 6 free"
+    );
+}
+
+#[test]
+fn a_backup_that_was_damaged_since_puts_nothing_back() {
+    let damage = "- query: damage
+  command: [sh, -c, 'for f in \"$1\"/tables/*; do echo x >> \"$f\"; done', sh, '{{ before.path }}']
+- rollback: back
+  backup: before";
+    let test = failing(USERS, UPDATE, damage);
+    test.run("run t --yes").code(13).says("is damaged");
+    assert_eq!(
+        test.rows(PLANS),
+        "1 paid, 2 paid, 3 paid, 4 free, 5 free, 6 free"
+    );
 }

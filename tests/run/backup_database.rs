@@ -133,7 +133,7 @@ fn the_structure_alone_and_the_data_alone_are_saved() {
     elsewhere("postgres").run(&format!("DROP DATABASE {into}"));
     assert_eq!(rows, "0");
     test.run(&format!("backup restore d --into {into} --yes"))
-        .says("holds the data alone");
+        .says("holds data alone");
 }
 
 #[test]
@@ -278,4 +278,114 @@ fn a_database_in_the_place_of_another_has_its_name_its_rights_and_its_settings()
     postgres.run(&format!("DROP DATABASE {aside}"));
     postgres.run(&format!("DROP DATABASE {db} WITH (FORCE)"));
     postgres.run(&format!("DROP ROLE {db}_reader"));
+}
+
+/// A `pg_restore` that takes its time before it ends, in the only folder that is looked at.
+fn slow(test: &Test) -> PathBuf {
+    let folder = faked(test, "exec REAL \"$@\"");
+    let restore = folder.join("pg_restore");
+    let script = fs::read_to_string(&restore).unwrap();
+    let slow = script.replace("exec ", "case \"$*\" in *--jobs*) SLOW=1;; esac\n")
+        + "[ -z \"$SLOW\" ] || sleep 62\n";
+    fs::write(&restore, slow).unwrap();
+    folder
+}
+
+#[test]
+fn case_50_a_restore_that_is_killed_leaves_the_source_as_it_was() {
+    let test = backed();
+    let before = test.contents();
+    let oid = test.rows("SELECT oid FROM pg_database WHERE datname = current_database()");
+    let folder = slow(&test);
+    let into = format!("{}_never", test.db.name());
+    let in_place = format!("backup restore b --in-place --confirm {}", test.db.name());
+    let new = format!("backup restore b --into {into} --yes");
+    let postgres = elsewhere("postgres");
+    for (way, owner) in [(new.as_str(), "killed_1"), (&in_place, "killed_2")] {
+        // A role of its own tells its databases from those of other tests.
+        let role = format!("{}_{owner}", test.db.name());
+        postgres.run(&format!("CREATE ROLE {role} SUPERUSER LOGIN"));
+        let url = test.db.url().replace("postgres@", &format!("{role}@"));
+        let mut command = test.bare(way.split(' '));
+        command
+            .args(["--database-url", &url])
+            .env("RUNBOOK_PG_BIN", &folder);
+        let mut child = command.spawn().unwrap();
+        let mine = format!(
+            "FROM pg_database WHERE datname LIKE 'runbook_restoring_%' AND datdba = '{role}'::regrole"
+        );
+        test.until(&format!("SELECT count(*) = 1 {mine}"));
+        // All of it is there, and it is about to get its name.
+        let restoring = postgres.rows(&format!("SELECT datname {mine}"));
+        let is_full = || {
+            elsewhere(&restoring).rows("SELECT count(*) FROM pg_class WHERE relname = 'orders_of_fkey' OR relname = 'orders'") != "0"
+        };
+        Test::wait(is_full);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(test.contents(), before);
+        let still =
+            "SELECT oid FROM pg_database WHERE datname = current_database() AND datallowconn";
+        assert_eq!(test.rows(still), oid);
+        // Whatever it started ends with it; long enough afterwards the next restore drops what it left.
+        test.until(&format!(
+            "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = '{restoring}'"
+        ));
+        let old = format!("runbook_restoring_1_{role}");
+        postgres.run(&format!("ALTER DATABASE {restoring} RENAME TO {old}"));
+        test.run(&format!("backup restore b --into {into} --yes"))
+            .code(0);
+        assert_eq!(postgres.rows(&format!("SELECT count(*) {mine}")), "0");
+        postgres.run(&format!("DROP DATABASE {into}"));
+        postgres.run(&format!("DROP ROLE {role}"));
+    }
+}
+
+#[test]
+fn an_encrypted_dump_is_proved_and_restored_and_has_no_plain_file() {
+    let test = Test::sql(SETUP).file("phrase", "correct horse\n");
+    test.run("backup create b --database full --passphrase-file phrase")
+        .code(0);
+    for entry in fs::read_dir(only(&test).join("dump")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(path.extension().is_some_and(|end| end == "age"), "{path:?}");
+        assert!(
+            fs::read(&path)
+                .unwrap()
+                .starts_with(b"age-encryption.org/v1")
+        );
+    }
+    test.run("backup verify b --restore --passphrase-file phrase")
+        .code(0);
+    let ran =
+        test.run("backup restore b --table users --as users_before --yes --passphrase-file phrase");
+    ran.code(0);
+    assert_eq!(
+        test.rows("SELECT count(*) FROM (SELECT name FROM users EXCEPT ALL SELECT name FROM users_before) AS d"),
+        "0"
+    );
+}
+
+#[test]
+fn case_50_a_swap_that_is_killed_leaves_the_source_its_name_and_its_connections() {
+    let test = backed();
+    let db = test.db.name();
+    let (before, postgres) = (test.contents(), elsewhere("postgres"));
+    let oid = test.rows("SELECT oid FROM pg_database WHERE datname = current_database()");
+    // Whoever holds this lock has the swap wait where it is about to change the name.
+    let holder = elsewhere("postgres");
+    holder.run(&format!("BEGIN; COMMENT ON DATABASE {db} IS 'held'"));
+    let running = test.start(&format!("backup restore b --in-place --confirm {db}"));
+    test.until(&format!(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER DATABASE {db} RENAME%'"
+    ));
+    running.kill();
+    holder.run("ROLLBACK");
+    let waiting = format!(
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE {db} RENAME%' AND state = 'active' AND pid <> pg_backend_pid()"
+    );
+    Test::wait(|| postgres.rows(&waiting) == "t");
+    let now = "SELECT oid FROM pg_database WHERE datname = current_database() AND datallowconn";
+    assert_eq!(test.rows(now), oid);
+    assert_eq!(test.contents(), before);
 }

@@ -6,6 +6,7 @@
 //! | the server's folder         | `SERVER`          |
 //! | the test's database         | `DB`              |
 //! | a run's id                  | `RUN`             |
+//! | the name of its backups     | `backups/RUN-`    |
 //! | a duration, `12 ms`, `1.2 s`| `TIME`            |
 //! | user and host of the actor  | `(USER@HOST)`     |
 //! | a session's process id      | `session PID`     |
@@ -24,6 +25,7 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
             r"\brunbook (undo|resume) [2-9a-hjkmnp-z]{6}\b",
             "runbook $1 RUN",
         ),
+        (r"\bbackups/[2-9a-hjkmnp-z]{6}-", "backups/RUN-"),
         (r"\brun `[2-9a-hjkmnp-z]{6}`", "run `RUN`"),
         (r"error: [^()\s]+@[^()\s]+ works", "error: USER@HOST works"),
         (r"as process \d+ since \S+", "as process PID since MOMENT"),

@@ -161,6 +161,20 @@ fn a_report_in_markdown_has_all_of_it() {
 
     check · passed · TIME · MOMENT
 
+    ### ✓ before
+
+    backup · 5 rows of 3 tables → ROOT/.local/state/runbook/backups/RUN-before (312 B, verified) · TIME · MOMENT
+
+    *What the rows are now, to be put back by \`runbook backup restore\` whenever that is needed.*
+
+    | table | rows |
+    | --- | ---: |
+    | public.subscriptions | 1 |
+    | public.companies | 1 |
+    | public.users | 3 |
+
+    SHA-256 of its manifest: HASH
+
     ### ✓ go\_ahead
 
     confirm · yes · postgres (USER@HOST) by --yes · TIME · MOMENT
@@ -269,7 +283,7 @@ fn a_report_in_html_has_the_way_that_the_run_took() {
         assert!(page.contains(text), "{text}\n{page}");
     }
     // From step to step, and to the end.
-    assert_eq!(page.matches("url(#went)").count(), 10);
+    assert_eq!(page.matches("url(#went)").count(), 11);
     assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
 }
 

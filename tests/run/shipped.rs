@@ -29,6 +29,7 @@ fn a_suspended_customer_is_enabled() {
       ✓ has_subscription       passed  TIME
       ✓ is_suspended           passed  TIME
       ✓ not_cancelled          passed  TIME
+      ✓ before                 5 rows of 3 tables → ~/.local/state/runbook/backups/RUN-before (312 B, verified)  TIME
       ? go_ahead
           reactivation changes 5 rows of 3 tables
             subscriptions     9001  status        suspended → active
@@ -83,6 +84,8 @@ fn case_35_a_dry_run_shows_everything_and_leaves_every_table_as_it_was() {
       company  42
 
     Dry run: everything is rolled back at its end.
+    What it cannot rehearse:
+      – before makes a backup
 
       ✓ customer               1 row  TIME
           id                   42
@@ -95,6 +98,7 @@ fn case_35_a_dry_run_shows_everything_and_leaves_every_table_as_it_was() {
       ✓ has_subscription       passed  TIME
       ✓ is_suspended           passed  TIME
       ✓ not_cancelled          passed  TIME
+      – before                 would run; a dry run cannot rehearse it
       ? go_ahead
           reactivation changes 5 rows of 3 tables
             subscriptions     9001  status        suspended → active

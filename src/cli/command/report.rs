@@ -36,9 +36,7 @@ pub fn run(context: &Context<'_>, args: &ReportArgs) -> Result<u8, CliError> {
     let report = match args.format {
         ReportFormat::Json => lines(&base, &run)?,
         ReportFormat::Text => {
-            // A file is read elsewhere.
-            let near = args.out.is_none().then(|| runner::places(context));
-            let (look, places) = (look(context, args), near.unwrap_or_default());
+            let (look, places) = (look(context, args), runner::places(context));
             text::draw(&log.events, still_runs, look, places)
                 .map_err(|error| CliError::io("cannot tell the run", &error))?
         }

@@ -6,11 +6,10 @@ use super::super::backup::{MadeBy, Order, Seal, TableRows, What};
 use super::super::event::{Decision, StepResult};
 use super::super::failure::Failure;
 use super::super::port::World;
-use super::{Performed, Stage, bind, names, template};
+use super::{Performed, Stage, bind, template};
 use crate::runbook::context::Context;
-use crate::runbook::data::{Cell, oid};
 use crate::runbook::model::Step;
-use crate::sql::ident::{TableName, quote_literal};
+use crate::sql::ident::TableName;
 use crate::step::backup::Backup;
 use crate::step::text::Template;
 
@@ -72,15 +71,10 @@ fn order<W>(
 
 fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure> {
     if let Some(rows) = &backup.rows {
-        let tables = rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
-            let bound = bind(context, sql)?;
-            let values: Vec<String> = bound.binds.iter().map(literal).collect();
-            Ok(TableRows {
-                table: table.value.clone(),
-                shown: sql.shown(&names(context, sql)?, &values),
-                bound,
-            })
-        });
+        let tables =
+            rows.0.iter().zip(&step.sql).map(|((table, _), sql)| {
+                Ok(TableRows::new(table.value.clone(), bind(context, sql)?))
+            });
         return Ok(What::Rows(tables.collect::<Result<_, Failure>>()?));
     }
     if let Some(tables) = &backup.tables {
@@ -90,16 +84,6 @@ fn what(context: &Context, step: &Step, backup: &Backup) -> Result<What, Failure
     match backup.database {
         Some(database) => Ok(What::Database(database)),
         None => Err(template("the backup names nothing to save")),
-    }
-}
-
-/// Returns a value as SQL would have it, for people to read.
-fn literal(cell: &Cell) -> String {
-    let is_bare = [oid::INT2, oid::INT4, oid::INT8, oid::NUMERIC, oid::BOOL].contains(&cell.oid);
-    match &cell.text {
-        None => "NULL".to_owned(),
-        Some(text) if is_bare => text.clone(),
-        Some(text) => quote_literal(text),
     }
 }
 

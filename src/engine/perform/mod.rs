@@ -92,8 +92,14 @@ pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failur
 
 /// Fills a statement with its names alone.
 pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, Failure> {
+    let names: Vec<String> = sql
+        .names
+        .iter()
+        .map(|expression| context.render(&format!("{{{{ {expression} }}}}")))
+        .collect::<Result<_, _>>()
+        .map_err(template)?;
     let statement = sql
-        .with_names(&names(context, sql)?)
+        .with_names(&names)
         .map_err(|error| Failure::new(FailureKind::Statement, error.message))?;
     let same = statement.access() == sql.statement.access()
         && statement.risk().risk <= sql.statement.risk().risk;
@@ -107,15 +113,6 @@ pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, F
             .help("names may only name tables and columns"));
     }
     Ok(statement)
-}
-
-/// Returns the names that a statement is given.
-fn names(context: &Context, sql: &SqlTemplate) -> Result<Vec<String>, Failure> {
-    let names = sql.names.iter();
-    names
-        .map(|expression| context.render(&format!("{{{{ {expression} }}}}")))
-        .collect::<Result<_, _>>()
-        .map_err(template)
 }
 
 /// Returns the failure of a template.

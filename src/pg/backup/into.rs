@@ -39,7 +39,7 @@ pub async fn empty_database(
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
-    database::make(to, site, found, key, limits, told).await?;
+    Box::pin(database::make(to, site, found, key, limits, told)).await?;
     Ok(found.manifest.tables.iter().map(backed).collect())
 }
 
@@ -56,7 +56,15 @@ pub async fn new_table(
     (table, name): (&str, &str),
     limits: &Limits,
 ) -> Result<BackedTable, Failure> {
-    beside::make(session, site, found, key, (table, name), limits).await
+    Box::pin(beside::make(
+        session,
+        site,
+        found,
+        key,
+        (table, name),
+        limits,
+    ))
+    .await
 }
 
 /// Replaces all rows of tables by those of a backup, in one transaction: all of it or nothing, compared before
@@ -73,7 +81,10 @@ pub async fn replace_tables(
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
-    replace::all(session, site, found, key, tables, limits, told).await
+    Box::pin(replace::all(
+        session, site, found, key, tables, limits, told,
+    ))
+    .await
 }
 
 /// Texts of values that mean the same as when they were saved, names with their schemas, no rows hidden, and no
@@ -95,8 +106,7 @@ pub(in crate::pg) const TEXTS: &str = "\
 /// Connects for work on a backup.
 async fn connect(to: &ConnectSettings) -> Result<Connected, Failure> {
     let settings = to.clone().with_application_name("runbook/restore");
-    let connected = settings
-        .connect()
+    let connected = Box::pin(settings.connect())
         .await
         .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
     run(&connected.client, SETTINGS).await?;
@@ -131,7 +141,13 @@ async fn compare(
         .iter()
         .map(|column| format!("t.{}", quote_ident(column)))
         .collect();
-    let of = Tally::sql(&format!("ROW({})::text", columns.join(", ")));
+    let record = if columns.is_empty() {
+        // As when it was saved: its line is empty, as that of one empty text is.
+        "'(\"\")'::text".to_owned()
+    } else {
+        format!("ROW({})::text", columns.join(", "))
+    };
+    let of = Tally::sql(&record);
     let text = format!("SELECT {of} FROM {only}{relation} AS t");
     let rows = client
         .query_typed(&text, &[])

@@ -48,6 +48,9 @@ sleep 2
 kill -s KILL -- "-$1" 2>/dev/null
 "#;
 
+/// Waits until the watchdog is there, and becomes the program then: there is no moment in which it would outlive us.
+const BEGIN: &str = "read -r line && exec \"$@\" </dev/null";
+
 /// A program that is running, with whatever it started. Dropped, all of that is killed.
 pub(super) struct Process {
     name: &'static str,
@@ -60,8 +63,13 @@ pub(super) struct Process {
 
 /// Returns a program that knows nothing but where to look for what it needs.
 pub(super) fn command(program: &Path, environment: &Environment) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().env("LC_ALL", "C");
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", BEGIN, "runbook"])
+        .arg(program)
+        .env_clear()
+        .env("LC_ALL", "C")
+        .stdout(Stdio::null());
     for name in KEPT {
         if let Some(value) = environment.var(name) {
             command.env(name, value);
@@ -81,17 +89,16 @@ impl Process {
         password: Option<Secret>,
     ) -> Result<Self, Failure> {
         command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| {
-            let program = command.as_std().get_program().display();
-            refused(format!("{program} cannot be started: {error}"))
-        })?;
+        let cannot = |error: std::io::Error| refused(format!("{name} cannot be started: {error}"));
+        let mut child = command.spawn().map_err(cannot)?;
+        let stdin = child.stdin.take();
         let group = child.id().and_then(|id| i32::try_from(id).ok());
         let said = child.stderr.take().map(|from| tokio::spawn(tail(from)));
-        Ok(Self {
+        let process = Self {
             name,
             child,
             said,
@@ -99,7 +106,14 @@ impl Process {
             // Without a watchdog a killed program of ours only leaves behind what ends by itself.
             watchdog: group.and_then(|group| watchdog(group).ok()),
             group: group.map(Pid::from_raw),
-        })
+        };
+        if let Some(stdin) = stdin {
+            let begin = stdin.into_owned_fd().map(std::fs::File::from);
+            begin
+                .and_then(|mut begin| begin.write_all(b"go\n"))
+                .map_err(cannot)?;
+        }
+        Ok(process)
     }
 
     /// Returns what the program prints, where it was started so.

@@ -1,6 +1,6 @@
 //! The rows of a backup: a table and a predicate, as the statement that finds them.
 
-use super::{Part, PartKind, SqlTemplate};
+use super::SqlTemplate;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Spanned};
 use crate::runbook::place::TextPlace;
@@ -30,25 +30,6 @@ impl SqlTemplate {
         let before = format!("SELECT FROM {} WHERE (", table.value);
         // The line break ends a comment at the end of the predicate.
         Self::parse_within([&before, "\n)"], sql, source)
-    }
-
-    /// Returns what the author wrote with its names and values, for people to read.
-    pub fn shown(&self, names: &[String], values: &[String]) -> String {
-        let part = |part: &Part| match &part.kind {
-            // What stands around a predicate is not the author's.
-            PartKind::Text(_) if part.template.is_empty() => String::new(),
-            PartKind::Text(text) => text.clone(),
-            PartKind::Name(index) => names.get(*index).cloned().unwrap_or_default(),
-            PartKind::Bind => {
-                let number = self.bind_text(part);
-                let index = number
-                    .strip_prefix('$')
-                    .and_then(|index| index.parse().ok());
-                let value = index.and_then(|index: usize| values.get(index.checked_sub(1)?));
-                value.cloned().unwrap_or(number)
-            }
-        };
-        self.parts.iter().map(part).collect()
     }
 
     /// Returns a statement of a predicate without what is the same in all of them, on one line:
@@ -172,18 +153,6 @@ mod tests {
         for table in tables {
             assert!(parse(table, "true").is_err(), "{table}");
         }
-    }
-
-    #[test]
-    fn people_read_it_with_its_values() {
-        let text = "a = {{ x }} AND {{ c | ident }} < {{ y }} OR b = {{ x }}";
-        let spanned = |text: &str| Spanned::new(text.to_owned(), Span::new(0, text.len()));
-        let source = Source::new("t", text);
-        let (template, _) =
-            SqlTemplate::parse_predicate(&spanned("t"), &Sql(spanned(text)), &source).unwrap();
-        let values = ["7".to_owned(), "'z'".to_owned()];
-        let shown = template.shown(&["col".to_owned()], &values);
-        assert_eq!(shown, "a = 7 AND col < 'z' OR b = 7");
     }
 
     #[test]

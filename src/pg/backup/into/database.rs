@@ -28,7 +28,7 @@ pub(super) async fn make(
     let manifest = &found.manifest;
     let is_dump = matches!(manifest.holds, Holds::Database(_));
     let partitioned = if is_dump {
-        dump::restore(to, site, found, key, limits, told).await?;
+        Box::pin(dump::restore(to, site, found, key, limits, told)).await?;
         let connected = limit::within(limits, None, connect(to)).await?;
         limit::within(
             limits,

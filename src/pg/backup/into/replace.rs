@@ -40,7 +40,7 @@ pub(super) async fn all(
         let triggers = meter.telling(told, replacing).await?;
         Ok((tables, triggers))
     };
-    let done = session.guarded(limits, work).await;
+    let done = Box::pin(session.guarded(limits, work)).await;
     let (tables, triggers) = match done {
         Ok(done) => done,
         Err(failure) => {

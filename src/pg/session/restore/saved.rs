@@ -106,12 +106,13 @@ impl Session {
                 .await?;
             self.run(&format!("ANALYZE {FILE}")).await?;
         }
-        let since = match ran.is_of_journal() {
-            true => Some(Since {
+        let since = if ran.is_of_journal() {
+            Some(Since {
                 entry: self.entry_before(source, &found.manifest).await?,
                 run: source.run.clone().unwrap_or_default(),
-            }),
-            false => None,
+            })
+        } else {
+            None
         };
         Ok(Source {
             table: FILE,
