@@ -34,7 +34,11 @@ pub(crate) fn plain(text: &str) -> String {
         (r"\b[0-9a-f]{16}\b", "HASH"),
         (r"PostgreSQL 1\d\.\d+", "PostgreSQL VERSION"),
         (r"SIZE +(TIME|\d+ min)", "SIZE  AGE"),
-        (r"(?m)  [2-9a-hjkmnp-z]{6}$", "  RUN"),
+        (r"(?m)(ago|ago, pinned)  [2-9a-hjkmnp-z]{6}$", "$1  RUN"),
+        (r"(?m)^[2-9a-hjkmnp-z]{6}  +backup", "RUN  backup"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT"),
+        (r"pg_dump \(PostgreSQL\) [^\n]*", "pg_dump VERSION"),
+        (r"dump/\d+\.dat", "dump/N.dat"),
         (r"(?m)([^ \n]) {3,}", "$1  "),
     ];
     let mut text = text.to_owned();

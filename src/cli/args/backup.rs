@@ -187,6 +187,10 @@ pub struct VerifyArgs {
 }
 
 /// What `backup restore` is asked.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Clone, Debug, Default, Args)]
 #[command(group = ArgGroup::new("where").args(["into", "in_place", "as_name", "merge"]))]
 pub struct RestoreArgs {

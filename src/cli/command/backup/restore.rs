@@ -71,12 +71,11 @@ async fn start(
         if matches!(way, Way::Merge(_)) {
             new::prove_dump(found, &site, &Cancel::never()).await?;
         }
-        let asking = match (&way, args.dry_run) {
-            (_, true) => None,
-            (Way::TablesInPlace(tables), false) => {
+        let asking = match &way {
+            Way::TablesInPlace(tables) if !args.dry_run => {
                 Some(preview::tables(&session, found, tables).await?)
             }
-            (Way::DatabaseInPlace { aside }, false) => {
+            Way::DatabaseInPlace { aside } if !args.dry_run => {
                 Some(preview::database(&session, found, aside).await?)
             }
             _ => None,

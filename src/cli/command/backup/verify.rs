@@ -12,6 +12,7 @@ use crate::base::words;
 use crate::cli::args::{ListOutput, VerifyArgs};
 use crate::cli::error::CliError;
 use crate::cli::{Context, backups, connection, runner};
+use crate::engine::backup::Progressing;
 use crate::engine::cancel::Cancel;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::exit;
@@ -100,7 +101,7 @@ async fn all(
         tell(context, args, verdict)?;
     }
     for found in found {
-        let verdict = one(site, found, session.as_mut()).await?;
+        let verdict = Box::pin(one(site, found, session.as_mut())).await?;
         tell(context, args, &verdict)?;
         verdicts.push(verdict);
     }
@@ -161,7 +162,9 @@ async fn one(
             deadline: None,
             cancel: Cancel::never(),
         };
-        let tried = trial::restore(session, site, found, key.as_ref(), &limits, &mut |_| {}).await;
+        let mut told = |_: &Progressing| {};
+        let tried = trial::restore(session, site, found, key.as_ref(), &limits, &mut told);
+        let tried = Box::pin(tried).await;
         match tried {
             Ok(()) => verdict.proof = Proof::Restored,
             Err(failure) => verdict.failure = Some(failure),

@@ -100,9 +100,9 @@ pub(super) async fn database(
         return run.stop(NOTHING);
     }
     let work = async |world: &mut RealWorld, limits: &Limits| {
-        let (fresh, tables) = fill(restoring, world, limits).await?;
+        let (fresh, tables) = Box::pin(fill(restoring, world, limits)).await?;
         if limits.cancel.is_set() {
-            fresh.discard().await?;
+            Box::pin(fresh.discard()).await?;
             return Err(Failure::new(FailureKind::Cancelled, "cancelled by Ctrl-C"));
         }
         // The run's own session ends with all others of the database.
@@ -110,7 +110,7 @@ pub(super) async fn database(
             Session::connect(world.session.settings(), Some(&world.session.target().name))
                 .await
                 .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
-        swap::in_place(session, fresh, aside).await?;
+        Box::pin(swap::in_place(session, fresh, aside)).await?;
         let into = format!("database {database}, in place");
         Ok(restored(restoring, into, tables, Some(aside.to_owned())))
     };

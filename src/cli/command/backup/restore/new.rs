@@ -97,8 +97,8 @@ pub(super) async fn database(
 ) -> Result<RunFinished, Untold> {
     let mut run = Run::begin(started, world, cancel)?;
     let work = async |world: &mut RealWorld, limits: &Limits| {
-        let (fresh, tables) = fill(restoring, world, limits).await?;
-        fresh.keep_as(name).await?;
+        let (fresh, tables) = Box::pin(fill(restoring, world, limits)).await?;
+        Box::pin(fresh.keep_as(name)).await?;
         Ok(restored(
             restoring,
             format!("database {name}"),
@@ -128,7 +128,7 @@ pub(super) async fn fill(
     } = world;
     let key = site.key(restoring.found)?;
     let mut told = |progress: &Progressing| sink.progress(progress);
-    let fresh = Fresh::create(session.settings()).await?;
+    let fresh = Box::pin(Fresh::create(session.settings())).await?;
     let filled = into::empty_database(
         fresh.settings(),
         site,
@@ -139,7 +139,7 @@ pub(super) async fn fill(
     );
     match Box::pin(filled).await {
         Ok(tables) => Ok((fresh, tables)),
-        Err(failure) => Err(match fresh.discard().await {
+        Err(failure) => Err(match Box::pin(fresh.discard()).await {
             Ok(()) => failure,
             Err(left) => failure.note(format!(
                 "what was restored so far could not be dropped: {}; the next restore drops it",
