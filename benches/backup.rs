@@ -17,7 +17,7 @@ use runbook::pg::environment::Environment;
 use runbook::pg::scratch::Scratch;
 use support::child::{self, Ended};
 use support::server;
-use support::table::Table;
+use support::table::{Table, ms};
 
 /// How large the tables are when nobody says it, in MB.
 const SIZE: u64 = 300;
@@ -219,12 +219,7 @@ fn print(title: &str, target: &str, ways: &[Way]) {
         let size = way
             .size
             .map_or_else(|| "-".to_owned(), |size| format!("{} MB", size / 1_000_000));
-        table.row([
-            way.name.to_owned(),
-            format!("{:.2} s", way.took.as_secs_f64()),
-            size,
-            way.memory.clone(),
-        ]);
+        table.row([way.name.to_owned(), ms(way.took), size, way.memory.clone()]);
     }
     table.print();
 }

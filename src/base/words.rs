@@ -74,6 +74,30 @@ fn plural(word: &str) -> String {
     }
 }
 
+/// Returns "812 B", "2.1 kB", "150 MB", "3 GB".
+pub fn bytes(count: u64) -> String {
+    let mut unit = (1, "B");
+    for next in [
+        (1_000, "kB"),
+        (1_000_000, "MB"),
+        (1_000_000_000, "GB"),
+        (1_000_000_000_000, "TB"),
+    ] {
+        // What rounds to a thousand is one of the next.
+        if count.saturating_add(next.0 / 2000) >= next.0 {
+            unit = next;
+        }
+    }
+    let (size, name) = unit;
+    let tenths = (u128::from(count) * 10 + u128::from(size) / 2) / u128::from(size);
+    match (size, tenths % 10) {
+        (1, _) => format!("{count} B"),
+        // A tenth of what is many is of no interest.
+        (_, tenth) if tenth > 0 && tenths < 1000 => format!("{}.{tenth} {name}", tenths / 10),
+        _ => format!("{} {name}", count.saturating_add(size / 2) / size),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +114,24 @@ mod tests {
     fn a_typing_slip_finds_its_name() {
         assert_eq!(nearest("statsu", ["status", "name"]), Some("status"));
         assert_eq!(nearest("zzz", ["status", "name"]), None);
+    }
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1 kB"),
+            (2149, "2.1 kB"),
+            (99_960, "100 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1 MB"),
+            (150_000_000, "150 MB"),
+            (1_500_000_000, "1.5 GB"),
+            (u64::MAX, "18446744 TB"),
+        ];
+        for (count, words) in cases {
+            assert_eq!(bytes(count), words);
+        }
     }
 }

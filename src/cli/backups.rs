@@ -16,7 +16,7 @@ use crate::pg::backup::Site;
 
 pub(super) use keys::{keys_for, new_passphrase, passphrase_of};
 pub(super) use needed::needed;
-pub(super) use words::{Standing, age, bytes, held, holds, moment, of_database};
+pub(super) use words::{Standing, age, held, holds, moment, of_database};
 
 /// Returns where backups are: in the folder that is named, `$RUNBOOK_BACKUPS`, or beside the records of runs.
 ///

@@ -14,7 +14,7 @@ pub(super) fn made(backed: &Backed, places: &Places, look: Look) -> Told {
     let path = places.shown(&backed.path);
     let arrow = format!(" {} ", look.glyphs().arrow);
     let facts = [
-        amount::bytes(backed.bytes),
+        words::bytes(backed.bytes),
         match backed.verified {
             Verify::Checksum => "verified".to_owned(),
             Verify::Restore => "restored on trial".to_owned(),

@@ -7,6 +7,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::amount;
 use super::look::Look;
+use crate::base::words;
 
 /// Shows what runs right now.
 pub trait Status {
@@ -54,9 +55,9 @@ impl Progress {
                 format!("{}{of} {noun}", HumanCount(self.so_far))
             }
             (Unit::Bytes, Some(of)) => {
-                format!("{} of {}", amount::bytes(self.so_far), amount::bytes(of))
+                format!("{} of {}", words::bytes(self.so_far), words::bytes(of))
             }
-            (Unit::Bytes, None) => amount::bytes(self.so_far),
+            (Unit::Bytes, None) => words::bytes(self.so_far),
         };
         match self.what.as_str() {
             "" => count,
@@ -74,7 +75,7 @@ impl Progress {
         let rate = u64::try_from(done * 1000 / took).unwrap_or(u64::MAX);
         let rate = match self.unit {
             Unit::Rows => HumanCount(rate).to_string(),
-            Unit::Bytes => amount::bytes(rate),
+            Unit::Bytes => words::bytes(rate),
         };
         let Some(of) = self.of else {
             return format!(", {rate}/s");

@@ -332,7 +332,7 @@ fn case_28_a_backup_of_a_part_of_the_rows_is_refused() {
     for name in ["t", "u"] {
         let mut command = test.bare(["run", name, "--yes", "--database-url", &url]);
         let ran = test.ran(&command.output().unwrap());
-        let ran = ran.says("row-level security").says("users");
+        ran.says("row-level security").says("users");
         assert!(backups(&test).is_empty());
     }
     assert_eq!(test.rows(PLANS), FREE);

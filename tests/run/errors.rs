@@ -175,12 +175,10 @@ fn steps_of_a_later_version_are_refused_before_anything_runs() {
         "
         risk: high
         steps:
-          - backup: before
-            rows:
-              accounts: id = 1
           - confirm: go
             of: f
             ask: Go?
+            approvers: 2
           - fix: f
             sql: UPDATE accounts SET n = 2 WHERE id = 1
             rows: 1

@@ -88,26 +88,6 @@ pub(in crate::cli) fn of_database(manifest: &Manifest) -> String {
     format!("{} at {}", manifest.source.database, manifest.source.name)
 }
 
-/// Returns a size: "812 B", "2.1 kB", "34 MB".
-pub(in crate::cli) fn bytes(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    // Tenths of the unit, rounded.
-    let mut tenths = (bytes + 50) / 100;
-    for unit in units {
-        if tenths < 100 {
-            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
-        }
-        if tenths < 9_995 {
-            return format!("{} {unit}", (tenths + 5) / 10);
-        }
-        tenths = (tenths + 500) / 1000;
-    }
-    format!("{tenths} EB")
-}
-
 /// Returns how many seconds ago something was; what is said to be in the future was now.
 fn seconds_ago(then: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - then.as_second()).unwrap_or(0)
@@ -131,24 +111,6 @@ pub(in crate::cli) fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_two_digits_at_least() {
-        let cases = [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (2_149, "2.1 kB"),
-            (9_949, "9.9 kB"),
-            (34_400_000, "34 MB"),
-            (999_400, "999 kB"),
-            (999_600, "1.0 MB"),
-            (7_300_000_000, "7.3 GB"),
-        ];
-        for (size, words) in cases {
-            assert_eq!(bytes(size), words);
-        }
-    }
 
     #[test]
     fn ages_are_said_in_the_largest_unit_that_tells_something() {

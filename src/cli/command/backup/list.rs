@@ -151,7 +151,7 @@ impl Row<'_> {
             manifest.id.clone(),
             short(manifest),
             manifest.source.database.clone(),
-            backups::bytes(found.bytes),
+            words::bytes(found.bytes),
             backups::age(manifest.taken_at, now),
             format!("{state}{pinned}"),
             manifest.made_by.run.clone().unwrap_or_default(),

@@ -272,7 +272,7 @@ impl Fated {
         let say = |what: &dyn Fn(&Found) -> String| found.map_or_else(String::new, what);
         vec![
             self.id.clone(),
-            say(&|found| backups::bytes(found.bytes)),
+            say(&|found| words::bytes(found.bytes)),
             say(&|found| backups::age(found.manifest.taken_at, now)),
             found.map_or("damaged".to_owned(), |found| {
                 let standing = Standing::of(&found.manifest, &found.notes);
@@ -321,7 +321,7 @@ fn declined(
         format!(
             "Delete {} ({})?",
             words::count(words::long(going.len()), "backup"),
-            backups::bytes(bytes)
+            words::bytes(bytes)
         ),
         None,
     )];

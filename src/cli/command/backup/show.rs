@@ -58,7 +58,7 @@ fn page(context: &Context<'_>, found: &Found) -> String {
         "{}\n{} · {}\n\n",
         manifest.id,
         backups::holds(manifest),
-        backups::bytes(found.bytes)
+        words::bytes(found.bytes)
     );
     let facts = facts(context, found);
     page.push_str(&table(&["", ""], &facts, usize::MAX, unicode));
@@ -74,7 +74,7 @@ fn page(context: &Context<'_>, found: &Found) -> String {
         .map(|file| {
             vec![
                 file.path.clone(),
-                backups::bytes(file.bytes),
+                words::bytes(file.bytes),
                 file.sha256.chars().take(16).collect(),
             ]
         })
@@ -97,7 +97,7 @@ fn table_row(table: &crate::archive::manifest::Table) -> Vec<String> {
     vec![
         table.relation.clone(),
         rows,
-        backups::bytes(table.bytes),
+        words::bytes(table.bytes),
         table.file.clone().unwrap_or_else(|| "dump".to_owned()),
     ]
 }
