@@ -102,11 +102,12 @@ pub(super) fn field<'a, T: tokio_postgres::types::FromSql<'a>>(
 }
 
 async fn open(settings: &ConnectSettings, database: &str) -> Result<Connected, Failure> {
-    let connected = settings
+    let settings = settings
         .clone()
         .with_database(database)
-        .with_application_name("runbook/backup")
-        .connect()
+        .with_application_name("runbook/backup");
+    // Connecting is much to remember, and many wait for it.
+    let connected = Box::pin(settings.connect())
         .await
         .map_err(|error| Failure::new(FailureKind::Connection, error.to_string()))?;
     run(&connected.client, SETTINGS).await?;

@@ -70,9 +70,10 @@ pub(in crate::pg::backup) async fn save(
     let meter = Meter::new("dumping", None);
     let work = async {
         let counting = async {
-            match holds_rows {
-                true => order.tallies(&tables).await,
-                false => Ok(vec![Tally::default(); tables.len()]),
+            if holds_rows {
+                order.tallies(&tables).await
+            } else {
+                Ok(vec![Tally::default(); tables.len()])
             }
         };
         tokio::try_join!(order.dump(), counting)

@@ -27,9 +27,8 @@ pub(super) async fn restore(
         .help("save the structure too, with `database: full`, or verify its checksums only"));
     }
     let (fresh, ()) = Fresh::filled(session.settings(), async |to| {
-        let tables = into::empty_database(to, site, found, key, limits, told).await?;
-        drop(tables);
-        Ok(())
+        let filling = into::empty_database(to, site, found, key, limits, told);
+        Box::pin(filling).await.map(drop)
     })
     .await?;
     fresh.discard().await
