@@ -12,17 +12,21 @@ mod support {
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use runbook::archive::seal::Keys;
 use runbook::base::source::Source;
-use runbook::cli::answers::{Answers, Otherwise};
+use runbook::cli::answers::{Answers, Flag, Otherwise};
 use runbook::cli::world::RealWorld;
 use runbook::engine::cancel::Cancel;
 use runbook::engine::driver;
 use runbook::engine::event::{Event, Sink};
 use runbook::engine::outcome::Outcome;
 use runbook::engine::plan::Plan;
+use runbook::pg::backup::Site;
+use runbook::pg::environment::Environment;
 use runbook::pg::scratch::Scratch;
 use runbook::pg::session::Session;
 use runbook::pg::session::journal::{Keeping, Writer};
@@ -216,10 +220,20 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let answers = Answers {
         given: BTreeMap::new(),
         otherwise: Otherwise::Yes,
+        flag: Flag::Yes,
         actor: "bench".to_owned(),
     };
     let record = RunRecord::create(folder.path(), &facts()).expect("a record");
+    let site = Site {
+        folder: folder.path().join("backups"),
+        environment: Environment::empty(),
+        jobs: 1,
+        keys: Keys::default(),
+        made: Arc::default(),
+        needed: BTreeMap::new(),
+    };
     let mut world = RealWorld {
+        site,
         record: Some(record),
         redactor: Redactor::default(),
         session,

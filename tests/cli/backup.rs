@@ -114,22 +114,22 @@ fn without_backups_it_says_so() {
             .stdout(0),
         "[]\n"
     );
-    assert_snapshot!(said(Test::new(), &["show", "crm"], 2), @"
-    error: the backup in ROOT/home/.local/state/runbook/backups is damaged: it is not read yet
-      = help: restore another one: `runbook backup list` shows which are good
-    ");
-    assert_snapshot!(said(Test::new(), &["restore", "crm"], 2), @"
-    error: the backup in ROOT/home/.local/state/runbook/backups is damaged: it is not read yet
-      = help: restore another one: `runbook backup list` shows which are good
-    ");
-    assert_snapshot!(said(Test::new(), &["verify", "crm"], 2), @"
-    error: the backup in ROOT/home/.local/state/runbook/backups is damaged: it is not read yet
-      = help: restore another one: `runbook backup list` shows which are good
-    ");
-    assert_snapshot!(said(Test::new(), &["pin", "crm"], 2), @"
-    error: the backup in ROOT/home/.local/state/runbook/backups is damaged: it is not read yet
-      = help: restore another one: `runbook backup list` shows which are good
-    ");
+    assert_snapshot!(said(Test::new(), &["show", "crm"], 2), @r#"
+    error: there is no backup called "crm" in ROOT/home/.local/state/runbook/backups
+      = help: `runbook backup list` shows which there are; `--folder` names another folder
+    "#);
+    assert_snapshot!(said(Test::new(), &["restore", "crm"], 2), @r#"
+    error: there is no backup called "crm" in ROOT/home/.local/state/runbook/backups
+      = help: `runbook backup list` shows which there are; `--folder` names another folder
+    "#);
+    assert_snapshot!(said(Test::new(), &["verify", "crm"], 2), @r#"
+    error: there is no backup called "crm" in ROOT/home/.local/state/runbook/backups
+      = help: `runbook backup list` shows which there are; `--folder` names another folder
+    "#);
+    assert_snapshot!(said(Test::new(), &["pin", "crm"], 2), @r#"
+    error: there is no backup called "crm" in ROOT/home/.local/state/runbook/backups
+      = help: `runbook backup list` shows which there are; `--folder` names another folder
+    "#);
     assert_snapshot!(said(Test::new(), &["prune", "crm", "--keep-last", "3"], 2), @"
     error: there is no backup `crm`
       = help: `runbook backup list` shows what there is

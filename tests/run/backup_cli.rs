@@ -37,6 +37,7 @@ pub(crate) fn plain(text: &str) -> String {
         (r"(?m)(ago|ago, pinned)  [2-9a-hjkmnp-z]{6}$", "$1  RUN"),
         (r"(?m)^[2-9a-hjkmnp-z]{6}  +backup", "RUN  backup"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT"),
+        (r"`[2-9a-hjkmnp-z]{6}-before", "`RUN-before"),
         (r"pg_dump \(PostgreSQL\) [^\n]*", "pg_dump VERSION"),
         (r"dump/\d+\.dat", "dump/N.dat"),
         (r"(?m)([^ \n]) {3,}", "$1  "),
@@ -147,8 +148,8 @@ fn backup_of_tables_is_told_as_every_run_is() {
     ran.code(0);
     let history = test.run("history").code(0);
     assert_snapshot!(plain(&crate::session::moments(&history.stdout)), @"
-    run  runbook  outcome  rows  when  who  RUN
-    jwrb6b  backup create  done  0  2026-11-21 09:01 UTC  postgres (USER@HOST)  postgres@SERVER:5432/DB
+    run  runbook  outcome  rows  when  who  target
+    RUN  backup create  done  0  MOMENT  postgres (USER@HOST)  postgres@SERVER:5432/DB
     ");
     let report = test.run(&format!("report {}", test.id())).code(0);
     assert_snapshot!(plain(&crate::session::moments(&report.stdout)), @"
@@ -315,7 +316,7 @@ fn backups_are_listed_and_shown() {
     read in full  MOMENT, AGE ago
     restored on trial  never
     encrypted  no
-    written by  pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+    written by  pg_dump VERSION
     folder  ROOT/.local/state/runbook/backups/whole-DATE
 
     Tables
@@ -325,8 +326,8 @@ fn backups_are_listed_and_shown() {
 
     Files
       FILE  SIZE  SHA-256
-      dump/3347.dat.gz  SIZE  HASH
-      dump/3348.dat.gz  SIZE  HASH
+      dump/N.dat.gz  SIZE  HASH
+      dump/N.dat.gz  SIZE  HASH
       dump/toc.dat  SIZE  HASH
 
     How to restore it
@@ -401,7 +402,12 @@ fn backups_are_listed_and_shown() {
       runbook backup restore rows-DATE --table public.users --as NEW
           one table, beside the live one
     ");
-    assert_snapshot!(told(&test.run("backup show rwos").code(2)), @"");
+    assert_snapshot!(told(&test.run("backup show rwos").code(2)), @r#"
+    exit 2
+    --- stderr
+    error: there is no backup called "rwos" in ROOT/.local/state/runbook/backups
+      = help: did you mean `rows`?
+    "#);
     let ran = test.run("backup show rows --output json").code(0);
     let shown: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(shown["files"].as_array().unwrap().len(), 1);
@@ -713,6 +719,30 @@ fn backup_can_go_to_a_folder_of_its_own() {
 }
 
 #[test]
+fn backup_names_and_ids_are_completed() {
+    let test = shop();
+    test.run("backup create nightly --table users").code(0);
+    let complete = |words: &[&str]| {
+        let line = ["--", "runbook"].iter().chain(words).copied();
+        let mut command = test.bare(line);
+        command
+            .env("RUNBOOK_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+            .env("_CLAP_IFS", "\n");
+        test.ran(&command.output().unwrap()).code(0).stdout
+    };
+    for command in ["show", "restore", "verify", "prune", "pin", "unpin"] {
+        let offered = complete(&["backup", command, "night"]);
+        let offered: Vec<&str> = offered.lines().collect();
+        assert_eq!(offered.len(), 2, "{command}: {offered:?}");
+        assert_eq!(offered[0], "nightly", "{command}");
+        assert!(offered[1].starts_with("nightly-20"), "{offered:?}");
+    }
+    assert_eq!(complete(&["backup", "create", "n"]), "nightly");
+    assert_eq!(complete(&["backup", "list", "n"]), "nightly");
+}
+
+#[test]
 fn backup_runs_are_neither_resumed_nor_undone() {
     let test = shop();
     test.run("backup create one --table users").code(0);
@@ -756,7 +786,11 @@ fn backup_that_a_run_needs_is_not_deleted() {
     let ran = test.run(&format!(
         "backup prune {id} --yes --even-the-last --confirm {id}"
     ));
-    assert_snapshot!(told(&ran.code(10)), @"");
+    assert_snapshot!(told(&ran.code(10)), @"
+    exit 10
+    --- stderr
+    error: `RUN-before` is not deleted: run RUN changed rows that it can put back from it
+    ");
     test.run(&format!("undo {} --yes", test.id())).code(0);
     test.run(&format!(
         "backup prune {id} --yes --even-the-last --confirm {id}"

@@ -294,8 +294,10 @@ pub struct PruneArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct PinArgs {
     /// The backup: its id, the first letters of it, or its name for the newest good one
+    #[arg(index = 1)]
     pub backup: String,
     /// Why it is kept
+    #[arg(index = 2)]
     pub why: Vec<String>,
 }
 
