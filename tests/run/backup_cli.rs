@@ -411,6 +411,13 @@ fn backups_are_shown_with_all_that_is_known() {
       runbook backup restore rows-DATE --table public.users --as NEW
           one table, beside the live one
     ");
+}
+
+#[test]
+fn backup_that_is_not_there_names_the_nearest_and_one_that_is_can_be_json() {
+    let test = shop();
+    test.run_with(["backup", "create", "rows", "--rows", "users=id < 3"])
+        .code(0);
     assert_snapshot!(told(&test.run("backup show rwos").code(2)), @r#"
     exit 2
     --- stderr
