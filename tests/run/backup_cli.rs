@@ -277,7 +277,7 @@ fn backup_is_quiet_or_json_where_that_is_wanted() {
 }
 
 #[test]
-fn backups_are_listed_and_shown() {
+fn backups_are_listed() {
     let test = shop();
     test.run("backup create whole").code(0);
     test.run("backup create tables --table users").code(0);
@@ -303,6 +303,15 @@ fn backups_are_listed_and_shown() {
     There is no backup of `table` in `ROOT/.local/state/runbook/backups`.
       = help: did you mean `tables`?
     ");
+}
+
+#[test]
+fn backups_are_shown_with_all_that_is_known() {
+    let test = shop();
+    test.run("backup create whole").code(0);
+    test.run("backup create tables --table users").code(0);
+    test.run_with(["backup", "create", "rows", "--rows", "users=id < 3"])
+        .code(0);
     assert_snapshot!(told(&test.run("backup show whole").code(0)), @"
     exit 0
     --- stdout
@@ -402,6 +411,13 @@ fn backups_are_listed_and_shown() {
       runbook backup restore rows-DATE --table public.users --as NEW
           one table, beside the live one
     ");
+}
+
+#[test]
+fn backup_that_is_not_there_names_the_nearest_and_one_that_is_can_be_json() {
+    let test = shop();
+    test.run_with(["backup", "create", "rows", "--rows", "users=id < 3"])
+        .code(0);
     assert_snapshot!(told(&test.run("backup show rwos").code(2)), @r#"
     exit 2
     --- stderr
@@ -632,7 +648,7 @@ fn case_48_backup_that_is_the_only_good_one_needs_two_yeses() {
     nothing was deleted: the answer was no
     ");
     prune(&format!("{id} --even-the-last --confirm {id}")).code(12);
-    assert_eq!(ids(&test), [id.clone()]);
+    assert_eq!(ids(&test), std::slice::from_ref(&id));
     // A second one that is damaged does not count.
     test.run("backup create one --table users").code(0);
     let second = newest(&test);
