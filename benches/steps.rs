@@ -230,7 +230,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         jobs: 1,
         keys: Keys::default(),
         made: Arc::default(),
-        needed: BTreeMap::new(),
+        needed: runbook::pg::backup::Needed::default(),
     };
     let mut world = RealWorld {
         site,

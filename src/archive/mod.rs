@@ -48,11 +48,18 @@ pub(crate) fn io(what: &str, path: &Path, error: &dyn Display) -> Failure {
     )
 }
 
+/// Returns whether a failure says that a backup is not what was written, and not that something else is in its
+/// way.
+pub fn is_damage(path: &Path, failure: &Failure) -> bool {
+    failure.kind == FailureKind::Backup && failure.message.starts_with(&beginning(path))
+}
+
+fn beginning(path: &Path) -> String {
+    format!("the backup in {} is damaged: ", path.display())
+}
+
 /// Returns the failure of a backup that is not what was written.
 pub(crate) fn damaged(path: &Path, why: impl Display) -> Failure {
-    Failure::new(
-        FailureKind::Backup,
-        format!("the backup in {} is damaged: {why}", path.display()),
-    )
-    .help("restore another one: `runbook backup list` shows which are good")
+    Failure::new(FailureKind::Backup, format!("{}{why}", beginning(path)))
+        .help("restore another one: `runbook backup list` shows which are good")
 }

@@ -4,7 +4,6 @@ mod keys;
 mod needed;
 mod words;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use super::error::CliError;
 use super::{Context, state};
 use crate::archive::seal::Keys;
 use crate::archive::store::{self, Found};
-use crate::pg::backup::Site;
+use crate::pg::backup::{Needed, Site};
+
+use needed::needed;
 
 pub(super) use keys::{keys_for, new_passphrase, passphrase_of};
-pub(super) use needed::needed;
 pub(super) use words::{Standing, age, held, holds, moment, of_database};
 
 /// Returns where backups are: in the folder that is named, `$RUNBOOK_BACKUPS`, or beside the records of runs.
@@ -25,8 +25,9 @@ pub(super) use words::{Standing, age, held, holds, moment, of_database};
 pub(super) fn site(context: &Context<'_>, named: Option<&Path>) -> Result<Site, CliError> {
     let environment = &context.invocation.environment;
     let folder = folder(context, named)?;
+    let base = state::folder(context).ok();
     Ok(Site {
-        needed: needed(context, &folder),
+        needed: Needed::by(move |folder| needed(base.as_deref(), folder)),
         folder,
         environment: environment.clone(),
         jobs: std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8)),
@@ -46,7 +47,7 @@ pub(super) fn reading(context: &Context<'_>, named: Option<&Path>) -> Result<Sit
         jobs: 1,
         keys: Keys::default(),
         made: Arc::default(),
-        needed: BTreeMap::new(),
+        needed: Needed::default(),
     })
 }
 

@@ -75,8 +75,35 @@ pub struct Site {
     pub keys: Keys,
     /// The keys of encrypted backups that this process made, by their folders: a run can put back from its own.
     pub made: Arc<Mutex<BTreeMap<PathBuf, FileKey>>>,
-    /// Backups that runs need, by id, and why: they are never deleted.
-    pub needed: BTreeMap<String, String>,
+    /// Which backups runs need.
+    pub needed: Needed,
+}
+
+/// What finds out, when backups are about to be deleted, which of those in a folder runs need: by id, and why.
+/// They are never deleted.
+#[derive(Clone)]
+pub struct Needed(Arc<Finds>);
+
+/// Finds what is needed in a folder.
+type Finds = dyn Fn(&Path) -> BTreeMap<String, String> + Send + Sync;
+
+impl Needed {
+    /// Has this find it out.
+    pub fn by(finds: impl Fn(&Path) -> BTreeMap<String, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(finds))
+    }
+
+    /// Returns what runs need at this moment.
+    pub fn of(&self, folder: &Path) -> BTreeMap<String, String> {
+        (self.0)(folder)
+    }
+}
+
+impl Default for Needed {
+    /// No run needs any.
+    fn default() -> Self {
+        Self::by(|_| BTreeMap::new())
+    }
 }
 
 impl Site {

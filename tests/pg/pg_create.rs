@@ -59,7 +59,7 @@ impl Ground {
             jobs: 2,
             keys: Keys::default(),
             made: Arc::default(),
-            needed: BTreeMap::new(),
+            needed: runbook::pg::backup::Needed::default(),
         };
         Self {
             server,

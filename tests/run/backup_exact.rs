@@ -121,7 +121,7 @@ fn back(test: &Test, overwrite: bool) -> Result<Restored, Failure> {
         jobs: 2,
         keys: Keys::default(),
         made: std::sync::Arc::default(),
-        needed: std::collections::BTreeMap::default(),
+        needed: runbook::pg::backup::Needed::default(),
     };
     let source = FromBackup {
         path: folder.join(id),

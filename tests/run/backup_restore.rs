@@ -8,7 +8,7 @@ use crate::terminal::Terminal;
 use crate::test::{Ran, Test};
 
 const COMPANIES: &str = "SELECT string_agg(id || ' ' || name, ', ' ORDER BY id) FROM companies";
-const DATABASES: &str = "SELECT count(*) FROM pg_database WHERE datname LIKE current_database() || '%' OR datname LIKE 'runbook_restoring%'";
+const DATABASES: &str = "SELECT count(*) FROM pg_database WHERE datname ~ ('^' || current_database() || '(_|$)') OR datname LIKE 'runbook_restoring%'";
 
 /// What a new database has, once the test is over.
 struct Beside<'a> {

@@ -8,6 +8,7 @@ mod backup_database;
 mod backup_exact;
 mod backup_keys;
 mod backup_restore;
+mod backup_safety;
 mod backup_step;
 mod batch;
 mod binding;

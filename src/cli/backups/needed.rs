@@ -1,12 +1,14 @@
 //! Which backups runs need: what they would roll back from is never deleted.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::archive::store::{self, Found};
-use crate::cli::{Context, past, state};
+use crate::cli::past;
 use crate::engine::event::EventKind;
 use crate::engine::outcome::Outcome;
+use crate::record::error::RecordError;
 use crate::record::log::Log;
 use crate::record::run::RunRecord;
 use crate::record::summary;
@@ -14,8 +16,8 @@ use crate::runbook::check::Proved;
 
 /// Returns the backups that runs need, by id, and why: of runs that did not end, and of those whose changes are in
 /// place and whose runbook rolls back from the backup.
-pub(in crate::cli) fn needed(context: &Context<'_>, folder: &Path) -> BTreeMap<String, String> {
-    let Ok(base) = state::folder(context) else {
+pub(super) fn needed(base: Option<&Path>, folder: &Path) -> BTreeMap<String, String> {
+    let Some(base) = base else {
         return BTreeMap::new();
     };
     // What cannot be listed is not deleted either.
@@ -29,9 +31,9 @@ pub(in crate::cli) fn needed(context: &Context<'_>, folder: &Path) -> BTreeMap<S
     if made.is_empty() {
         return BTreeMap::new();
     }
-    let put_back = put_back(&base);
+    let put_back = put_back(base);
     let why = |(found, run): (&Found, &str)| {
-        let why = reason(&base, found, run, put_back.contains(&run.to_owned()))?;
+        let why = reason(base, found, run, put_back.contains(&run.to_owned()))?;
         Some((found.manifest.id.clone(), why))
     };
     made.into_iter().filter_map(why).collect()
@@ -51,7 +53,11 @@ fn put_back(base: &Path) -> Vec<String> {
 
 /// Returns why a run needs a backup that it made. A run whose record is gone needs nothing: nobody can go on with it.
 fn reason(base: &Path, found: &Found, run: &str, put_back: bool) -> Option<String> {
-    let log = RunRecord::read(base, run).ok()?;
+    let log = match RunRecord::read(base, run) {
+        Ok(log) => log,
+        Err(RecordError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return None,
+        Err(_) => return Some(format!("nobody can read what became of run {run}")),
+    };
     if log.facts.dry_run || put_back {
         return None;
     }

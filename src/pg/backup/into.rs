@@ -71,20 +71,27 @@ pub async fn new_table(
 /// it is committed.
 ///
 /// # Errors
-/// A table is gone or has other columns; others reference it that are not replaced; as [`empty_database`].
+/// Somebody changed a table since it was saved; a table is gone or has other columns; others reference it that are not replaced; as [`empty_database`].
 pub async fn replace_tables(
     session: &mut Session,
     site: &Site,
-    found: &Found,
-    key: Option<&FileKey>,
-    tables: &[String],
+    by: &Replacing<'_>,
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
-    Box::pin(replace::all(
-        session, site, found, key, tables, limits, told,
-    ))
-    .await
+    Box::pin(replace::all(session, site, by, limits, told)).await
+}
+
+/// What replaces the rows of tables.
+pub struct Replacing<'a> {
+    /// The backup.
+    pub found: &'a Found,
+    /// The key of its files, where it is encrypted.
+    pub key: Option<&'a FileKey>,
+    /// Which of its tables; all of them where none is named.
+    pub tables: &'a [String],
+    /// The tables as they were saved a moment ago, so that nothing is lost.
+    pub saved: &'a [Table],
 }
 
 /// Texts of values that mean the same as when they were saved, names with their schemas, no rows hidden, and no
@@ -135,6 +142,31 @@ async fn compare(
     relation: &str,
     partitioned: bool,
 ) -> Result<(), Failure> {
+    let now = tally(client, table, relation, partitioned).await?;
+    if now == table.tally {
+        return Ok(());
+    }
+    let rows = words::count(now.rows, "row");
+    let how = if now.rows == table.tally.rows {
+        format!("{rows} came, but some have other values")
+    } else {
+        format!("{rows} came, and {} were saved", table.tally.rows)
+    };
+    Err(
+        refused(format!("what came to {relation} is not what was saved"))
+            .note(how)
+            .note("a trigger, a rule or a setting of the server may have changed them")
+            .note("nothing of it was kept"),
+    )
+}
+
+/// Has the server count and hash the rows of a table, by the columns that were saved.
+async fn tally(
+    client: &Client,
+    table: &Table,
+    relation: &str,
+    partitioned: bool,
+) -> Result<Tally, Failure> {
     let only = if partitioned { "" } else { "ONLY " };
     let columns: Vec<String> = table
         .columns
@@ -153,23 +185,7 @@ async fn compare(
         .query_typed(&text, &[])
         .await
         .map_err(|error| failure::of(&error, &text, text.len()))?;
-    let now = rows
-        .first()
+    rows.first()
         .and_then(|row| Tally::read(row.try_get(0).ok()?, row.try_get(1).ok()?))
-        .ok_or_else(|| refused(format!("the server did not count the rows of {relation}")))?;
-    if now == table.tally {
-        return Ok(());
-    }
-    let rows = words::count(now.rows, "row");
-    let how = if now.rows == table.tally.rows {
-        format!("{rows} came, but some have other values")
-    } else {
-        format!("{rows} came, and {} were saved", table.tally.rows)
-    };
-    Err(
-        refused(format!("what came to {relation} is not what was saved"))
-            .note(how)
-            .note("a trigger, a rule or a setting of the server may have changed them")
-            .note("nothing of it was kept"),
-    )
+        .ok_or_else(|| refused(format!("the server did not count the rows of {relation}")))
 }

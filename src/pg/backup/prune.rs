@@ -53,7 +53,9 @@ fn delete(
         let name = path.file_name().unwrap_or_default();
         name.to_string_lossy().starts_with(&beginning)
     });
-    let fated = fates(&same, keep, &site.needed, unfinished, Timestamp::now());
+    // Runs that began meanwhile may need one, and `to` may lead to another folder than that of all backups.
+    let needed = site.needed.of(backups);
+    let fated = fates(&same, keep, &needed, unfinished, Timestamp::now());
     for (found, fate) in fated {
         if fate == Fate::Goes && found.folder != folder {
             deletion::delete(&found.folder)?;

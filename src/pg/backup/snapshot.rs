@@ -38,19 +38,11 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a snapshot.
-    ///
-    /// # Errors
-    /// No connection, or the server's word.
-    pub(super) async fn take(settings: &ConnectSettings) -> Result<Self, Failure> {
-        Self::take_of(settings, &[]).await
-    }
-
     /// Takes a snapshot of tables, with their schemas and quoted. They are locked before it is taken: what
     /// is emptied or dropped later would be empty in it, and nobody can do that until it is dropped.
     ///
     /// # Errors
-    /// As [`Self::take`]; a table is gone, or someone changes it.
+    /// No connection, or the server's word; a table is gone, or someone changes it.
     pub(super) async fn take_of(
         settings: &ConnectSettings,
         tables: &[String],
@@ -85,6 +77,20 @@ impl Snapshot {
     /// Returns what cancels what that connection does.
     pub(super) fn canceller(&self) -> Canceller {
         self.connected.canceller.clone()
+    }
+
+    /// Fails where the connection that holds it and its locks is gone: someone may have emptied a table before it
+    /// was copied then.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(super) async fn held(&self) -> Result<(), Failure> {
+        let held = self.client().query_typed("SELECT 1", &[]).await;
+        held.map(drop).map_err(|error| {
+            super::refused("the connection that held the snapshot was lost before all was copied")
+                .note(failure::of(&error, "", 0).message)
+                .help("run it again")
+        })
     }
 
     /// Opens one more connection that sees the same, in a transaction that can only read.

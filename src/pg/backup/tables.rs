@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::catalog::{self, Saved};
 use super::copy::{self, entry};
 use super::snapshot::Snapshot;
-use super::{Content, Site, Told, definition, limit, refused, rows, space};
+use super::{Content, Site, Told, definition, limit, rows, space};
 use crate::archive::folder::Draft;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
@@ -62,7 +62,7 @@ pub(super) async fn save(
     };
     let copied = copy::save(order, told).await?;
     // Without it someone may have emptied a table before it was copied.
-    limit::within(limits, Some(&canceller), held(client)).await?;
+    limit::within(limits, Some(&canceller), snapshot.held()).await?;
     Ok(content(tables, copied, types, definitions, &snapshot))
 }
 
@@ -110,17 +110,4 @@ async fn same_place(run: &Client, other: &Client) -> Result<(), Failure> {
         "a second connection leads to another server than that of the run",
     )
     .help("name one server in the connection string"))
-}
-
-/// Fails where the connection that holds the snapshot and its locks is gone.
-async fn held(client: &Client) -> Result<(), Failure> {
-    client
-        .query_typed("SELECT 1", &[])
-        .await
-        .map(|_| ())
-        .map_err(|error| {
-            refused("the connection that held the snapshot was lost before all was copied")
-                .note(failure::of(&error, "", 0).message)
-                .help("run it again")
-        })
 }

@@ -141,9 +141,7 @@ async fn create(
 
 fn keep_for_ever(backed: &Backed, why: String) -> Result<(), Failure> {
     let folder = PathBuf::from(&backed.path);
-    let mut notes = Notes::read(&folder);
-    notes.pinned = Some(why);
-    notes.write(&folder)
+    Notes::change(&folder, |notes| notes.pinned = Some(why)).map(drop)
 }
 
 /// Connects, and refuses predicates that could write before any of them is sent.

@@ -24,9 +24,7 @@ pub(super) fn pin(
         "" => format!("pinned by {by}"),
         why => format!("{why} ({by})"),
     };
-    let mut notes = Notes::read(&found.folder);
-    notes.pinned = Some(why.clone());
-    notes.write(&found.folder)?;
+    Notes::change(&found.folder, |notes| notes.pinned = Some(why.clone()))?;
     context.invocation.print(&format!(
         "{} is kept until it is unpinned: {why}\n",
         found.manifest.id
@@ -46,11 +44,11 @@ pub(super) fn unpin(
     let folder = backups::folder(context, folder)?;
     let found = backups::find(&folder, &args.backup)?;
     let id = &found.manifest.id;
-    let mut notes = Notes::read(&found.folder);
-    let said = match notes.pinned.take() {
+    let mut was = None;
+    Notes::change(&found.folder, |notes| was = notes.pinned.take())?;
+    let said = match was {
         None => format!("{id} was not pinned\n"),
         Some(why) => {
-            notes.write(&found.folder)?;
             format!("{id} is kept as long as others of its name; it was pinned: {why}\n")
         }
     };

@@ -34,11 +34,7 @@ pub(super) fn run(
 ) -> Result<u8, CliError> {
     let site = backups::site(context, folder)?;
     deletion::sweep(&site.folder);
-    let stored = store::list(&site.folder)?;
-    let fated = match &args.backup {
-        Some(called) if is_id(&stored, called) => one(&site, &stored, args, called)?,
-        called => by_name(&site, &stored, args, called.as_deref())?,
-    };
+    let fated = decided(&site, args)?;
     let going: Vec<&Fated> = fated
         .iter()
         .filter(|fated| fated.fate == Fate::Goes)
@@ -62,9 +58,15 @@ pub(super) fn run(
         json_of(context, args, &fated, &[])?;
         return Ok(code);
     }
+    // Whoever was asked may have taken long: what was pinned, or came to be needed, meanwhile stays.
+    let now = decided(&site, args)?;
+    let still_goes = |fated: &&Fated| {
+        let same = now.iter().find(|now| now.folder == fated.folder);
+        same.is_some_and(|now| now.fate == Fate::Goes)
+    };
     let mut deleted = Vec::new();
     let mut failed = None;
-    for fated in going {
+    for fated in going.into_iter().filter(still_goes) {
         match deletion::delete(&fated.folder) {
             Ok(()) => deleted.push(fated.id.as_str()),
             Err(failure) => {
@@ -80,6 +82,15 @@ pub(super) fn run(
             .print(&format!("Deleted {}.\n", words::list(&deleted)))?;
     }
     failed.map_or(Ok(exit::DONE), |failure| Err(failure.into()))
+}
+
+/// Decides what becomes of the backups that are asked for, as they are now.
+fn decided(site: &Site, args: &PruneArgs) -> Result<Vec<Fated>, CliError> {
+    let stored = store::list(&site.folder)?;
+    match &args.backup {
+        Some(called) if is_id(&stored, called) => one(site, &stored, args, called),
+        called => by_name(site, &stored, args, called.as_deref()),
+    }
 }
 
 /// A backup with what becomes of it.
@@ -131,6 +142,7 @@ fn by_name(
         return Err(CliError::usage(format!("there is no backup `{name}`"))
             .help(help.unwrap_or_else(|| "`runbook backup list` shows what there is".to_owned())));
     }
+    let needed = site.needed.of(&site.folder);
     let mut all = Vec::new();
     for each in kinds {
         let same: Vec<Found> = stored
@@ -141,7 +153,7 @@ fn by_name(
             .collect();
         let keep = keep_of(args, &same, &each.0)?;
         let unfinished = newer_is_odd(stored, &each.0, &same);
-        let fates = retention::fates(&same, keep, &site.needed, unfinished, Timestamp::now());
+        let fates = retention::fates(&same, keep, &needed, unfinished, Timestamp::now());
         all.extend(fates.into_iter().map(|(found, fate)| Fated {
             id: found.manifest.id.clone(),
             folder: found.folder.clone(),
@@ -217,7 +229,7 @@ fn one(site: &Site, stored: &Stored, args: &PruneArgs, id: &str) -> Result<Vec<F
             .help(format!("runbook backup unpin {id}"))
             .into());
     }
-    if let Some(why) = site.needed.get(id) {
+    if let Some(why) = site.needed.of(&site.folder).get(id) {
         return Err(stays(id, why).into());
     }
     let is_good = |other: &&Found| {

@@ -5,9 +5,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::archive::notes::Notes;
 use crate::archive::proof;
 use crate::archive::store::{self, Found};
+use crate::archive::{self, notes::Notes};
 use crate::base::words;
 use crate::cli::args::{ListOutput, VerifyArgs};
 use crate::cli::error::CliError;
@@ -60,6 +60,7 @@ fn which(folder: &Path, args: &VerifyArgs) -> Result<(Vec<Found>, Vec<Verdict>),
             .into_owned(),
         proof: Proof::None,
         failure: Some(failure),
+        is_damaged: true,
     });
     Ok((stored.found, unreadable.collect()))
 }
@@ -82,6 +83,9 @@ struct Verdict {
     id: String,
     proof: Proof,
     failure: Option<Failure>,
+    /// Whether its files are not what was written. That it could not be restored speaks against nothing but the
+    /// place that it was to come to: a right is missing there, a role, a program, or room.
+    is_damaged: bool,
 }
 
 async fn all(
@@ -150,8 +154,10 @@ async fn one(
             format!("the backup could not be read: {error}"),
         ))
     });
+    let is_damage = |failure: &Failure| archive::is_damage(&found.folder, failure);
     let mut verdict = Verdict {
         id: found.manifest.id.clone(),
+        is_damaged: read.as_ref().is_err_and(is_damage),
         proof: if is_open { Proof::Read } else { Proof::Files },
         failure: read.err(),
     };
@@ -177,23 +183,23 @@ async fn one(
 /// Writes down what came of it. That it could not be tried is nothing that speaks against it.
 fn note(found: &Found, verdict: &Verdict) -> Result<(), CliError> {
     let now = Timestamp::now();
-    let mut notes = Notes::read(&found.folder);
-    match (&verdict.failure, verdict.proof) {
-        (Some(failure), _) if failure.kind == FailureKind::Backup => {
-            notes.damaged = Some((now, failure.message.clone()));
-        }
-        (None, Proof::Read) => {
-            notes.read_at = Some(now);
-            notes.damaged = None;
-        }
-        (None, Proof::Restored) => {
-            notes.read_at = Some(now);
-            notes.restored_at = Some(now);
-            notes.damaged = None;
-        }
-        _ => return Ok(()),
+    let damage = verdict.failure.as_ref().filter(|_| verdict.is_damaged);
+    let is_read = matches!(verdict.proof, Proof::Read | Proof::Restored);
+    let is_gone = !found.folder.exists();
+    if is_gone || damage.is_none() && (verdict.failure.is_some() || !is_read) {
+        return Ok(());
     }
-    Ok(notes.write(&found.folder)?)
+    // Somebody may have pinned it meanwhile.
+    Notes::change(&found.folder, |notes| {
+        notes.damaged = damage.map(|failure| (now, failure.message.clone()));
+        if damage.is_none() {
+            notes.read_at = Some(now);
+        }
+        if damage.is_none() && verdict.proof == Proof::Restored {
+            notes.restored_at = Some(now);
+        }
+    })?;
+    Ok(())
 }
 
 fn tell(context: &Context<'_>, args: &VerifyArgs, verdict: &Verdict) -> Result<(), CliError> {

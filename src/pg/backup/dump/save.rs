@@ -19,7 +19,7 @@ use crate::pg::backup::process::{self, Process};
 use crate::pg::backup::progress::Meter;
 use crate::pg::backup::snapshot::Snapshot;
 use crate::pg::backup::tools::Tools;
-use crate::pg::backup::{Site, Told, catalog, libpq, limit, refused, space};
+use crate::pg::backup::{Site, Told, catalog, libpq, limit, refused, rows, space};
 use crate::pg::session::Session;
 use crate::pg::settings::ConnectSettings;
 use crate::step::backup::DatabaseBackup;
@@ -44,7 +44,14 @@ pub(in crate::pg::backup) async fn save(
     told: Told<'_>,
 ) -> Result<Saved, Failure> {
     let tools = Tools::find(&site.environment, &session.target().server_version)?;
-    let snapshot = limit::within(limits, None, Snapshot::take(session.settings())).await?;
+    // What is emptied or dropped after the snapshot would be empty in it: everything is locked before.
+    let listing = catalog::all(session.client());
+    let known = session.guarded(limits, listing).await?;
+    let locked: Vec<String> = known.iter().map(catalog::Saved::from).collect();
+    let taking = Snapshot::take_of(session.settings(), &locked);
+    let snapshot = limit::within(limits, None, taking)
+        .await
+        .map_err(rows::gone)?;
     let canceller = snapshot.canceller();
     let listing = catalog::all(snapshot.client());
     let tables = limit::within(limits, Some(&canceller), listing).await?;
@@ -82,6 +89,7 @@ pub(in crate::pg::backup) async fn save(
         .telling(told, watched(&meter, &order.folder, work))
         .await?;
     drop(order);
+    limit::within(limits, Some(&canceller), snapshot.held()).await?;
     let taken_at = snapshot.taken_at;
     drop(snapshot);
     let files = files::settled(draft, site.jobs, limits, told).await?;

@@ -6,10 +6,8 @@ use tokio_postgres::Client;
 
 use super::super::progress::Meter;
 use super::super::{Site, Told, load, refused};
-use super::{TEXTS, backed, compare, run, sequence, wanted};
+use super::{Replacing, TEXTS, backed, compare, run, sequence, tally, wanted};
 use crate::archive::manifest::Table;
-use crate::archive::seal::FileKey;
-use crate::archive::store::Found;
 use crate::engine::backup::BackedTable;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
@@ -20,23 +18,22 @@ use facts::Facts;
 pub(super) async fn all(
     session: &mut Session,
     site: &Site,
-    found: &Found,
-    key: Option<&FileKey>,
-    tables: &[String],
+    by: &Replacing<'_>,
     limits: &Limits,
     told: Told<'_>,
 ) -> Result<Vec<BackedTable>, Failure> {
     session.refuse_replica()?;
     let client = session.client();
     let work = async {
-        let tables = if tables.is_empty() {
-            found.manifest.tables.iter().collect()
+        let manifest = &by.found.manifest;
+        let tables = if by.tables.is_empty() {
+            manifest.tables.iter().collect()
         } else {
-            wanted::wanted(client, &found.manifest, tables).await?
+            wanted::wanted(client, manifest, by.tables).await?
         };
         let of = tables.iter().map(|table| table.bytes).sum();
         let meter = Meter::new("restoring", Some(of));
-        let replacing = replace(client, site, found, key, &tables, &meter);
+        let replacing = replace(client, site, by, &tables, &meter);
         let triggers = meter.telling(told, replacing).await?;
         Ok((tables, triggers))
     };
@@ -64,8 +61,7 @@ pub(super) async fn all(
 async fn replace(
     client: &Client,
     site: &Site,
-    found: &Found,
-    key: Option<&FileKey>,
+    by: &Replacing<'_>,
     tables: &[&Table],
     meter: &Meter,
 ) -> Result<Vec<(String, usize)>, Failure> {
@@ -76,7 +72,13 @@ async fn replace(
     names.sort_unstable();
     let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     run(client, &lock).await?;
-    let facts = Facts::read(client, tables, found).await?;
+    let facts = Facts::read(client, tables, by.found).await?;
+    for now in &facts.tables {
+        if let Some(table) = tables.get(now.place) {
+            meter.now(format!("looking at {}", table.relation));
+            refuse_changed(client, &table.relation, now.is_partitioned, by.saved).await?;
+        }
+    }
     let truncated: Vec<String> = facts.tables.iter().map(facts::Now::from).collect();
     let before = [facts.disable.join("; "), facts.defer.join("; ")];
     let truncate = format!("TRUNCATE {}", truncated.join(", "));
@@ -90,7 +92,7 @@ async fn replace(
         };
         let relation = &table.relation;
         meter.now(format!("restoring {relation}"));
-        let lines = load::Lines::open(site, found, table, key).await?;
+        let lines = load::Lines::open(site, by.found, table, by.key).await?;
         let mut sent = |bytes| meter.add(bytes);
         load::copy(client, lines, table, relation, load::Way::Plain, &mut sent).await?;
     }
@@ -111,6 +113,30 @@ async fn replace(
     }
     commit(client).await?;
     Ok(facts.silenced)
+}
+
+/// Refuses a table that somebody changed between the moment that its rows were saved and its lock: what they did
+/// would be nowhere.
+async fn refuse_changed(
+    client: &Client,
+    relation: &str,
+    is_partitioned: bool,
+    saved: &[Table],
+) -> Result<(), Failure> {
+    let then = saved.iter().find(|table| table.relation == relation);
+    let is_same = match then {
+        Some(then) => tally(client, then, relation, is_partitioned).await? == then.tally,
+        None => false,
+    };
+    if is_same {
+        return Ok(());
+    }
+    Err(
+        refused(format!("{relation} was changed after its rows were saved"))
+            .note("what was changed would be neither in the table nor in a backup")
+            .note("nothing was replaced")
+            .help("run it again once nobody changes the table"),
+    )
 }
 
 /// Commits; a connection that is lost meanwhile leaves it open what became of it.

@@ -1,10 +1,13 @@
 //! A restore in place of what is there: only after a typed yes, and so that there is a way back.
 
+use std::path::Path;
+
 use super::Restoring;
 use super::done;
 use super::new::{fill, prove_dump, restored};
 use crate::archive::manifest::Encryption;
 use crate::archive::name;
+use crate::archive::store::Found;
 use crate::cli::command::backup::create::{free_id, name_of};
 use crate::cli::command::backup::record;
 use crate::cli::world::RealWorld;
@@ -15,7 +18,8 @@ use crate::engine::event::{RunFinished, RunStarted, StepResult};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::Outcome;
 use crate::engine::port::{Limits, World};
-use crate::pg::backup::{into, swap};
+use crate::pg::backup::into::{self, Replacing};
+use crate::pg::backup::swap;
 use crate::pg::session::Session;
 use crate::step::backup::Verify;
 
@@ -65,15 +69,14 @@ pub(super) async fn tables(
         let found = restoring.found;
         let key = site.key(found)?;
         let mut told = |progress: &Progressing| sink.progress(progress);
-        let replaced = into::replace_tables(
-            session,
-            site,
+        let before = Found::open(Path::new(&saved.path))?;
+        let by = Replacing {
             found,
-            key.as_ref(),
+            key: key.as_ref(),
             tables,
-            limits,
-            &mut told,
-        );
+            saved: &before.manifest.tables,
+        };
+        let replaced = into::replace_tables(session, site, &by, limits, &mut told);
         let replaced = Box::pin(replaced).await?;
         let into = format!("database {}, in place", restoring.database);
         Ok(restored(restoring, into, replaced, None))

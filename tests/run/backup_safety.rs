@@ -1,0 +1,150 @@
+//! What happens beside a backup or a restore: nothing that someone does meanwhile is lost, and no good backup is
+//! taken for a bad one.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::backup_cli::{folder, ids, listed, newest, shop};
+use crate::terminal::Terminal;
+
+#[test]
+fn backup_that_could_not_be_tried_is_not_damaged() {
+    let test = shop();
+    test.run("backup create one --table users").code(0);
+    test.run("backup create all").code(0);
+    let connection = test.connect();
+    let login = format!("{}_small", test.db.name());
+    connection.run(&format!(
+        "CREATE ROLE {login} LOGIN; GRANT pg_read_all_data TO {login}"
+    ));
+    let url = test.db.url();
+    let (_, rest) = url.split_once('@').unwrap_or(("", &url));
+    let as_small = url.replace(
+        &format!(
+            "{}@",
+            url.trim_end_matches(rest)
+                .trim_start_matches("postgres://")
+                .trim_end_matches('@')
+        ),
+        &format!("{login}@"),
+    );
+    for id in ["one", "all"] {
+        let mut command = test.bare([
+            "backup",
+            "verify",
+            id,
+            "--restore",
+            "--database-url",
+            &as_small,
+        ]);
+        let ran = test.ran(&command.output().unwrap()).code(10);
+        ran.says("may not create databases");
+    }
+    let mut command = test.command(["backup", "verify", "all", "--restore"]);
+    command.env("RUNBOOK_PG_BIN", "/nowhere");
+    test.ran(&command.output().unwrap()).code(10);
+    connection.run(&format!("DROP ROLE {login}"));
+    for one in listed(&test) {
+        assert_ne!(one["state"], "damaged", "{one}");
+    }
+}
+
+#[test]
+fn backup_of_a_database_is_of_one_moment_though_a_table_is_emptied_meanwhile() {
+    let test = shop();
+    let other = test.connect();
+    other.run("CREATE TABLE archive (LIKE users)");
+    other.run("BEGIN; INSERT INTO archive SELECT * FROM users; TRUNCATE users");
+    let running = test.start("backup create b");
+    test.until(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass)",
+    );
+    // Whatever it waits for, its snapshot is not taken yet.
+    other.run("COMMIT");
+    running.end().code(0);
+    let manifest = fs::read(folder(&test, &newest(&test)).join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let rows = |name: &str| {
+        let mut tables = manifest["tables"].as_array().unwrap().iter();
+        let table = tables.find(|table| table["relation"] == name).unwrap();
+        table["tally"]["rows"].to_string()
+    };
+    assert_eq!(
+        (rows("public.archive"), rows("public.users")),
+        ("6".to_owned(), "0".to_owned())
+    );
+}
+
+#[test]
+fn rows_that_came_after_they_were_saved_are_not_lost_by_a_restore_in_place() {
+    let test = shop();
+    test.run("backup create one --table users").code(0);
+    let before = test.rows("SELECT count(*) FROM users");
+    let other = test.connect();
+    other.run("BEGIN; INSERT INTO users (id) VALUES (777)");
+    let name = test.db.name();
+    let running = test.start(&format!("backup restore one --in-place --confirm {name}"));
+    test.until(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass)",
+    );
+    other.run("COMMIT");
+    running
+        .end()
+        .code(10)
+        .says("public.users was changed after its rows were saved");
+    assert_eq!(test.rows("SELECT count(*) FROM users WHERE id = 777"), "1");
+    test.run(&format!("backup restore one --in-place --confirm {name}"))
+        .code(0);
+    assert_eq!(test.rows("SELECT count(*) FROM users"), before);
+    test.run(&format!(
+        "backup restore {} --in-place --confirm {name}",
+        newest(&test)
+    ))
+    .code(0);
+    assert_eq!(test.rows("SELECT count(*) FROM users WHERE id = 777"), "1");
+}
+
+#[test]
+fn backup_that_is_pinned_while_somebody_is_asked_stays() {
+    let test = shop();
+    for _ in 0..3 {
+        test.run("backup create one --table users").code(0);
+    }
+    let all = ids(&test);
+    let terminal = Terminal::new(&test, "backup prune one --keep-last 1").shows("[y/N]");
+    test.run(&format!("backup pin {} audit", all[1])).code(0);
+    let (code, text) = terminal.types("y\n").end();
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(ids(&test), all[..2], "{text}");
+}
+
+#[test]
+fn backup_that_a_run_needs_stays_wherever_it_is() {
+    let test = shop().steps(
+        "
+        - backup: before
+          rows: { users: id < 3 }
+          to: elsewhere
+          keep: { last: 1 }
+        - confirm: go
+          of: f
+          ask: Go?
+        - fix: f
+          sql: UPDATE users SET email = upper(email) || 'x' WHERE id < 3
+          rows: 2
+          on_error: back
+        - check: after
+          that: true
+          then: { done: Done. }
+          else: back
+        - rollback: back
+          backup: before
+        ",
+    );
+    for _ in 0..2 {
+        test.run("run t --yes").code(0);
+    }
+    let kept = fs::read_dir(test.root().join("work/elsewhere")).unwrap();
+    assert_eq!(kept.count(), 2);
+}
