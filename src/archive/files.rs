@@ -41,8 +41,21 @@ pub(super) fn create_folder(path: &Path) -> Result<(), Failure> {
 
 /// Has a folder be there, with those above it.
 pub(super) fn have_folder(path: &Path) -> Result<(), Failure> {
+    let is_new = |path: &&Path| path.symlink_metadata().is_err();
+    let new: Vec<&Path> = path.ancestors().take_while(is_new).collect();
     let made = DirBuilder::new().mode(FOLDER).recursive(true).create(path);
-    made.map_err(failed("create", path))
+    made.map_err(failed("create", path))?;
+    // What is in a folder lasts no longer than its own name does.
+    for parent in new.iter().filter_map(|path| path.parent()) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        // One that may not be read is made all the same.
+        let _ = sync(parent);
+    }
+    Ok(())
 }
 
 /// Creates a file that is not there yet.

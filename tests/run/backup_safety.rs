@@ -1,11 +1,13 @@
 //! What happens beside a backup or a restore: nothing that someone does meanwhile is lost, and no good backup is
 //! taken for a bad one.
 
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::backup_cli::{folder, ids, listed, newest, shop};
+use crate::server::Connection;
 use crate::terminal::Terminal;
 
 #[test]
@@ -147,4 +149,83 @@ fn backup_that_a_run_needs_stays_wherever_it_is() {
     }
     let kept = fs::read_dir(test.root().join("work/elsewhere")).unwrap();
     assert_eq!(kept.count(), 2);
+}
+
+#[test]
+fn database_that_was_closed_for_writing_can_be_restored() {
+    let test = shop();
+    let name = test.db.name();
+    test.run("backup create b").code(0);
+    test.connect().run(&format!(
+        "DELETE FROM users; ALTER DATABASE {name} SET default_transaction_read_only = on"
+    ));
+    test.run("backup verify b --restore").code(0);
+    test.run(&format!("backup restore b --in-place --confirm {name}"))
+        .code(0);
+    assert_eq!(test.rows("SELECT count(*) FROM users"), "6");
+    assert_eq!(test.rows("SHOW default_transaction_read_only"), "on");
+    let kept =
+        "SELECT datname FROM pg_database WHERE datname ~ ('^' || current_database() || '_before')";
+    let kept = test.rows(kept);
+    Connection::to("postgres").run(&format!("DROP DATABASE {kept}"));
+}
+
+#[test]
+fn what_a_killed_program_decrypted_is_removed() {
+    let test = shop().file("secret", "correct horse\n");
+    let folder = test.root().join("tmp");
+    let (left, young) = (
+        folder.join("runbook-opened-left"),
+        folder.join("runbook-opened-new"),
+    );
+    fs::create_dir_all(left.join("dump")).unwrap();
+    fs::create_dir_all(&young).unwrap();
+    fs::write(left.join("dump/toc.dat"), "in the clear").unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    File::open(&left).unwrap().set_modified(long_ago).unwrap();
+    let mut command = test.command(["backup", "create", "b", "--passphrase-file", "secret"]);
+    command.env("TMPDIR", &folder);
+    test.ran(&command.output().unwrap()).code(0);
+    let there: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(there, [young]);
+}
+
+#[test]
+fn functions_that_somebody_made_are_not_taken_for_those_of_the_server() {
+    let test = shop();
+    let make = |name: &str, of: &str, returns: &str| {
+        format!(
+            "CREATE FUNCTION public.{name}({of}) RETURNS {returns} LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadowed: {name}({of})'; END $$"
+        )
+    };
+    for (name, of, returns) in [
+        ("quote_ident", "name", "text"),
+        ("format", "text, name, name", "text"),
+        ("pg_table_size", "oid", "bigint"),
+        ("format_type", "oid, int", "text"),
+        ("pg_type_is_visible", "oid", "boolean"),
+        ("set_config", "text, text, boolean", "text"),
+        ("matches", "name, name", "boolean"),
+    ] {
+        test.connect().run(&make(name, of, returns));
+    }
+    test.connect().run(
+        "CREATE OPERATOR public.!~ (FUNCTION = public.matches, LEFTARG = name, RIGHTARG = name); \
+         CREATE FUNCTION public.pg_partition_tree(oid, OUT relid regclass, OUT isleaf boolean) RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadowed'; END $$",
+    );
+    for what in ["--table users", "--rows users=id<3", "--database full"] {
+        test.run(&format!("backup create b {what} --verify restore"))
+            .code(0);
+    }
+    let (id, name) = (newest(&test), test.db.name());
+    for what in [
+        String::new(),
+        format!("--in-place --table users --confirm {name}"),
+    ] {
+        test.run(&format!("backup restore {id} {what} --dry-run"))
+            .code(0);
+    }
 }

@@ -68,7 +68,7 @@ impl Saved {
 /// their root.
 const NAMED: &str = "\
     WITH RECURSIVE named(name, place, id) AS ( \
-      SELECT u.name, u.place, to_regclass(u.name)::oid FROM unnest($1::text[]) WITH ORDINALITY AS u(name, place)), \
+      SELECT u.name, u.place, pg_catalog.to_regclass(u.name)::oid FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS u(name, place)), \
     asked(name, place, id, heir) AS ( \
       SELECT name, place, id, false FROM named \
       UNION \
@@ -78,40 +78,40 @@ const NAMED: &str = "\
 /// All tables that hold rows themselves. Those of extensions are made by their extension.
 const ALL: &str = "\
     WITH asked(name, place, id, heir) AS ( \
-      SELECT format('%I.%I', n.nspname, c.relname), row_number() OVER (ORDER BY n.nspname, c.relname), c.oid, false \
+      SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), row_number() OVER (ORDER BY n.nspname, c.relname), c.oid, false \
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
       WHERE c.relkind = 'r' AND c.relpersistence <> 't' \
-        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+        AND n.nspname::text !~ '^pg_' AND n.nspname <> 'information_schema' \
         AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')) ";
 
 /// What is before the fingerprint, and what is after it.
 const FACTS: [&str; 2] = [
     "\
-    SELECT asked.name, c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text, \
-      (SELECT coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_attribute a \
+    SELECT asked.name, c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), c.relkind::text, \
+      (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_attribute a \
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), ",
     ", \
-      coalesce((SELECT (SELECT array_agg(a.attname::text ORDER BY k.place) \
-                 FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, place) \
+      coalesce((SELECT (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place) \
+                 FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, place) \
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num WHERE k.place <= i.indnkeyatts) \
          FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate \
            AND i.indpred IS NULL AND i.indexprs IS NULL \
-           AND NOT EXISTS (SELECT 1 FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, place) \
+           AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, place) \
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num \
                  WHERE k.place <= i.indnkeyatts AND NOT a.attnotnull) \
          ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1), '{}'), \
       CASE c.relkind WHEN 'p' \
-        THEN (SELECT coalesce(sum(pg_table_size(p.relid)), 0)::bigint FROM pg_partition_tree(c.oid) p WHERE p.isleaf) \
-        WHEN 'r' THEN pg_table_size(c.oid) ELSE 0 END, \
+        THEN (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_table_size(p.relid)), 0)::bigint FROM pg_catalog.pg_partition_tree(c.oid) p WHERE p.isleaf) \
+        WHEN 'r' THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END, \
       c.relpersistence = 't', \
       n.nspname ~ '^pg_' AND c.relpersistence <> 't' OR n.nspname = 'information_schema', \
-      has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), \
-      c.relkind IN ('r', 'p') AND row_security_active(c.oid), \
-      c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid AND f.relkind = 'f'), \
+      pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'), \
+      c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid), \
+      c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_class f ON f.oid = p.relid AND f.relkind = 'f'), \
       current_user::text, asked.heir \
     FROM asked LEFT JOIN pg_class c ON c.oid = asked.id LEFT JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid IS NULL OR NOT (c.relispartition AND EXISTS ( \
-      SELECT 1 FROM pg_partition_ancestors(c.oid) up JOIN asked other ON other.id = up.relid WHERE up.relid <> c.oid)) \
+      SELECT 1 FROM pg_catalog.pg_partition_ancestors(c.oid) up JOIN asked other ON other.id = up.relid WHERE up.relid <> c.oid)) \
     ORDER BY asked.place, asked.heir, 3",
 ];
 
@@ -339,9 +339,9 @@ fn sound(found: Vec<Found>) -> Result<Vec<Asked>, Failure> {
 /// Returns the failure of names of which there are no tables.
 async fn no_tables(client: &Client, missing: &[&str]) -> Failure {
     const TABLES: &str = "\
-        SELECT c.relname::text, format('%I.%I', n.nspname, c.relname), pg_table_is_visible(c.oid) \
+        SELECT c.relname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_table_is_visible(c.oid) \
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+        WHERE c.relkind IN ('r', 'p') AND n.nspname::text !~ '^pg_' AND n.nspname <> 'information_schema'";
     let message = match missing {
         [only] => format!("there is no table {only}"),
         many => format!("there are no tables {}", words::list(many)),

@@ -9,15 +9,18 @@ use crate::pg::connect::Connected;
 use crate::pg::failure;
 use crate::pg::settings::ConnectSettings;
 
-/// What such a connection begins with: what it does is on disk when it is done, and waits for nobody for long.
+/// What such a connection begins with: what it does is on disk when it is done, waits for nobody for long, and may
+/// make a database beside one that was closed for writing so that it can be restored. A connection that holds a
+/// database is not ended for doing nothing.
 const SETTINGS: &str = "\
     SET search_path = pg_catalog; \
     SET standard_conforming_strings = on; \
     SET statement_timeout = 0; \
     SET lock_timeout = '30s'; \
     SET idle_in_transaction_session_timeout = 0; \
+    SET default_transaction_read_only = off; \
     SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'; \
-    SELECT set_config('client_connection_check_interval', '2s', false) \
+    SELECT set_config('client_connection_check_interval', '2s', false), set_config('idle_session_timeout', '0', false) \
     WHERE current_setting('server_version_num')::int >= 140000";
 
 /// Other databases that the login may connect to; template1 last, since a connection to it keeps others from

@@ -14,13 +14,13 @@ const TABLES: &str = "\
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind, c.relispartition \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'runbook') \
-    AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 1";
+    AND n.nspname::text !~ '^pg_(toast|temp)' ORDER BY 1";
 
 /// Who else is connected.
 const SESSIONS: &str = "\
     SELECT count(*), coalesce(nullif(application_name, ''), 'a program without a name'), usename \
     FROM pg_catalog.pg_stat_activity \
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+    WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend' \
     GROUP BY 2, 3 ORDER BY 1 DESC, 2, 3";
 
 /// Sessions of one program and one login.

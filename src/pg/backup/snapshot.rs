@@ -25,8 +25,10 @@ pub(super) const SETTINGS: &str = "\
     SET lock_timeout = '30s'; \
     SET idle_in_transaction_session_timeout = 0; \
     SET synchronize_seqscans = off; \
-    SELECT set_config('client_connection_check_interval', '2s', false) \
-    WHERE current_setting('server_version_num')::int >= 140000";
+    SELECT set_config('client_connection_check_interval', '2s', false), set_config('idle_session_timeout', '0', false) \
+    WHERE current_setting('server_version_num')::int >= 140000; \
+    SELECT set_config('transaction_timeout', '0', false) \
+    WHERE current_setting('server_version_num')::int >= 170000";
 
 /// A snapshot, held by a connection of its own until it is dropped.
 pub(super) struct Snapshot {

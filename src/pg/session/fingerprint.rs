@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 /// OID. The words do not depend on the search path.
 pub fn fingerprint(relation: &str) -> String {
     format!(
-        "(SELECT string_agg(quote_ident(fa.attname) || ' ' \
-           || CASE WHEN fn.nspname <> 'pg_catalog' AND pg_type_is_visible(ft.oid) THEN quote_ident(fn.nspname) || '.' ELSE '' END \
-           || format_type(fa.atttypid, fa.atttypmod) \
+        "(SELECT pg_catalog.string_agg(pg_catalog.quote_ident(fa.attname) || ' ' \
+           || CASE WHEN fn.nspname <> 'pg_catalog' AND pg_catalog.pg_type_is_visible(ft.oid) THEN pg_catalog.quote_ident(fn.nspname) || '.' ELSE '' END \
+           || pg_catalog.format_type(fa.atttypid, fa.atttypmod) \
            || CASE WHEN fa.attgenerated <> '' THEN ' generated' ELSE '' END \
            || CASE fa.attidentity WHEN 'a' THEN ' identity always' WHEN 'd' THEN ' identity' ELSE '' END, \
            ', ' ORDER BY fa.attnum) \

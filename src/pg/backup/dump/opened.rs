@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, copy};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::archive::manifest::{FileFact, Manifest};
@@ -23,6 +25,12 @@ pub(super) const FOLDER: &str = "dump";
 /// What the names of encrypted files end in.
 pub(super) const SEALED: &str = ".age";
 
+/// What the names of folders begin with that dumps are decrypted into.
+const PREFIX: &str = "runbook-opened-";
+
+/// How old a folder is that nobody is about to lock.
+const YOUNG: Duration = Duration::from_secs(60);
+
 /// A dump that can be read.
 pub(super) struct Opened {
     backup: PathBuf,
@@ -35,6 +43,8 @@ pub(super) struct Opened {
 struct Unsealed {
     key: FileKey,
     folder: TempDir,
+    /// What tells others that it is in use: it ends with the process, however that ends.
+    _lock: File,
     there: BTreeSet<String>,
 }
 
@@ -60,11 +70,15 @@ impl Opened {
         }
         let unsealed = match (facts.iter().any(|fact| fact.path.ends_with(SEALED)), key) {
             (false, _) => None,
-            (true, Some(key)) => Some(Unsealed {
-                key: key.clone(),
-                folder: private(environment)?,
-                there: BTreeSet::new(),
-            }),
+            (true, Some(key)) => {
+                let (folder, lock) = private(environment)?;
+                Some(Unsealed {
+                    key: key.clone(),
+                    folder,
+                    _lock: lock,
+                    there: BTreeSet::new(),
+                })
+            }
             (true, None) => {
                 return Err(
                     refused("the backup is encrypted, and there is no key to it")
@@ -139,20 +153,41 @@ fn plain_name(fact: &FileFact) -> Option<&str> {
     (!name.is_empty() && !name.starts_with('.') && !name.contains('/')).then_some(name)
 }
 
-/// Makes a folder that nobody else can read.
-fn private(environment: &Environment) -> Result<TempDir, Failure> {
+/// Makes a folder that nobody else can read, and locks it. What killed programs left in the clear is removed before.
+fn private(environment: &Environment) -> Result<(TempDir, File), Failure> {
     let parent = environment
         .var("TMPDIR")
         .map_or_else(std::env::temp_dir, PathBuf::from);
+    sweep(&parent);
     let made = tempfile::Builder::new()
-        .prefix("runbook-opened-")
+        .prefix(PREFIX)
         .tempdir_in(&parent)
         .and_then(|folder| {
             let mut builder = std::fs::DirBuilder::new();
             builder.mode(0o700).create(folder.path().join(FOLDER))?;
-            Ok(folder)
+            let lock = File::open(folder.path())?;
+            // Where folders cannot be locked none is ever swept.
+            let _ = lock.try_lock();
+            Ok((folder, lock))
         });
     made.map_err(|error| io("make a folder in", &parent, &error))
+}
+
+/// Removes what killed programs of this user left. One that was made this minute may not be locked yet.
+fn sweep(parent: &Path) {
+    let is_left = |path: &Path| {
+        let known = path.symlink_metadata().ok()?;
+        let age = known.modified().ok()?.elapsed().ok()?;
+        let is_ours = known.is_dir() && known.uid() == geteuid().as_raw() && age > YOUNG;
+        (is_ours && File::open(path).ok()?.try_lock().is_ok()).then_some(())
+    };
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_called = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_called && is_left(&entry.path()).is_some() {
+            // What cannot be removed now is removed later.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn unseal(key: &FileKey, from: &Path, to: &Path) -> Result<(), Failure> {
