@@ -585,7 +585,7 @@ fn case_44_backup_that_is_damaged_is_not_restored() {
             let ran = test.run(&format!("backup restore {id} {args}"));
             assert_eq!(ran.code, Some(10), "{args}: {ran}");
             assert_eq!(test.contents(), before);
-            test.until(ALONE); //"{args}");
+            test.until(ALONE);
         }
     }
 }

@@ -172,7 +172,7 @@ fn what_a_killed_program_decrypted_is_removed() {
     fs::create_dir_all(left.join("dump")).unwrap();
     fs::create_dir_all(&young).unwrap();
     fs::write(left.join("dump/toc.dat"), "in the clear").unwrap();
-    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let long_ago = SystemTime::now() - Duration::from_hours(1);
     File::open(&left).unwrap().set_modified(long_ago).unwrap();
     let mut command = test.command(["backup", "create", "b", "--passphrase-file", "secret"]);
     command.env("TMPDIR", &folder);
