@@ -259,11 +259,13 @@ impl Shared {
     }
 }
 
-/// What is known to hold for a database that nobody uses yet, and that is dropped if this does not end well.
+/// What is known to hold for a database that nobody uses yet, and that is dropped if this does not end well. The
+/// workers are many enough: none needs helpers of the server's.
 fn settings(jobs: usize) -> String {
     let memory = BUILDING / jobs.max(1);
     format!(
         "SET lock_timeout = 0; SET synchronous_commit = off; SET check_function_bodies = off; \
+         SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0; \
          SELECT set_config('maintenance_work_mem', '{memory}MB', false) \
          WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < pg_size_bytes('{memory}MB')"
     )
