@@ -181,11 +181,9 @@ fn content(folder: &str) -> String {
     let mut text = String::new();
     for table in &found.manifest.tables {
         let predicate = table.predicate.clone().unwrap_or_default();
-        text += &format!(
-            "{} {} {predicate}\n",
-            table.relation,
-            table.columns.join(",")
-        );
+        let columns = table.columns.join(",");
+        text += &[table.relation.as_str(), &columns, &predicate].join(" ");
+        text.push('\n');
         let file = found.manifest.files.iter();
         let mut file = file.filter(|file| Some(&file.path) == table.file.as_ref());
         let mut reader = TableReader::open(&found.folder, file.next().unwrap(), None).unwrap();

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::backup_step::SHOP;
-use crate::test::{Ran, Test};
+use crate::test::{Ran, Test, indent};
 use crate::undo::{told, undo};
 
 const PLANS: &str = "SELECT string_agg(id || ' ' || plan, ', ' ORDER BY id) FROM users";
@@ -12,13 +12,6 @@ const FREE: &str = "1 free, 2 free, 3 free, 4 free, 5 free, 6 free";
 
 /// A run that saves users, changes them as `fix` says, fails, and goes on in a branch with these steps.
 fn failing(saved: &str, fix: &str, back: &str) -> Test {
-    let indented = |text: &str, count: usize| -> String {
-        let blanks = " ".repeat(count);
-        text.trim()
-            .lines()
-            .map(|line| format!("{blanks}{line}\n"))
-            .collect()
-    };
     Test::sql(SHOP).runbook(
         "t",
         &format!(
@@ -37,9 +30,9 @@ fn failing(saved: &str, fix: &str, back: &str) -> Test {
             branches:
               repair:
 {}",
-            indented(saved, 16),
-            indented(fix, 16),
-            indented(back, 16)
+            indent(saved, 16),
+            indent(fix, 16),
+            indent(back, 16)
         ),
     )
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::Value;
 
-use crate::test::{Ran, Test};
+use crate::test::{Ran, Test, indent};
 
 pub(crate) const SHOP: &str = "CREATE TABLE companies (id int PRIMARY KEY, name text, status text); \
     CREATE TABLE users (id int PRIMARY KEY, company_id int REFERENCES companies, plan text); \
@@ -18,11 +18,7 @@ const FREE: &str = "1 free, 2 free, 3 free, 4 free, 5 free, 6 free";
 
 /// A backup with these keys before a fix that needs it.
 fn before(keys: &str) -> Test {
-    let keys: String = keys
-        .trim()
-        .lines()
-        .map(|line| format!("                {line}\n"))
-        .collect();
+    let keys = indent(keys, 16);
     Test::sql(SHOP).runbook(
         "t",
         &format!(

@@ -251,7 +251,7 @@ fn dedent(text: &str) -> String {
 }
 
 /// Has all lines begin with this many blanks.
-fn indent(text: &str, count: usize) -> String {
+pub(crate) fn indent(text: &str, count: usize) -> String {
     let blanks = " ".repeat(count);
     let text = dedent(text);
     let lines: Vec<String> = text.lines().map(|line| format!("{blanks}{line}")).collect();
