@@ -29,7 +29,7 @@ pub(super) const SEALED: &str = ".age";
 const PREFIX: &str = "runbook-opened-";
 
 /// How old a folder is that nobody is about to lock.
-const YOUNG: Duration = Duration::from_secs(60);
+const YOUNG: Duration = Duration::from_mins(1);
 
 /// A dump that can be read.
 pub(super) struct Opened {
