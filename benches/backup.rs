@@ -24,17 +24,17 @@ const SIZE: u64 = 300;
 
 const TABLES: [&str; 3] = ["orders", "events", "people"];
 
-/// What makes the tables, `N` for each MB that they have in all.
+/// What makes the tables, `{N}` the number of MB that they have in all.
 const SETUP: &str = "\
     CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, total numeric(12,2), state text, note text, at timestamptz); \
-    INSERT INTO orders SELECT g, g * 7919 % 100003, g % 1000003 / 100.0, (ARRAY['open','paid','shipped','closed'])[1 + g % 4], \
-      'order of customer ' || md5(g::text) || ' by post', now() - g * interval '13 s' FROM generate_series(1, 3400 * N) g; \
+    INSERT INTO orders SELECT g, g::bigint * 7919 % 100003, g % 1000003 / 100.0, (ARRAY['open','paid','shipped','closed'])[1 + g % 4], \
+      'order of customer ' || md5(g::text) || ' by post', now() - g * interval '13 s' FROM generate_series(1, 3400 * {N}) g; \
     CREATE TABLE events (id bigint PRIMARY KEY, kind text, payload jsonb, at timestamp); \
     INSERT INTO events SELECT g, 'kind ' || g % 20, jsonb_build_object('user', g % 5000, 'path', '/a/b/' || md5(g::text), \
-      'ms', g % 977, 'ok', g % 3 = 0), '2026-01-01'::timestamp + g * interval '1 s' FROM generate_series(1, 2100 * N) g; \
+      'ms', g % 977, 'ok', g % 3 = 0), '2026-01-01'::timestamp + g * interval '1 s' FROM generate_series(1, 2100 * {N}) g; \
     CREATE TABLE people (id uuid PRIMARY KEY, name text, mail text, born date, score float8, bio text); \
-    INSERT INTO people SELECT md5(g::text || 'x')::uuid, 'Name ' || md5(g::text), md5((g * 7)::text) || '@example.com', \
-      '1950-01-01'::date + (g % 20000)::int, g / 7.0::float8, repeat('lorem ipsum ' || g || ', ', 6) FROM generate_series(1, 1000 * N) g; \
+    INSERT INTO people SELECT md5(g::text || 'x')::uuid, 'Name ' || md5(g::text), md5((g::bigint * 7)::text) || '@example.com', \
+      '1950-01-01'::date + (g % 20000)::int, g / 7.0::float8, repeat('lorem ipsum ' || g || ', ', 6) FROM generate_series(1, 1000 * {N}) g; \
     CREATE INDEX ON orders (customer)";
 
 /// One way to save or restore.
@@ -61,7 +61,7 @@ async fn main() {
         return;
     };
     let client = server::connect(&server).await;
-    let setup = SETUP.replace('N', &size.to_string());
+    let setup = SETUP.replace("{N}", &size.to_string());
     let started = Instant::now();
     client.batch_execute(&setup).await.expect("tables");
     for then in ["VACUUM ANALYZE", "CHECKPOINT"] {
@@ -177,7 +177,7 @@ impl Ground {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
         command
             .env("HOME", self.folder.path())
-            .args(["backup", what, "--quiet", "--database-url"])
+            .args(["backup", what, "--database-url"])
             .arg(self.server.url("postgres"))
             .arg("--folder")
             .arg(self.path("backups"));

@@ -61,18 +61,18 @@ async fn tables_are_found_as_an_author_names_them() {
             format!(
                 "{} | {} | {} | {}",
                 one.from(),
-                one.record("t"),
+                one.names("t").join(", "),
                 one.key.join(","),
                 one.partitioned
             )
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
-    ONLY public.customers | ROW(t.id, t.name)::text | id | false
-    ONLY sales."Big Orders" | ROW(t.id, t.code, t.part)::text | code,part | false
-    public.parted | ROW(t.id, t.at)::text |  | true
-    ONLY public.parent | ROW(t.id)::text |  | false
-    ONLY public.child | ROW(t.id, t.more)::text |  | false
+    ONLY public.customers | t.id, t.name | id | false
+    ONLY sales."Big Orders" | t.id, t.code, t.part | code,part | false
+    public.parted | t.id, t.at |  | true
+    ONLY public.parent | t.id |  | false
+    ONLY public.child | t.id, t.more |  | false
     ONLY public.bare | '("")'::text |  | false
     "#);
     let all = catalog::all(&connected.client).await.unwrap();

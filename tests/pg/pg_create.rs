@@ -3,7 +3,6 @@
 #[path = "../../benches/support/proxy.rs"]
 mod proxy;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

@@ -379,6 +379,10 @@ fn case_50_a_swap_that_is_killed_leaves_the_source_its_name_and_its_connections(
     test.until(&format!(
         "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER DATABASE {db} RENAME%'"
     ));
+    let restored = postgres.rows(&format!(
+        "SELECT d.datname FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.classid = 'pg_database'::regclass \
+         JOIN pg_database d ON d.oid = l.objid WHERE a.query LIKE 'ALTER DATABASE {db} RENAME%' AND d.datname LIKE 'runbook_restoring%'"
+    ));
     running.kill();
     holder.run("ROLLBACK");
     let waiting = format!(
@@ -388,4 +392,6 @@ fn case_50_a_swap_that_is_killed_leaves_the_source_its_name_and_its_connections(
     let now = "SELECT oid FROM pg_database WHERE datname = current_database() AND datallowconn";
     assert_eq!(test.rows(now), oid);
     assert_eq!(test.contents(), before);
+    // The next restore drops it after a minute; others look for what is left before.
+    postgres.run(&format!("DROP DATABASE {restored}"));
 }

@@ -10,6 +10,17 @@ use crate::backup_cli::{folder, ids, listed, newest, shop};
 use crate::server::Connection;
 use crate::terminal::Terminal;
 
+/// The steps of a fix with a backup before it, of these keys too.
+fn backed_fix(keys: &str) -> String {
+    format!(
+        "- backup: before\n  rows: {{ users: id < 3 }}\n  {keys}\n\
+         - confirm: go\n  of: f\n  ask: Go?\n\
+         - fix: f\n  sql: UPDATE users SET email = upper(email) || 'x' WHERE id < 3\n  rows: 2\n  on_error: back\n\
+         - check: after\n  that: true\n  then: {{ done: Done. }}\n  else: back\n\
+         - rollback: back\n  backup: before\n"
+    )
+}
+
 #[test]
 fn backup_that_could_not_be_tried_is_not_damaged() {
     let test = shop();
@@ -123,27 +134,7 @@ fn backup_that_is_pinned_while_somebody_is_asked_stays() {
 
 #[test]
 fn backup_that_a_run_needs_stays_wherever_it_is() {
-    let test = shop().steps(
-        "
-        - backup: before
-          rows: { users: id < 3 }
-          to: elsewhere
-          keep: { last: 1 }
-        - confirm: go
-          of: f
-          ask: Go?
-        - fix: f
-          sql: UPDATE users SET email = upper(email) || 'x' WHERE id < 3
-          rows: 2
-          on_error: back
-        - check: after
-          that: true
-          then: { done: Done. }
-          else: back
-        - rollback: back
-          backup: before
-        ",
-    );
+    let test = shop().steps(&backed_fix("to: elsewhere\n  keep: { last: 1 }"));
     for _ in 0..2 {
         test.run("run t --yes").code(0);
     }
@@ -181,7 +172,7 @@ fn what_a_killed_program_decrypted_is_removed() {
     fs::create_dir_all(left.join("dump")).unwrap();
     fs::create_dir_all(&young).unwrap();
     fs::write(left.join("dump/toc.dat"), "in the clear").unwrap();
-    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let long_ago = SystemTime::now() - Duration::from_hours(1);
     File::open(&left).unwrap().set_modified(long_ago).unwrap();
     let mut command = test.command(["backup", "create", "b", "--passphrase-file", "secret"]);
     command.env("TMPDIR", &folder);
@@ -228,4 +219,25 @@ fn functions_that_somebody_made_are_not_taken_for_those_of_the_server() {
         test.run(&format!("backup restore {id} {what} --dry-run"))
             .code(0);
     }
+}
+
+#[test]
+fn row_that_somebody_changed_is_not_put_back_since_the_journal_was_restored_with_it() {
+    let test = shop().steps(&backed_fix(""));
+    test.run("run t --yes").code(0);
+    let saved = newest(&test);
+    test.connect()
+        .run("UPDATE users SET email = 'somebody' WHERE id = 1");
+    let name = test.db.name();
+    // All rows that come are written by one transaction: those of the journal too.
+    test.run("backup create all --database data").code(0);
+    test.run(&format!("backup restore all --in-place --confirm {name}"))
+        .code(0);
+    test.run(&format!("backup restore {saved} --yes"))
+        .says("1 row")
+        .says("somebody");
+    assert_eq!(
+        test.rows("SELECT email FROM users WHERE id = 1"),
+        "somebody"
+    );
 }

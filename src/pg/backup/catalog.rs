@@ -31,30 +31,28 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Returns SQL for the text of a row, all saved columns in order; `of` is what the FROM calls the table, or
-    /// nothing where no other table is there.
-    pub fn record(&self, of: &str) -> String {
+    /// Returns the saved columns as SQL names them; `of` is what the FROM calls the table, or nothing where no other
+    /// table is there.
+    pub fn names(&self, of: &str) -> Vec<String> {
+        let dot = if of.is_empty() { "" } else { "." };
+        let columns = self.columns.iter();
+        columns
+            .map(|column| format!("{of}{dot}{}", quote_ident(column)))
+            .collect()
+    }
+
+    /// Returns SQL for the text of a row as a record: all saved columns in order.
+    pub fn record(&self) -> String {
         if self.columns.is_empty() {
             // Its line is empty, as that of one empty text is.
             return "'(\"\")'::text".to_owned();
         }
-        let dot = if of.is_empty() { "" } else { "." };
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| format!("{of}{dot}{}", quote_ident(column)))
-            .collect();
-        format!("ROW({})::text", columns.join(", "))
+        format!("ROW({})::text", self.list())
     }
 
     /// Returns the saved columns, quoted, with commas between them: none for a table without columns.
     pub fn list(&self) -> String {
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| quote_ident(column))
-            .collect();
-        columns.join(", ")
+        self.names("").join(", ")
     }
 
     /// Returns the table as a FROM names it: without those that inherit from it.
@@ -167,7 +165,7 @@ pub async fn all(client: &Client) -> Result<Vec<Saved>, Failure> {
 /// # Errors
 /// The server's word.
 pub async fn tally(client: &Client, table: &Saved) -> Result<Tally, Failure> {
-    let of = Tally::sql(&table.record("t"));
+    let of = Tally::sql(&table.names("t"));
     let query = format!("SELECT {of} FROM {} AS t", table.from());
     let rows = client
         .query_typed(&query, &[])

@@ -185,13 +185,7 @@ async fn tally(
         .iter()
         .map(|column| format!("t.{}", quote_ident(column)))
         .collect();
-    let record = if columns.is_empty() {
-        // As when it was saved: its line is empty, as that of one empty text is.
-        "'(\"\")'::text".to_owned()
-    } else {
-        format!("ROW({})::text", columns.join(", "))
-    };
-    let of = Tally::sql(&record);
+    let of = Tally::sql(&columns);
     let text = format!("SELECT {of} FROM {only}{relation} AS t");
     let rows = client
         .query_typed(&text, &[])

@@ -32,13 +32,12 @@ type Chunk = Result<Vec<u8>, Failure>;
 pub struct Lines {
     chunks: Receiver<Chunk>,
     chunk: Vec<u8>,
-    /// What has come; of a file the thread that reads it counts.
+    /// What has come out of a dump; a file of its own is proved by its SHA-256.
     tally: Option<Tally>,
     wanted: Wanted,
 }
 
 /// What rows must be.
-#[derive(Clone)]
 struct Wanted {
     tally: Tally,
     relation: String,
@@ -62,7 +61,7 @@ impl Lines {
             folder: found.folder.clone(),
         };
         let (chunks, tally) = match &table.file {
-            Some(file) => (read(found, file, key, wanted.clone())?, None),
+            Some(file) => (read(found, file, key)?, None),
             None => (
                 dump::rows(site, found, table, key).await?,
                 Some(Tally::default()),
@@ -77,7 +76,7 @@ impl Lines {
     }
 
     /// Returns the next lines with their newlines, none at the end. What came before may only be kept when the
-    /// end was reached: it proves the file, its count and its hash.
+    /// end was reached: it proves that these are the lines that were compared with the server's when they were saved.
     ///
     /// # Errors
     /// The backup is damaged.
@@ -100,16 +99,9 @@ impl Lines {
         };
         let chunk = chunk?;
         if let Some(tally) = &mut self.tally {
-            add(tally, &chunk);
+            tally.add_lines(&chunk);
         }
         Ok(Some(chunk))
-    }
-}
-
-/// Counts and hashes lines.
-fn add(tally: &mut Tally, lines: &[u8]) {
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        tally.add_line(line.strip_suffix(b"\n").unwrap_or(line));
     }
 }
 
@@ -131,12 +123,7 @@ impl Wanted {
 
 /// Begins to read a file, in a thread of its own: it decompresses, decrypts and hashes while the server takes
 /// what came before.
-fn read(
-    found: &Found,
-    file: &str,
-    key: Option<&FileKey>,
-    wanted: Wanted,
-) -> Result<Receiver<Chunk>, Failure> {
+fn read(found: &Found, file: &str, key: Option<&FileKey>) -> Result<Receiver<Chunk>, Failure> {
     let fact = found.manifest.files.iter().find(|fact| fact.path == file);
     let fact = fact.ok_or_else(|| {
         let why = format!("its manifest says nothing of {file}");
@@ -147,7 +134,7 @@ fn read(
     std::thread::Builder::new()
         .name("runbook-read".to_owned())
         .spawn(move || {
-            if let Err(failure) = hand_on(reader, &wanted, &sender) {
+            if let Err(failure) = hand_on(reader, &sender) {
                 // Nobody takes what nobody waits for.
                 let _ = sender.blocking_send(Err(failure));
             }
@@ -156,18 +143,15 @@ fn read(
     Ok(chunks)
 }
 
-/// Hands on all lines of a file, and proves them at its end.
-fn hand_on(mut reader: TableReader, wanted: &Wanted, to: &Sender<Chunk>) -> Result<(), Failure> {
-    let mut tally = Tally::default();
+/// Hands on all lines of a file; its end proves them.
+fn hand_on(mut reader: TableReader, to: &Sender<Chunk>) -> Result<(), Failure> {
     let mut chunk = Vec::new();
     while let Some(lines) = reader.lines()? {
-        add(&mut tally, lines);
         chunk.extend_from_slice(lines);
         if chunk.len() >= CHUNK && to.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
             return Ok(());
         }
     }
-    wanted.prove(tally)?;
     if !chunk.is_empty() {
         // As above: whoever is gone needs nothing.
         let _ = to.blocking_send(Ok(chunk));

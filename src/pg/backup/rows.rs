@@ -268,7 +268,7 @@ impl<'a> Work<'a> {
     }
 
     async fn save(&self, client: &Client, draft: &Draft, meter: &Meter) -> Result<Copied, Failure> {
-        let of = Tally::sql(&self.table.record(""));
+        let of = Tally::sql(&self.table.names(""));
         let (streamed, tally) = tokio::join!(biased;
             self.stream(client, draft, meter),
             self.tally(client, &of)
@@ -303,7 +303,7 @@ impl<'a> Work<'a> {
         draft: &Draft,
         meter: &Meter,
     ) -> Result<(TableWriter, Tally), Failure> {
-        let text = format!("SELECT {}{}", self.table.record(""), self.from);
+        let text = format!("SELECT {}{}", self.table.record(), self.from);
         let wrong = |error| self.wrong(&error);
         let stream = client
             .query_typed_raw(&text, bind::params(&self.bound.binds))
@@ -317,7 +317,7 @@ impl<'a> Work<'a> {
         while let Some(row) = stream.try_next().await.map_err(wrong)? {
             let record: &str = row.try_get(0).map_err(wrong)?;
             let line = line_of(record).ok_or_else(|| refused("the server sent no row"))?;
-            seen.add_record(record.as_bytes());
+            seen.add_line(&line);
             lines.extend_from_slice(&line);
             lines.push(b'\n');
             if lines.len() >= BATCH {
@@ -344,8 +344,7 @@ impl<'a> Work<'a> {
 
     /// Has the server count and hash where the rows are: which they are, and not what they say.
     async fn place(&self, client: &Client) -> Result<Tally, Failure> {
-        self.tally(client, &Tally::sql("(tableoid::text || ctid::text)"))
-            .await
+        self.tally(client, &Tally::sql(&["tableoid", "ctid"])).await
     }
 
     fn wrong(&self, error: &tokio_postgres::Error) -> Failure {

@@ -25,6 +25,11 @@ const CAPTURES: &str = "\
       AND NOT EXISTS (SELECT FROM runbook.entry u WHERE (u.run, u.step, u.item, u.part, u.undo) = (e.run, e.step, e.item, e.part, true)) \
     ORDER BY c.id";
 
+/// Whether the transaction of an entry is the one that wrote it, and so few ago that no other has its number.
+const OWN: &str = "\
+    e.xmin::text::numeric = e.xid::text::numeric % 4294967296 \
+    AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric - e.xid::text::numeric < 4294967296";
+
 /// What a run did.
 #[derive(Default)]
 pub(super) struct Ran {
@@ -72,12 +77,13 @@ impl Ran {
         }
     }
 
-    /// Returns the condition that one of its transactions wrote a row, with or without images.
+    /// Returns the condition that one of its transactions wrote a row, with or without images: an entry that came
+    /// back out of a backup was written by who restored it, together with all rows that came with it.
     pub(super) fn wrote(&self, row: &str) -> String {
         match &self.run {
             None => "false".to_owned(),
             Some(run) => format!(
-                "{row}.xmin IN (SELECT e.xmin FROM runbook.entry e WHERE e.run = {} AND NOT e.undo)",
+                "{row}.xmin IN (SELECT e.xmin FROM runbook.entry e WHERE e.run = {} AND NOT e.undo AND {OWN})",
                 quote_literal(run)
             ),
         }
