@@ -28,6 +28,9 @@ pub(super) fn failed(what: &str, path: &Path) -> impl Fn(io::Error) -> Failure {
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => failure
                 .help("backups can only be read and written by who made them: `--folder`, or $RUNBOOK_BACKUPS, names another folder"),
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                failure.help("backups go into a folder, and this is none: `--folder`, or $RUNBOOK_BACKUPS, names another")
+            }
             _ => failure,
         }
     }

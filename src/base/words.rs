@@ -98,6 +98,45 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// Breaks a line between words, so that no part is wider than `width` columns where that can be: what stands in
+/// backticks is copied and typed, and stays in one piece.
+pub fn wrapped(line: &str, width: usize) -> Vec<String> {
+    if console::measure_text_width(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for piece in pieces(line) {
+        let fits = |part: &String| {
+            console::measure_text_width(part) + 1 + console::measure_text_width(&piece) <= width
+        };
+        match parts.last_mut().filter(|part| fits(part)) {
+            Some(part) => {
+                part.push(' ');
+                part.push_str(&piece);
+            }
+            None => parts.push(piece),
+        }
+    }
+    parts
+}
+
+/// Returns the words of a line; what stands in backticks is one.
+fn pieces(line: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    let mut quoting = false;
+    for word in line.split(' ') {
+        match pieces.last_mut().filter(|_| quoting) {
+            Some(piece) => {
+                piece.push(' ');
+                piece.push_str(word);
+            }
+            None => pieces.push(word.to_owned()),
+        }
+        quoting ^= word.matches('`').count() % 2 == 1;
+    }
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +153,21 @@ mod tests {
     fn a_typing_slip_finds_its_name() {
         assert_eq!(nearest("statsu", ["status", "name"]), Some("status"));
         assert_eq!(nearest("zzz", ["status", "name"]), None);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let line = "choose another name: `restore --into NAME`, or drop it";
+        assert_eq!(wrapped(line, 80), [line]);
+        assert_eq!(
+            wrapped(line, 30),
+            [
+                "choose another name:",
+                "`restore --into NAME`, or drop",
+                "it"
+            ]
+        );
+        assert_eq!(wrapped("overlong a", 4), ["overlong", "a"]);
     }
 
     #[test]

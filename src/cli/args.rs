@@ -275,6 +275,10 @@ pub struct DemoArgs {
     pub yes: bool,
 }
 
+fn rows(text: &str) -> Result<(String, String), String> {
+    pair(text).map_err(|_| "expected TABLE=PREDICATE, as in `users=company_id = 42`".to_owned())
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

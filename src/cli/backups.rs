@@ -51,6 +51,21 @@ pub(super) fn reading(context: &Context<'_>, named: Option<&Path>) -> Result<Sit
     })
 }
 
+/// Returns the flag that a command needs in order to find backups where this one did: nothing where no folder was
+/// named.
+pub(super) fn folder_flag(named: Option<&Path>) -> String {
+    let Some(folder) = named else {
+        return String::new();
+    };
+    let folder = folder.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@~".contains(letter);
+    if folder.chars().all(is_plain) {
+        format!(" --folder {folder}")
+    } else {
+        format!(" --folder '{}'", folder.replace('\'', "'\\''"))
+    }
+}
+
 /// Returns the folder of all backups.
 ///
 /// # Errors

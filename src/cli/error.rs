@@ -187,6 +187,15 @@ impl CliError {
         }
     }
 
+    /// Returns what standard error says about it on a terminal: lines are broken between words.
+    pub fn folded(&self, colored: bool, width: usize) -> String {
+        let text = self.render(colored);
+        match self {
+            Self::Clap(_) | Self::Diagnostics { .. } => text,
+            _ => text.lines().map(|line| folded(line, width)).collect(),
+        }
+    }
+
     /// Returns what standard error says about it; nothing where all is said.
     pub fn render(&self, colored: bool) -> String {
         match self {
@@ -224,6 +233,22 @@ impl CliError {
 pub(super) fn defect(message: &str) -> String {
     format!(
         "error: a defect of runbook: {message}\n  = help: please report it, with the command that you gave and this text\n"
+    )
+}
+
+/// Breaks a line between words; what follows stands under what comes after the label.
+fn folded(line: &str, width: usize) -> String {
+    let label = line.find(": ").filter(|at| {
+        let label = console::strip_ansi_codes(line.get(..*at).unwrap_or_default()).into_owned();
+        ["error", "  = help"].contains(&label.as_str())
+    });
+    let indent = line.len() - line.trim_start().len();
+    let (label, rest) = line.split_at(label.map_or(indent, |at| at + 2));
+    let indent = console::measure_text_width(label);
+    let parts = words::wrapped(rest, width.saturating_sub(indent).max(20));
+    format!(
+        "{label}{}\n",
+        parts.join(&format!("\n{}", " ".repeat(indent)))
     )
 }
 

@@ -58,7 +58,13 @@ pub fn main(invocation: &Invocation) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let text = crate::pg::secret::mask_passwords(&error.render(color(invocation)));
+            let colored = color(invocation);
+            let terminal = &invocation.terminal;
+            let text = match terminal.width.filter(|_| terminal.stderr) {
+                Some(width) => error.folded(colored, width),
+                None => error.render(colored),
+            };
+            let text = crate::pg::secret::mask_passwords(&text);
             let code = error.code();
             // Help and the version are results.
             match &error {

@@ -5,6 +5,8 @@ use console::{measure_text_width, pad_str, truncate_str};
 /// Lays out rows in columns. Where they are wider than `width`, the widest column is cut.
 pub(super) fn table(heads: &[&str], rows: &[Vec<String>], width: usize, unicode: bool) -> String {
     let mut widths: Vec<usize> = heads.iter().map(|head| measure_text_width(head)).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    widths.resize(columns.max(heads.len()), 0);
     for row in rows {
         for (column, cell) in widths.iter_mut().zip(row) {
             *column = (*column).max(measure_text_width(cell));
@@ -30,6 +32,28 @@ pub(super) fn table(heads: &[&str], rows: &[Vec<String>], width: usize, unicode:
         text.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     text
+}
+
+/// Leaves out columns of `lines`, whose first are the heads, where there is no room for all: in the order of `heads`,
+/// as many as must be. The others are never cut: an id is what other commands are given.
+pub(super) fn narrow(lines: &mut [Vec<String>], heads: &[&str], width: usize) {
+    for head in heads {
+        let Some(first) = lines.first() else { return };
+        let widest = |column: usize| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            cells.map(|cell| measure_text_width(cell) + 2).max()
+        };
+        let total: usize = (0..first.len()).filter_map(widest).sum();
+        let Some(at) = first.iter().position(|each| each == head) else {
+            continue;
+        };
+        if total <= width + 2 {
+            return;
+        }
+        for line in lines.iter_mut().filter(|line| at < line.len()) {
+            line.remove(at);
+        }
+    }
 }
 
 fn shrink(widths: &mut [usize], width: usize) {

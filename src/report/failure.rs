@@ -1,6 +1,6 @@
 //! Draws a failure as every error of the program looks.
 
-use super::line::{Line, paragraph};
+use super::line::{Line, prose};
 use super::look::{Look, Tone};
 use crate::engine::failure::Failure;
 
@@ -10,13 +10,13 @@ pub fn draw(failure: &Failure, look: Look) -> Vec<Line> {
         Some(code) => format!("{} (SQLSTATE {code})", failure.message),
         None => failure.message.clone(),
     };
-    let mut lines = paragraph(
+    let mut lines = prose(
         &look.line().toned(Tone::Bad, "error: "),
         Tone::Strong,
         &message,
     );
     for note in &failure.notes {
-        lines.extend(paragraph(
+        lines.extend(prose(
             &look.line().gap(2).dim("= note: "),
             Tone::Plain,
             note,
@@ -31,5 +31,5 @@ pub fn draw(failure: &Failure, look: Look) -> Vec<Line> {
 /// Draws what to do next.
 pub(super) fn help(text: &str, look: Look) -> Vec<Line> {
     let label = look.line().gap(2).toned(Tone::Ask, "= help: ");
-    paragraph(&label, Tone::Plain, text)
+    prose(&label, Tone::Plain, text)
 }

@@ -8,7 +8,13 @@ use crate::sql::risk::Risk;
 /// Draws the title, the run, its parameters, and what a dry run is.
 pub(super) fn draw(started: &RunStarted, look: Look) -> Vec<Line> {
     let title = look.line().toned(Tone::Strong, &title(started));
-    let mut lines = vec![title.ending(&facts(started, look), look.edge())];
+    let facts = facts(started, look);
+    let has_room = (look.width).is_none_or(|width| title.width() + 2 + facts.width() <= width);
+    let mut lines = if has_room {
+        vec![title.ending(&facts, look.edge())]
+    } else {
+        vec![title, facts.indented(2)]
+    };
     let names = started
         .params
         .iter()

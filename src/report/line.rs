@@ -3,6 +3,10 @@
 use std::fmt;
 
 use super::look::{Glyphs, Look, Mark, Tone};
+use crate::base::words;
+
+/// Prose is not broken to be narrower.
+const NARROWEST: usize = 20;
 
 /// A line of toned, harmless text.
 #[derive(Clone, Debug)]
@@ -168,6 +172,18 @@ pub(super) fn paragraph(label: &Line, tone: Tone, text: &str) -> Vec<Line> {
         start.toned(tone, text)
     };
     lines.by_ref().map(draw).collect()
+}
+
+/// Puts a text after a label as [`paragraph`] does, and breaks lines between words where they would run over the
+/// width.
+pub(super) fn prose(label: &Line, tone: Tone, text: &str) -> Vec<Line> {
+    let Some(width) = label.look.width else {
+        return paragraph(label, tone, text);
+    };
+    let room = width.saturating_sub(label.width()).max(NARROWEST);
+    let lines = text.trim_end().split('\n');
+    let broken: Vec<String> = lines.flat_map(|line| words::wrapped(line, room)).collect();
+    paragraph(label, tone, &broken.join("\n"))
 }
 
 /// Returns the text with everything shown that a terminal would obey instead of showing it.

@@ -86,6 +86,12 @@ impl Progress {
     }
 }
 
+/// What stands beside a message: the spinner before it, and the time after it.
+const BESIDE: usize = 11;
+
+/// A bar, and the space after it.
+const BAR: usize = 21;
+
 /// No line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoStatus;
@@ -130,6 +136,16 @@ impl Spinner {
             .progress_chars(bar)
     }
 
+    /// Returns a message that has room on one line: what is wider leaves its rest on the screen.
+    fn fitting(&self, message: &str, beside: usize) -> String {
+        let line = self.look.line().plain(message);
+        let room = self.look.width.map(|width| width.saturating_sub(beside));
+        match room {
+            Some(room) => line.shortened(room).to_string(),
+            None => line.to_string(),
+        }
+    }
+
     /// Returns since when a text is shown, without interruptions.
     fn since(&mut self, text: &str) -> Instant {
         let since = match self.shown.take() {
@@ -172,9 +188,20 @@ impl Status for Spinner {
         let message = format!("{text}  {}{pace}", progress.words());
         let Some(of) = progress.of else {
             let style = self.style("  {spinner} {msg}  {elapsed}");
+            let message = self.fitting(&message, BESIDE);
             return self.put(ProgressBar::new_spinner().with_style(style), since, message);
         };
-        let style = self.style("  {spinner} {bar:20} {msg}  {elapsed}");
+        // How far it is in numbers is more than a bar can show: the bar goes where there is no room for both.
+        let has_bar = self
+            .look
+            .width
+            .is_none_or(|width| console::measure_text_width(&message) + BESIDE + BAR <= width);
+        let style = self.style(if has_bar {
+            "  {spinner} {bar:20} {msg}  {elapsed}"
+        } else {
+            "  {spinner} {msg}  {elapsed}"
+        });
+        let message = self.fitting(&message, BESIDE);
         let bar = ProgressBar::new(of).with_style(style);
         bar.set_position(progress.so_far.min(of));
         self.put(bar, since, message);

@@ -91,6 +91,24 @@ pub(super) fn line(
     }
 }
 
+/// Returns the line of a step, or two where one would run over the width: the summary on the second.
+pub(super) fn within(
+    line: Line,
+    told: &Told,
+    name: &str,
+    took_ms: Option<f64>,
+    look: Look,
+) -> Vec<Line> {
+    if look.width.is_none_or(|width| line.width() <= width) {
+        return vec![line];
+    }
+    let first = self::line(told.mark, name, &look.line(), took_ms, look);
+    vec![
+        first,
+        told.summary.clone().indented(super::terminal::INDENT),
+    ]
+}
+
 /// How a result is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Telling {

@@ -75,7 +75,7 @@ struct Held {
 }
 
 /// What belongs to a step stands this much further in.
-const INDENT: usize = 6;
+pub(super) const INDENT: usize = 6;
 
 impl Terminal {
     /// Returns a terminal that writes to `out`, and shows what runs on `status`.
@@ -142,7 +142,7 @@ impl Terminal {
         // What did not run took no time.
         let took_ms = took_ms.filter(|_| told.mark != Mark::Skipped);
         let line = step::line(told.mark, name, &told.summary, took_ms, self.look);
-        self.print(&[line], 0)?;
+        self.print(&step::within(line, told, name, took_ms, self.look), 0)?;
         self.print(&told.body, INDENT)
     }
 

@@ -30,7 +30,7 @@ fn backup_by_a_passphrase_is_opened_by_it_alone() {
     assert_snapshot!(told(&verify("--passphrase-file secret").code(0)), @"
     exit 0
     --- stdout
-    one-DATE  good: read in full, counts and hashes are the server's
+    one-DATE  good: read in full
     ");
     assert_snapshot!(told(&verify("--passphrase-file wrong --restore").code(10)), @"
     exit 10

@@ -86,7 +86,8 @@ fn backup_of_a_database_is_restored_into_a_new_one() {
       ✓ restore  9 rows of 2 tables → database DB_restored_DATE  TIME
 
     Done in TIME.
-    Look at it: runbook query … --target dbname=DB_restored_DATE. Drop it: DROP DATABASE DB_restored_DATE
+    Look at it: connect to the database DB_restored_DATE of the same server
+    Drop it: DROP DATABASE DB_restored_DATE;
     ");
     let beside = Beside::of(&test, "_restored%");
     let names = beside.rows("SELECT name FROM companies ORDER BY id");
@@ -100,7 +101,8 @@ fn backup_of_a_database_is_restored_into_a_new_one() {
     exit 2
     --- stderr
     error: there is a database `DB_restored_DATE` already: nothing is restored over it
-      = help: choose another name, or drop it first
+      = help: choose another name: `--into NAME`
+      = help: or drop it first: `DROP DATABASE DB_restored_DATE`
     ");
 }
 
@@ -129,7 +131,8 @@ fn case_49_backup_restored_onto_its_source_is_refused_without_the_ceremony() {
     exit 2
     --- stderr
     error: there is a database `postgres` already: nothing is restored over it
-      = help: choose another name, or drop it first
+      = help: choose another name: `--into NAME`
+      = help: or drop it first: `DROP DATABASE postgres`
     ");
     assert_snapshot!(told(&restore(&test, "--in-place").code(12)), @"
     exit 12
@@ -138,13 +141,17 @@ fn case_49_backup_restored_onto_its_source_is_refused_without_the_ceremony() {
       backup  one-DATE
       holds  the database: 9 rows of 2 tables
       taken  MOMENT
-      to  DB, in place of what it holds; that is kept as DB_before_DATE
+      to  DB; what it holds now is kept as DB_before_DATE
 
       ? in_place
           table  rows now  rows in the backup
           companies  4  3
           users  5  6
-          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          The database DB at postgres@SERVER:5432 is replaced.
+          The backup is one-DATE, saved AGE ago.
+          At least 1 row that came since, and what was changed since, are lost.
+          What is there now is kept as DB_before_DATE.
+          Nobody else is connected.
           ✗ no · nobody · there is no terminal to ask `in_place` at: answer it with --confirm DB, or run it in a terminal
 
     Declined after TIME.
@@ -159,13 +166,17 @@ fn case_49_backup_restored_onto_its_source_is_refused_without_the_ceremony() {
       backup  one-DATE
       holds  the database: 9 rows of 2 tables
       taken  MOMENT
-      to  DB, in place of what it holds; that is kept as DB_before_DATE
+      to  DB; what it holds now is kept as DB_before_DATE
 
       ? in_place
           table  rows now  rows in the backup
           companies  4  3
           users  5  6
-          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          The database DB at postgres@SERVER:5432 is replaced.
+          The backup is one-DATE, saved AGE ago.
+          At least 1 row that came since, and what was changed since, are lost.
+          What is there now is kept as DB_before_DATE.
+          Nobody else is connected.
           ✗ no · postgres (USER@HOST) by --confirm · "other" is not the text asked for, "DB"
 
     Declined after TIME.
@@ -193,21 +204,27 @@ fn backup_of_a_database_replaces_it_and_keeps_the_old_one() {
       backup  one-DATE
       holds  the database: 9 rows of 2 tables
       taken  MOMENT
-      to  DB, in place of what it holds; that is kept as DB_before_DATE
+      to  DB; what it holds now is kept as DB_before_DATE
 
       ? in_place
           table  rows now  rows in the backup
           companies  4  3
           users  5  6
-          The database DB at postgres@SERVER:5432 is replaced by one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is kept as DB_before_DATE. Nobody else is connected.
+          The database DB at postgres@SERVER:5432 is replaced.
+          The backup is one-DATE, saved AGE ago.
+          At least 1 row that came since, and what was changed since, are lost.
+          What is there now is kept as DB_before_DATE.
+          Nobody else is connected.
           ✓ yes · postgres (USER@HOST) by --confirm
       ✓ restore  9 rows of 2 tables → database DB, in place  TIME
           what was there before is kept as DB_before_DATE
 
     Done in TIME.
     The old database is kept as DB_before_DATE.
-    To go back: ALTER DATABASE DB RENAME TO DB_undone; ALTER DATABASE DB_before_DATE RENAME TO DB
-    To be rid of it: DROP DATABASE DB_before_DATE
+    To go back, connected to another database, such as postgres:
+      ALTER DATABASE DB RENAME TO DB_undone;
+      ALTER DATABASE DB_before_DATE RENAME TO DB;
+    To be rid of it: DROP DATABASE DB_before_DATE;
     ");
     let old = Beside::of(&test, "_before%");
     assert!(old.rows("SELECT name FROM companies").contains("Wrong"));
@@ -239,16 +256,20 @@ fn backup_of_tables_replaces_them_after_they_were_saved() {
       backup  one-DATE
       holds  9 rows of 2 tables
       taken  MOMENT
-      to  public.users and public.companies, in place of its rows in DB
+      to  public.users and public.companies, in place of their rows in DB
 
       ? in_place
           table  rows now  rows in the backup
           companies  4  3
           users  5  6
-          All rows of public.users and public.companies in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is saved first, and read back.
+          All rows of public.users and public.companies in DB at postgres@SERVER:5432 are replaced.
+          The backup is one-DATE, saved AGE ago.
+          At least 1 row that came since, and what was changed since, are lost.
+          What is there now is saved first, and read back.
           Type "DB" to go on: DB
           ✓ yes · postgres (USER@HOST)
-      ✓ before  9 rows of 2 tables → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
+      ✓ before  9 rows of 2 tables (SIZE, verified)  TIME
+          → ~/.local/state/runbook/backups/DB-before-restore-DATE
       ✓ restore  9 rows of 2 tables → database DB, in place  TIME
 
     Done in TIME.
@@ -286,7 +307,10 @@ fn backup_of_tables_replaces_one_of_them_where_that_is_asked() {
       ? in_place
           table  rows now  rows in the backup
           users  5  6
-          All rows of public.users in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. What was changed since is lost. What is there now is saved first, and read back.
+          All rows of public.users in DB at postgres@SERVER:5432 are replaced.
+          The backup is one-DATE, saved AGE ago.
+          What was changed since is lost.
+          What is there now is saved first, and read back.
           ✓ yes · postgres (USER@HOST) by --confirm
       ✓ before  5 rows of public.users → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
       ✓ restore  6 rows of public.users → database DB, in place  TIME
@@ -304,28 +328,11 @@ fn backup_of_tables_replaces_one_of_them_where_that_is_asked() {
     .code(10);
     assert_snapshot!(told(&ran), @"
     exit 10
-    --- stdout
-    Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
-      backup  one-DATE
-      holds  the database: 9 rows of 2 tables
-      taken  MOMENT
-      to  public.companies, in place of its rows in DB
-
-      ? in_place
-          table  rows now  rows in the backup
-          companies  4  3
-          All rows of public.companies in DB at postgres@SERVER:5432 are replaced by those of one-DATE, saved AGE ago. At least 1 row that came since, and what was changed since, are lost. What is there now is saved first, and read back.
-          ✓ yes · postgres (USER@HOST) by --confirm
-      ✓ before  4 rows of public.companies → ~/.local/state/runbook/backups/DB-before-restore-DATE (SIZE, verified)  TIME
-      ✗ restore  failed  TIME
-          error: the rows cannot be replaced: tables that are not replaced reference them
-            = note: public.users references public.companies
-            = note: nothing was replaced
-            = help: replace public.users too: the backup has it
-
-    Failed after TIME.
-    nothing was restored: the rows cannot be replaced: tables that are not replaced reference them
-    Nothing was changed.
+    --- stderr
+    error: the rows cannot be replaced: tables that are not replaced reference them
+      public.users references public.companies
+      nothing was replaced
+      = help: replace public.users too: the backup has it
     ");
 }
 
@@ -342,10 +349,11 @@ fn backup_table_is_restored_beside_the_live_one() {
       taken  MOMENT
       to  the new table companies_before in DB
 
-      ✓ restore  3 rows of public.companies_before → table public.companies_before  TIME
+      ✓ restore  3 rows → table public.companies_before  TIME
 
     Done in TIME.
-    public.companies is as it was; drop the new one when you are done: DROP TABLE companies_before
+    public.companies is as it was.
+    Drop the new one when you are done: DROP TABLE companies_before;
     ");
     assert_eq!(
         test.rows("SELECT string_agg(name, ', ' ORDER BY id) FROM companies_before"),
@@ -386,8 +394,8 @@ fn backup_rows_are_put_back_after_they_were_shown() {
     test.connect()
         .run("UPDATE users SET email = 'x' WHERE id = 1");
     let before = test.contents();
-    assert_snapshot!(told(&restore(&test, "--yes").code(13)), @"
-    exit 13
+    assert_snapshot!(told(&restore(&test, "--yes").code(10)), @"
+    exit 10
     --- stdout
     Restore of one  run RUN · postgres@SERVER:5432/DB · high risk
       backup  one-DATE
@@ -401,10 +409,11 @@ fn backup_rows_are_put_back_after_they_were_shown() {
             column  then  now  would become
             email  user1@example.com  x  user1@example.com
 
-    Stopped with changes left in place after TIME.
-    nothing was put back: someone changed 1 row since; runbook backup restore one-DATE --on-conflict skip leaves what was changed, and --on-conflict overwrite puts it back too
+    Failed after TIME.
+    nothing was put back: someone changed 1 row since.
+    To leave what was changed, and put back the others: runbook backup restore one-DATE --on-conflict skip
+    To put all of them back: runbook backup restore one-DATE --on-conflict overwrite
     Nothing was changed.
-      = help: look at what is in place before you run it again
     ");
     assert_eq!(test.contents(), before);
     let overwrite = "--on-conflict overwrite";
@@ -557,10 +566,11 @@ fn backup_restore_that_is_only_looked_at_changes_nothing() {
 
     Dry run: everything is rolled back at its end.
 
-      – read  would run; a dry run cannot rehearse it
+      ✓ read  passed  TIME
 
     Done in TIME.
-    The backup is good. It would be restored to the new database DB_restored_DATE: the database: 9 rows of 2 tables.
+    The backup is good: it was read in full.
+    It would be restored to the new database DB_restored_DATE.
     ");
     restore(&test, "--dry-run --in-place").code(0);
     restore(&test, "--dry-run --table users --as x").code(0);
@@ -607,4 +617,53 @@ fn backup_restore_runs_say_what_to_do_instead_of_undoing_them() {
     assert!(ran.stdout.contains("Restore of one"), "{ran}");
     test.run("audit verify").code(0);
     assert_eq!(ids(&test).len(), 1);
+}
+
+#[test]
+fn backup_of_tables_that_others_reference_is_refused_before_anybody_is_asked() {
+    let test = changed("--table companies");
+    for args in ["--in-place --dry-run", "--in-place"] {
+        let ran = restore(&test, args).code(10);
+        let ran = ran
+            .says("public.users references public.companies")
+            .says("`--merge`");
+        assert!(!ran.to_string().contains("in_place"), "{ran}");
+    }
+}
+
+#[test]
+fn advice_of_a_restore_that_stops_can_be_typed_as_it_is() {
+    let test = shop();
+    let folder = test.root().join("mine");
+    let at = format!("--folder {}", folder.display());
+    test.run(&format!("backup create one --table users {at}"))
+        .code(0)
+        .says("--folder");
+    test.connect()
+        .run("UPDATE users SET email = 'x' WHERE id = 1");
+    let ran = restore(&test, &format!("--merge --table users {at}")).code(10);
+    let advice = ran.stdout.lines().find_map(|line| {
+        let (_, command) = line.split_once("To put all of them back: runbook ")?;
+        Some(command.replace("ROOT", &test.root().display().to_string()))
+    });
+    test.run(&format!("{} --yes", advice.unwrap())).code(0);
+    assert_eq!(
+        test.rows("SELECT email FROM users WHERE id = 1"),
+        "user1@example.com"
+    );
+}
+
+#[test]
+fn backup_of_data_alone_is_good_though_it_cannot_be_tried() {
+    let test = shop();
+    test.run("backup create one --database data").code(0);
+    test.run("backup verify one --restore")
+        .code(10)
+        .says("read in full, but not restored on trial");
+    test.run("backup verify --all --restore").code(0);
+    let listed = test.run("backup list").code(0).says("readable");
+    assert!(!listed.to_string().contains("damaged"), "{listed}");
+    test.run("backup create two --database data --verify restore")
+        .code(2)
+        .says("leave out `--verify restore`");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::{Journal, ListOutput, Told, pair};
+use super::{Journal, ListOutput, Told};
 use crate::step::backup::{DatabaseBackup, Keep, Verify};
 
 /// What `backup` is asked.
@@ -49,7 +49,7 @@ pub struct CreateArgs {
     #[arg(long = "table", value_name = "TABLE", conflicts_with_all = ["rows", "database"])]
     pub tables: Vec<String>,
     /// Rows to save: a table, and a predicate that finds them (repeatable)
-    #[arg(long, value_name = "TABLE=PREDICATE", value_parser = pair, conflicts_with = "database")]
+    #[arg(long, value_name = "TABLE=PREDICATE", value_parser = super::rows, conflicts_with = "database")]
     pub rows: Vec<(String, String)>,
     /// What of the database to save: full, schema or data; full where nothing else is said
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]

@@ -256,7 +256,12 @@ impl<W: World> Undoing<'_, W> {
                 format!("nothing was put back: {}", failure.message),
             ),
             None if stopped => (
-                Outcome::Stopped,
+                // What a run changed is left in place; of a backup there was nothing in place.
+                if self.request.started.undo_of.is_some() {
+                    Outcome::Stopped
+                } else {
+                    Outcome::Failed
+                },
                 format!(
                     "nothing was put back: someone changed {} since{}",
                     words::count(done.conflicting, "row"),

@@ -94,6 +94,18 @@ pub struct Replacing<'a> {
     pub saved: &'a [Table],
 }
 
+/// Refuses what [`replace_tables`] would refuse once it has begun: changes nothing, and locks nothing.
+///
+/// # Errors
+/// A table is gone or has other columns; others reference it that are not replaced; the server's word.
+pub async fn refuse_replacing(
+    session: &Session,
+    found: &Found,
+    tables: &[String],
+) -> Result<(), Failure> {
+    Box::pin(replace::refuse(session, found, tables)).await
+}
+
 /// Texts of values that mean the same as when they were saved, names with their schemas, no rows hidden, and no
 /// time-out of statements but the step's own: for one transaction of a session.
 pub(in crate::pg) const TEXTS: &str = "\

@@ -6,7 +6,7 @@ use super::{INDENT, Terminal};
 use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::event::StepRef;
-use crate::report::line::paragraph;
+use crate::report::line::prose;
 use crate::report::look::{Mark, Tone};
 use crate::report::step::Told;
 use crate::report::{changes, table};
@@ -57,6 +57,6 @@ impl Terminal {
             let lines = table::draw(rows, Show::Table, table::MOST_ROWS, self.body());
             self.print(&lines, INDENT)?;
         }
-        self.print(&paragraph(&self.look.line(), Tone::Ask, question), INDENT)
+        self.print(&prose(&self.body().line(), Tone::Ask, question), INDENT)
     }
 }

@@ -209,9 +209,11 @@ fn what_someone_changed_since_is_shown_by_column() {
     let text = told(ascii, kinds(Some(failure)));
     assert!(text.is_ascii(), "{text}");
     assert_snapshot!(text, @r#"
-    Undo of run 7f3k: Enable a suspended customer  run 9xyz - production/crm - medium risk
+    Undo of run 7f3k: Enable a suspended customer
+      run 9xyz - production/crm - medium risk
 
-      x  undo                  reactivation and note: nothing put back, 4 rows have changed since  14 ms
+      x  undo                                                          14 ms
+          reactivation and note: nothing put back, 4 rows have changed since
           `notify` failed
           !  users id = 3 was changed since
             column     then  now   would become
@@ -227,7 +229,8 @@ fn what_someone_changed_since_is_shown_by_column() {
             column  then  now  would become
             name    Ann   Ina  Anna
           error: rows cannot be put back
-            = help: `runbook undo 7f3k --skip-conflicts` puts the others back
+            = help: `runbook undo 7f3k --skip-conflicts` puts the others
+                    back
 
     Stopped with changes left in place after 2.4 s (2.3 s waiting for you).
     Committed, and still there: reactivation.

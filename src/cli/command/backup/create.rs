@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::record::{self, Beginning};
 use crate::archive::{name, notes::Notes};
 use crate::base::words;
-use crate::cli::args::{self, CreateArgs};
+use crate::cli::args::{self, CreateArgs, How, OfDatabase};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
@@ -36,6 +36,13 @@ pub(super) fn run(
 ) -> Result<u8, CliError> {
     if let Some(name) = &args.name {
         name::check(name).map_err(|failure| wrong_use(&failure))?;
+    }
+    if args.database == Some(OfDatabase::Data) && args.verify == How::Restore {
+        return Err(CliError::usage(
+            "data alone cannot be restored on trial: there would be no tables for it",
+        )
+        .help("leave out `--verify restore`: all of it is read back and compared anyway")
+        .help("or save the structure too: `--database full`"));
     }
     let rows = rows(&args.rows)?;
     let seal = seal(context, args)?;
@@ -104,9 +111,18 @@ async fn start(
         session,
     };
     let pin = args.pin.clone();
+    let says = if args.told.is_quiet() {
+        String::new()
+    } else {
+        format!(
+            "Restore with: runbook backup restore {}{}",
+            order.id,
+            backups::folder_flag(folder)
+        )
+    };
     let work = async |world: &mut RealWorld, cancel| {
         let run = Run::begin(started, world, cancel)?;
-        create(run, &order, pin, args.told.is_quiet()).await.map(Ok)
+        create(run, &order, pin, says).await.map(Ok)
     };
     Box::pin(runner::drive(context, &id, world, work)).await
 }
@@ -115,7 +131,7 @@ async fn create(
     mut run: Run<'_, RealWorld>,
     order: &Order,
     pin: Option<String>,
-    quiet: bool,
+    says: String,
 ) -> Result<RunFinished, Untold> {
     let step = Step {
         name: "backup",
@@ -130,11 +146,7 @@ async fn create(
         Ok(StepResult::Backup(Box::new(backed)))
     };
     match run.step(step, false, work).await? {
-        Some(_) if quiet => run.finish(Outcome::Done, String::new()),
-        Some(_) => run.finish(
-            Outcome::Done,
-            format!("Restore with: runbook backup restore {}", order.id),
-        ),
+        Some(_) => run.finish(Outcome::Done, says),
         None => run.stop("nothing was saved"),
     }
 }

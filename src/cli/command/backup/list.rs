@@ -10,7 +10,7 @@ use crate::base::words;
 use crate::cli::args::{BackupListArgs, ListOutput};
 use crate::cli::backups::{self, Standing};
 use crate::cli::error::CliError;
-use crate::cli::table::table;
+use crate::cli::table::{narrow, table};
 use crate::cli::{Context, command};
 use crate::engine::failure::Failure;
 use crate::engine::outcome::exit;
@@ -96,10 +96,11 @@ fn rows(stored: &Stored) -> Vec<Row<'_>> {
 
 fn human(context: &Context<'_>, rows: &[Row<'_>], stored: &Stored) -> Result<(), CliError> {
     let now = Timestamp::now();
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(now)).collect();
-    let heads = ["ID", "HOLDS", "DATABASE", "SIZE", "AGE", "STATE", "RUN"];
     let look = context.look;
-    let text = table(&heads, &cells, look.width, look.unicode);
+    let mut lines = vec![HEADS.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|row| row.cells(now)));
+    narrow(&mut lines, &["DATABASE", "AGE", "RUN"], look.width);
+    let text = table(&[], &lines, usize::MAX, look.unicode);
     context
         .invocation
         .print(&command::show::ascii(text, look))?;
@@ -124,6 +125,8 @@ fn human(context: &Context<'_>, rows: &[Row<'_>], stored: &Stored) -> Result<(),
     }
     Ok(())
 }
+
+const HEADS: [&str; 7] = ["ID", "HOLDS", "DATABASE", "SIZE", "AGE", "STATE", "RUN"];
 
 impl Row<'_> {
     fn cells(&self, now: Timestamp) -> Vec<String> {

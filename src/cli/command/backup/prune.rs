@@ -14,7 +14,7 @@ use crate::cli::args::{self, ListOutput, PruneArgs};
 use crate::cli::backups::{self, Standing};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
-use crate::cli::table::table;
+use crate::cli::table::{narrow, table};
 use crate::cli::{Context, connection};
 use crate::engine::cancel::Cancel;
 use crate::engine::failure::{Failure, FailureKind};
@@ -263,15 +263,17 @@ fn stays(id: &str, why: &str) -> Failure {
 
 fn show(context: &Context<'_>, fated: &[Fated]) -> Result<(), CliError> {
     let now = Timestamp::now();
-    let rows: Vec<Vec<String>> = fated.iter().map(|fated| fated.cells(now)).collect();
-    if rows.is_empty() {
+    if fated.is_empty() {
         return Ok(());
     }
     let heads = ["ID", "SIZE", "AGE", "STATE", "FATE"];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
+    lines.extend(fated.iter().map(|fated| fated.cells(now)));
     let look = context.look;
+    narrow(&mut lines, &["AGE", "STATE", "SIZE"], look.width);
     context
         .invocation
-        .print(&table(&heads, &rows, look.width, look.unicode))
+        .print(&table(&[], &lines, usize::MAX, look.unicode))
 }
 
 impl Fated {

@@ -21,7 +21,7 @@ use crate::cli::{Context, backups, connection};
 use crate::engine::backup::Asking;
 use crate::engine::cancel::Cancel;
 use crate::engine::event::{RunStarted, Shown};
-use crate::pg::backup::Site;
+use crate::pg::backup::{Site, into};
 use crate::pg::session::Session;
 use way::Way;
 
@@ -45,7 +45,13 @@ pub(super) fn run(
     site.keys = backups::keys_for(context, &args.open, &[&found])?;
     // What cannot be opened is found before anything is touched.
     site.key(&found)?;
-    connection::runtime()?.block_on(start(context, args, site, &found, way))
+    connection::runtime()?.block_on(start(
+        context,
+        args,
+        site,
+        &found,
+        (way, backups::folder_flag(folder)),
+    ))
 }
 
 /// What a restore works with.
@@ -55,6 +61,8 @@ struct Restoring<'a> {
     found: &'a Found,
     /// The database that it is about.
     database: String,
+    /// What a command needs in order to find the backup.
+    flag: String,
 }
 
 async fn start(
@@ -62,12 +70,15 @@ async fn start(
     args: &RestoreArgs,
     site: Site,
     found: &Found,
-    way: Way,
+    (way, flag): (Way, String),
 ) -> Result<u8, CliError> {
     let id = runner::new_id();
     let prepare = async {
         let session = connection::connect(context, &format!("runbook/{id}")).await?;
         let way = way.refuse(&session, &found.manifest).await?;
+        if let Way::TablesInPlace(tables) = &way {
+            into::refuse_replacing(&session, found, tables).await?;
+        }
         if matches!(way, Way::Merge(_)) {
             new::prove_dump(found, &site, &Cancel::never()).await?;
         }
@@ -91,6 +102,7 @@ async fn start(
         args,
         found,
         database: session.target().database.clone(),
+        flag,
     };
     let started = restoring.started(&id, &way, &session);
     let world = restoring.world(&way, &started, site, session)?;
@@ -100,6 +112,18 @@ async fn start(
 impl Restoring<'_> {
     fn manifest(&self) -> &Manifest {
         &self.found.manifest
+    }
+
+    /// Returns the command that restores the backup, from the folder that it is in.
+    fn command(&self) -> String {
+        format!("runbook backup restore {}{}", self.manifest().id, self.flag)
+    }
+
+    /// Returns whether the server is named by a URL, and not by the variables of libpq.
+    fn is_named(&self) -> bool {
+        let global = self.context.global;
+        let variable = || self.context.invocation.environment.var("DATABASE_URL");
+        global.target.is_some() || global.database_url.is_some() || variable().is_some()
     }
 
     /// Returns what is said at the end; nothing where only errors are to be heard.
@@ -180,10 +204,7 @@ impl Restoring<'_> {
     ) -> Result<u8, CliError> {
         let going = Going {
             run: &started.run.clone(),
-            again: Some(format!(
-                "do it again: runbook backup restore {}",
-                self.manifest().id
-            )),
+            again: Some(format!("do it again: {}", self.command())),
         };
         let work = async |world: &mut RealWorld, cancel| {
             let came = match way {

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::create::kept;
-use crate::archive::manifest::{Encryption, Holds, Manifest};
+use crate::archive::manifest::{Encryption, Holds, Manifest, Table};
 use crate::archive::store::Found;
 use crate::base::words;
 use crate::cli::args::{BackupShowArgs, ListOutput};
@@ -26,6 +26,7 @@ pub(super) fn run(
     folder: Option<&Path>,
     args: &BackupShowArgs,
 ) -> Result<u8, CliError> {
+    let flag = backups::folder_flag(folder);
     let folder = backups::folder(context, folder)?;
     let found = backups::find(&folder, &args.backup)?;
     match args.output {
@@ -37,7 +38,7 @@ pub(super) fn run(
             context.invocation.print(&format!("{value:#}\n"))?;
         }
         ListOutput::Human => {
-            let page = page(context, &found);
+            let page = page(context, &found, &flag);
             context
                 .invocation
                 .print(&command::show::ascii(page, context.look))?;
@@ -50,7 +51,7 @@ fn files_json(manifest: &Manifest) -> serde_json::Value {
     serde_json::to_value(&manifest.files).unwrap_or_default()
 }
 
-fn page(context: &Context<'_>, found: &Found) -> String {
+fn page(context: &Context<'_>, found: &Found, flag: &str) -> String {
     let manifest = &found.manifest;
     let width = context.look.width.saturating_sub(2);
     let unicode = context.look.unicode;
@@ -63,9 +64,7 @@ fn page(context: &Context<'_>, found: &Found) -> String {
     let facts = facts(context, found);
     page.push_str(&table(&["", ""], &facts, usize::MAX, unicode));
     if !manifest.tables.is_empty() {
-        let rows: Vec<Vec<String>> = manifest.tables.iter().map(table_row).collect();
-        let heads = ["TABLE", "ROWS", "SIZE", "FILE"];
-        let drawn = table(&heads, &rows, width, unicode);
+        let drawn = tables(manifest, width, unicode);
         let _ = write!(page, "\nTables\n{}", indent(&drawn, 2));
     }
     let rows: Vec<Vec<String>> = manifest
@@ -84,22 +83,34 @@ fn page(context: &Context<'_>, found: &Found) -> String {
     let _ = write!(
         page,
         "\nHow to restore it\n{}",
-        indent(&how(manifest, unicode), 2)
+        indent(&how(manifest, flag, unicode), 2)
     );
     page
 }
 
-fn table_row(table: &crate::archive::manifest::Table) -> Vec<String> {
-    let rows = match &table.predicate {
-        Some(predicate) => format!("{} where {predicate}", table.tally.rows),
-        None => table.tally.rows.to_string(),
+/// Lists the tables. What is in a dump has no file and no size of its own, and of structure alone there are no rows.
+fn tables(manifest: &Manifest, width: usize, unicode: bool) -> String {
+    let heads: &[&str] = match manifest.holds {
+        Holds::Database(DatabaseBackup::Schema) => &["TABLE"],
+        Holds::Database(_) => &["TABLE", "ROWS"],
+        Holds::Rows | Holds::Tables => &["TABLE", "ROWS", "SIZE", "FILE"],
     };
-    vec![
-        table.relation.clone(),
-        rows,
-        words::bytes(table.bytes),
-        table.file.clone().unwrap_or_else(|| "dump".to_owned()),
-    ]
+    let row = |table: &Table| {
+        let rows = match &table.predicate {
+            Some(predicate) => format!("{} where {predicate}", table.tally.rows),
+            None => table.tally.rows.to_string(),
+        };
+        let file = table.file.clone().unwrap_or_default();
+        let cells = [
+            table.relation.clone(),
+            rows,
+            words::bytes(table.bytes),
+            file,
+        ];
+        cells.into_iter().take(heads.len()).collect()
+    };
+    let rows: Vec<Vec<String>> = manifest.tables.iter().map(row).collect();
+    table(heads, &rows, width, unicode)
 }
 
 fn facts(context: &Context<'_>, found: &Found) -> Vec<Vec<String>> {
@@ -168,9 +179,8 @@ fn encrypted(manifest: &Manifest) -> String {
 }
 
 /// Returns the commands that restore a backup, each with what it does.
-fn how(manifest: &Manifest, unicode: bool) -> String {
-    let id = &manifest.id;
-    let restore = format!("runbook backup restore {id}");
+fn how(manifest: &Manifest, flag: &str, unicode: bool) -> String {
+    let restore = format!("runbook backup restore {}{flag}", manifest.id);
     let table_name = manifest.tables.first().map(|table| table.relation.clone());
     let new = format!(
         "into a new database, {}",
@@ -191,7 +201,9 @@ fn how(manifest: &Manifest, unicode: bool) -> String {
             (format!("{restore} --in-place"), in_place.to_owned()),
         ],
     };
-    if let Some(name) = table_name {
+    if let Some(name) = table_name
+        && manifest.holds != Holds::Database(DatabaseBackup::Schema)
+    {
         ways.push((
             format!("{restore} --table {name} --as NEW"),
             "one table, beside the live one".to_owned(),

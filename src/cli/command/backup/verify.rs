@@ -5,9 +5,10 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::archive::proof;
+use crate::archive::manifest::Holds;
+use crate::archive::notes::Notes;
 use crate::archive::store::{self, Found};
-use crate::archive::{self, notes::Notes};
+use crate::archive::{self, proof};
 use crate::base::words;
 use crate::cli::args::{ListOutput, VerifyArgs};
 use crate::cli::error::CliError;
@@ -21,6 +22,7 @@ use crate::pg::backup::{Site, trial};
 use crate::pg::session::Session;
 use crate::report::failure;
 use crate::report::look::Look;
+use crate::step::backup::DatabaseBackup;
 
 /// Verifies backups; the exit code says whether all are good.
 ///
@@ -61,6 +63,7 @@ fn which(folder: &Path, args: &VerifyArgs) -> Result<(Vec<Found>, Vec<Verdict>),
         proof: Proof::None,
         failure: Some(failure),
         is_damaged: true,
+        untried: None,
     });
     Ok((stored.found, unreadable.collect()))
 }
@@ -82,10 +85,13 @@ enum Proof {
 struct Verdict {
     id: String,
     proof: Proof,
+    /// What is wrong with it.
     failure: Option<Failure>,
-    /// Whether its files are not what was written. That it could not be restored speaks against nothing but the
-    /// place that it was to come to: a right is missing there, a role, a program, or room.
+    /// Whether its files are not what was written.
     is_damaged: bool,
+    /// Why it was read and found good, and could not be restored on trial. That speaks against nothing but the place
+    /// that it was to come to: a right is missing there, a role, a program, or room.
+    untried: Option<Failure>,
 }
 
 async fn all(
@@ -105,29 +111,48 @@ async fn all(
         tell(context, args, verdict)?;
     }
     for found in found {
-        let verdict = Box::pin(one(site, found, session.as_mut())).await?;
+        // Of data alone there is nothing to restore on trial: it stops no drill of all others.
+        let tries = !args.all || found.manifest.holds != Holds::Database(DatabaseBackup::Data);
+        let session = session.as_mut().filter(|_| tries);
+        let verdict = Box::pin(one(site, found, session)).await?;
         tell(context, args, &verdict)?;
         verdicts.push(verdict);
     }
-    let bad = verdicts.iter().filter(|verdict| verdict.failure.is_some());
-    let bad = words::long(bad.count());
     match args.output {
         ListOutput::Json => {
             let list: Value = verdicts.iter().map(Verdict::json).collect();
             context.invocation.print(&format!("{list:#}\n"))?;
         }
         ListOutput::Human if verdicts.len() > 1 => {
-            let all = words::count(words::long(verdicts.len()), "backup");
-            context
-                .invocation
-                .print(&format!("{all}: {bad} not good\n"))?;
+            context.invocation.print(&sum(&verdicts))?;
         }
         ListOutput::Human if verdicts.is_empty() => {
             context.invocation.eprint("There are no backups.\n");
         }
         ListOutput::Human => {}
     }
-    Ok(if bad == 0 { exit::DONE } else { exit::FAILED })
+    let is_well = |verdict: &Verdict| verdict.failure.is_none() && verdict.untried.is_none();
+    Ok(if verdicts.iter().all(is_well) {
+        exit::DONE
+    } else {
+        exit::FAILED
+    })
+}
+
+/// Returns "3 backups: 2 good, 1 not good".
+fn sum(verdicts: &[Verdict]) -> String {
+    let count = |what: &dyn Fn(&Verdict) -> bool| verdicts.iter().filter(|each| what(each)).count();
+    let bad = count(&|verdict| verdict.failure.is_some());
+    let untried = count(&|verdict| verdict.untried.is_some());
+    let mut said = vec![format!("{} good", verdicts.len() - bad)];
+    if bad > 0 {
+        said.push(format!("{bad} not good"));
+    }
+    if untried > 0 {
+        said.push(format!("{untried} not restored on trial"));
+    }
+    let all = words::count(words::long(verdicts.len()), "backup");
+    format!("{all}: {}\n", said.join(", "))
 }
 
 /// Verifies one backup and writes down what came of it.
@@ -160,6 +185,7 @@ async fn one(
         is_damaged: read.as_ref().is_err_and(is_damage),
         proof: if is_open { Proof::Read } else { Proof::Files },
         failure: read.err(),
+        untried: None,
     };
     if verdict.failure.is_none()
         && let Some(session) = session
@@ -173,7 +199,7 @@ async fn one(
         let tried = Box::pin(tried).await;
         match tried {
             Ok(()) => verdict.proof = Proof::Restored,
-            Err(failure) => verdict.failure = Some(failure),
+            Err(failure) => verdict.untried = Some(failure),
         }
     }
     note(found, &verdict)?;
@@ -206,27 +232,42 @@ fn tell(context: &Context<'_>, args: &VerifyArgs, verdict: &Verdict) -> Result<(
     if args.output == ListOutput::Json {
         return Ok(());
     }
-    let id = &verdict.id;
-    let Some(what) = &verdict.failure else {
-        let said = match verdict.proof {
-            Proof::Restored => "good: read in full, restored on trial and compared",
-            Proof::Read => "good: read in full, counts and hashes are the server's",
-            Proof::Files | Proof::None => {
-                "its files are what was written; --identity or --passphrase-file opens them"
-            }
-        };
-        return context.invocation.print(&format!("{id}  {said}\n"));
+    let (said, what) = match (&verdict.failure, &verdict.untried) {
+        (Some(failure), _) => ("not good", Some(failure)),
+        (None, Some(failure)) => ("read in full, but not restored on trial", Some(failure)),
+        (None, None) => (verdict.proof.words(args.restore), None),
     };
-    context.invocation.print(&format!("{id}  not good\n"))?;
+    context
+        .invocation
+        .print(&format!("{}  {said}\n", verdict.id))?;
     let look = Look {
         colors: context.look.color_err,
         unicode: context.look.unicode,
-        width: None,
+        width: context
+            .invocation
+            .terminal
+            .stderr
+            .then_some(context.look.width),
     };
-    for line in failure::draw(what, look) {
+    let lines = what.map(|failure| failure::draw(failure, look.inside(2)));
+    for line in lines.into_iter().flatten() {
         context.invocation.eprint(&format!("  {line}\n"));
     }
     Ok(())
+}
+
+impl Proof {
+    /// Returns what is said of what is good.
+    fn words(self, restore: bool) -> &'static str {
+        match self {
+            Self::Restored => "good: read in full and restored on trial",
+            Self::Read if restore => "good: read in full (data alone has no trial)",
+            Self::Read => "good: read in full",
+            Self::Files | Self::None => {
+                "its files are what was written; --identity or --passphrase-file opens them"
+            }
+        }
+    }
 }
 
 impl Verdict {
@@ -240,7 +281,7 @@ impl Verdict {
                 Proof::Read => "read",
                 Proof::Restored => "restored",
             },
-            "failure": self.failure,
+            "failure": self.failure.as_ref().or(self.untried.as_ref()),
         })
     }
 }

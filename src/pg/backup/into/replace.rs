@@ -8,6 +8,7 @@ use super::super::progress::Meter;
 use super::super::{Site, Told, load, refused};
 use super::{Replacing, TEXTS, backed, compare, run, sequence, tally, wanted};
 use crate::archive::manifest::Table;
+use crate::archive::store::Found;
 use crate::engine::backup::BackedTable;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
@@ -55,6 +56,25 @@ pub(super) async fn all(
     // The rows are there and right: that the planner does not know them yet is no failure.
     let _ = run(session.client(), &format!("ANALYZE {}", names.join(", "))).await;
     Ok(tables.into_iter().map(backed).collect())
+}
+
+/// Refuses tables whose rows cannot be replaced, before anybody is asked about it.
+pub(super) async fn refuse(
+    session: &Session,
+    found: &Found,
+    tables: &[String],
+) -> Result<(), Failure> {
+    let client = session.client();
+    let look = async {
+        let tables = wanted::wanted(client, &found.manifest, tables).await?;
+        let names: Vec<&str> = tables.iter().map(|table| table.relation.as_str()).collect();
+        facts::refuse_missing(client, &names).await?;
+        Facts::read(client, &tables, found).await.map(drop)
+    };
+    run(client, &format!("BEGIN READ ONLY; {TEXTS}")).await?;
+    let looked = look.await;
+    let ended = run(client, "ROLLBACK").await;
+    looked.and(ended)
 }
 
 /// Does it, and returns of which tables how many triggers did not fire.

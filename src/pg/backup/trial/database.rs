@@ -24,7 +24,7 @@ pub(super) async fn restore(
             "a backup of the data alone cannot be restored on trial: there would be no tables for it",
         )
         .note("reading all of it back and comparing it is how such a backup is verified")
-        .help("save the structure too, with `database: full`, or verify its checksums only"));
+        .help("verify it without restoring it; or save the structure too, with `database: full`"));
     }
     let (fresh, ()) = Fresh::filled(session.settings(), async |to| {
         let filling = into::empty_database(to, site, found, key, limits, told);

@@ -376,12 +376,15 @@ fn refuse_other(manifest: &Manifest, now: &TargetFacts) -> Result<(), Failure> {
         Some(cluster) => format!("{} of cluster {cluster}", facts.database),
         None => facts.database.clone(),
     };
-    Err(
-        wrong(format!("the backup {} is of another database", manifest.id))
-            .note(format!("it is of {}, this is {}", known(then), known(now)))
-            .note("rows of the same keys may be others there; nothing was put back")
-            .help("restore it into a new database, or a table of it beside those here: `--table NAME --as NEW`"),
-    )
+    let note = if cluster == Some(false) && then.database == now.database {
+        "a database of its name is here, which was replaced or made anew since".to_owned()
+    } else {
+        format!("it is of {}, this is {}", known(then), known(now))
+    };
+    Err(wrong(format!("the backup {} is of another database", manifest.id))
+        .note(note)
+        .note("rows of the same keys may be others there; nothing was put back")
+        .help("restore it into a new database, or a table of it beside those here: `--table NAME --as NEW`"))
 }
 
 fn gone(relation: &str) -> Failure {

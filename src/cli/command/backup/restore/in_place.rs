@@ -82,7 +82,10 @@ pub(super) async fn tables(
         Ok(restored(restoring, into, replaced, None))
     };
     match run.step(RESTORE, true, replace).await? {
-        Some(_) => run.finish(Outcome::Done, restoring.says(done::tables(&saved.id))),
+        Some(_) => run.finish(
+            Outcome::Done,
+            restoring.says(done::tables(&saved.id, &restoring.flag)),
+        ),
         None => run.stop(NOTHING),
     }
 }

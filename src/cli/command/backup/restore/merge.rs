@@ -66,7 +66,7 @@ pub(super) fn request(
         in_part: false,
         covers: Vec::new(),
     };
-    let restore = format!("runbook backup restore {}", manifest.id);
+    let again = again(restoring);
     Request {
         started,
         works: Works {
@@ -81,8 +81,18 @@ pub(super) fn request(
         words: Words {
             why: format!("rows of the backup {} are put back", manifest.id),
             way_out: format!(
-                "; {restore} --on-conflict skip leaves what was changed, and --on-conflict overwrite puts it back too"
+                ".\nTo leave what was changed, and put back the others: {again} --on-conflict skip\n\
+                 To put all of them back: {again} --on-conflict overwrite"
             ),
         },
     }
+}
+
+/// Returns the command that was given, for another answer to the same question.
+fn again(restoring: &Restoring<'_>) -> String {
+    let args = restoring.args;
+    let tables = args.tables.iter().map(|table| format!(" --table {table}"));
+    let merge = if args.merge { " --merge" } else { "" };
+    let tables: String = tables.collect();
+    format!("{}{merge}{tables}", restoring.command())
 }

@@ -6,7 +6,6 @@ use super::way::Way;
 use crate::archive::manifest::Holds;
 use crate::archive::proof;
 use crate::archive::store::Found;
-use crate::cli::backups;
 use crate::cli::world::RealWorld;
 use crate::engine::backup::{BackedTable, Progressing, RestoredInto, Run, Step};
 use crate::engine::cancel::Cancel;
@@ -18,6 +17,7 @@ use crate::engine::port::Limits;
 use crate::pg::backup::Site;
 use crate::pg::backup::fresh::Fresh;
 use crate::pg::backup::into;
+use crate::step::check::Severity;
 
 const RESTORE: Step<'static> = Step {
     name: "restore",
@@ -36,12 +36,18 @@ pub(super) async fn rehearse(
     let mut run = Run::begin(started, world, cancel)?;
     let read = Step {
         name: "read",
-        kind: "restore",
+        kind: "check",
         about: None,
     };
     let work = async |world: &mut RealWorld, limits: &Limits| {
         prove(restoring.found, &world.site, &limits.cancel).await?;
-        Ok(StepResult::WouldRun)
+        Ok(StepResult::Check {
+            passed: true,
+            items: Vec::new(),
+            switch: None,
+            severity: Severity::Error,
+            otherwise: None,
+        })
     };
     if run.step(read, false, work).await?.is_none() {
         return run.stop("nothing would be restored");
@@ -49,10 +55,7 @@ pub(super) async fn rehearse(
     let to = way.words(&restoring.database);
     run.finish(
         Outcome::Done,
-        format!(
-            "The backup is good. It would be restored to {to}: {}.",
-            backups::holds(restoring.manifest())
-        ),
+        format!("The backup is good: it was read in full.\nIt would be restored to {to}."),
     )
 }
 
@@ -107,7 +110,10 @@ pub(super) async fn database(
         ))
     };
     match run.step(RESTORE, true, work).await? {
-        Some(_) => run.finish(Outcome::Done, restoring.says(done::database(name))),
+        Some(_) => run.finish(
+            Outcome::Done,
+            restoring.says(done::database(name, restoring.is_named())),
+        ),
         None => run.stop("nothing was restored"),
     }
 }

@@ -33,17 +33,18 @@ pub(super) async fn tables(
     };
     let (now, then) = (of(&now), of(&then));
     let target = session.target();
-    let text = format!(
-        "All rows of {} in {} at {} are replaced by those of {}, {}. {}\
-         What is there now is saved first, and read back.{}",
-        words::list(tables),
-        target.database,
-        target.name,
-        found.manifest.id,
-        age(found),
+    let text = [
+        format!(
+            "All rows of {} in {} at {} are replaced.",
+            words::list(tables),
+            target.database,
+            target.name
+        ),
+        from(found),
         lost(&now, &then),
+        "What is there now is saved first, and read back.".to_owned(),
         elsewhere(session, found),
-    );
+    ];
     Ok(asking(session, text, &now, &then))
 }
 
@@ -59,30 +60,35 @@ pub(super) async fn database(
     let now = present::rows(session, true).await?;
     let then = saved(found);
     let target = session.target();
-    let text = format!(
-        "The database {} at {} is replaced by {}, {}. {}\
-         What is there now is kept as {aside}.{}{}",
-        target.database,
-        target.name,
-        found.manifest.id,
-        age(found),
+    let text = [
+        format!(
+            "The database {} at {} is replaced.",
+            target.database, target.name
+        ),
+        from(found),
         lost(&now, &then),
+        format!("What is there now is kept as {aside}."),
         ended(&present::sessions(session).await?),
         elsewhere(session, found),
-    );
+    ];
     Ok(asking(session, text, &now, &then))
 }
 
-fn asking(
+/// Returns the question: one fact a line.
+fn asking<const N: usize>(
     session: &Session,
-    text: String,
+    facts: [String; N],
     now: &BTreeMap<String, u64>,
     then: &BTreeMap<String, u64>,
 ) -> Asking {
     Asking {
         question: Question {
             name: QUESTION.to_owned(),
-            text,
+            text: facts
+                .into_iter()
+                .filter(|fact| !fact.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n"),
             typed: Some(session.target().database.clone()),
             timeout: None,
         },
@@ -90,9 +96,13 @@ fn asking(
     }
 }
 
-fn age(found: &Found) -> String {
+fn from(found: &Found) -> String {
     let taken = found.manifest.taken_at;
-    format!("saved {} ago", backups::age(taken, Timestamp::now()))
+    format!(
+        "The backup is {}, saved {} ago.",
+        found.manifest.id,
+        backups::age(taken, Timestamp::now())
+    )
 }
 
 /// Says how many rows there are more now than then.
@@ -102,10 +112,10 @@ fn lost(now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>) -> String {
     };
     let lost: u64 = now.iter().map(more).sum();
     if lost == 0 {
-        "What was changed since is lost. ".to_owned()
+        "What was changed since is lost.".to_owned()
     } else {
         format!(
-            "At least {} that came since, and what was changed since, are lost. ",
+            "At least {} that came since, and what was changed since, are lost.",
             words::count(lost, "row")
         )
     }
@@ -120,7 +130,7 @@ fn elsewhere(session: &Session, found: &Found) -> String {
         return String::new();
     }
     format!(
-        " Mind that it was saved from another database: {}.",
+        "Mind that it was saved from another database: {}.",
         backups::of_database(&found.manifest)
     )
 }
@@ -175,7 +185,7 @@ fn table(now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>) -> Rows {
 fn ended(sessions: &[Sessions]) -> String {
     const MOST: usize = 5;
     if sessions.is_empty() {
-        return " Nobody else is connected.".to_owned();
+        return "Nobody else is connected.".to_owned();
     }
     let said: Vec<String> = sessions
         .iter()
@@ -186,5 +196,5 @@ fn ended(sessions: &[Sessions]) -> String {
         0 => String::new(),
         more => format!(", and those of {more} more programs"),
     };
-    format!(" Other sessions are ended: {}{more}.", words::list(&said))
+    format!("Other sessions are ended: {}{more}.", words::list(&said))
 }

@@ -94,13 +94,12 @@ impl Way {
             Self::Database(name) => format!("the new database {name}"),
             Self::Table { name, .. } => format!("the new table {name} in {database}"),
             Self::TablesInPlace(tables) => {
-                format!(
-                    "{}, in place of its rows in {database}",
-                    words::list(tables)
-                )
+                let rows = if tables.len() == 1 { "its" } else { "their" };
+                let tables = words::list(tables);
+                format!("{tables}, in place of {rows} rows in {database}")
             }
             Self::DatabaseInPlace { aside } => {
-                format!("{database}, in place of what it holds; that is kept as {aside}")
+                format!("{database}; what it holds now is kept as {aside}")
             }
         }
     }
@@ -252,5 +251,9 @@ async fn refuse_existing(
     Err(CliError::usage(format!(
         "there is a database `{name}` already: nothing is restored over it"
     ))
-    .help("choose another name, or drop it first"))
+    .help("choose another name: `--into NAME`")
+    .help(format!(
+        "or drop it first: `DROP DATABASE {}`",
+        quote_ident(name)
+    )))
 }

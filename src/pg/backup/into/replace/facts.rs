@@ -230,8 +230,8 @@ fn referenced(others: &[Row], found: &Found) -> Failure {
         ));
     }
     failure
-        .help("put the rows back instead, where the tables have keys: rows that are as they were saved are let be")
-        .help("or restore the backup into a new database")
+        .help("put single rows back instead, those that differ or are gone: `--merge`")
+        .help("or restore the backup into a new database: without `--in-place`")
 }
 
 async fn ask(client: &Client, question: &str, names: &[&str]) -> Result<Vec<Row>, Failure> {
