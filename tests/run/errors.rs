@@ -197,7 +197,7 @@ fn steps_of_a_later_version_are_refused_before_anything_runs() {
     exit 3
     --- stderr
     error: `t` could come to steps that this version cannot run
-      the backup `before`: backups are not part of this version
+      the confirm `go`: approvals by several people are not part of this version
       = help: nothing was run; take these steps out, or wait for the version that has them
     ");
     assert_eq!(test.contents(), before);
