@@ -73,26 +73,54 @@ impl Found {
     }
 }
 
+/// What backups have in common that are kept or deleted together: their name and their database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    /// The name that they share.
+    pub name: String,
+    database: String,
+    /// The cluster, or the address where the login may not read which one it is.
+    place: String,
+}
+
+impl Kind {
+    /// Returns the kind of a backup.
+    pub fn of(manifest: &Manifest) -> Self {
+        let source = &manifest.source;
+        let cluster = source.system_identifier.as_ref();
+        Self {
+            name: manifest.name.clone(),
+            database: source.database.clone(),
+            place: cluster.unwrap_or(&source.name).clone(),
+        }
+    }
+}
+
 impl Stored {
-    /// Returns the backups of one name and one database, newest first.
-    pub fn of<'a>(&'a self, name: &'a str, database: &'a str) -> impl Iterator<Item = &'a Found> {
-        self.found.iter().filter(move |found| {
-            found.manifest.name == name && found.manifest.source.database == database
-        })
+    /// Returns the backups of a kind, newest first.
+    pub fn of(&self, kind: &Kind) -> Vec<Found> {
+        let found = self.found.iter();
+        found
+            .filter(|found| Kind::of(&found.manifest) == *kind)
+            .cloned()
+            .collect()
     }
 
-    /// Returns whether something in the folder that is called like a backup of a name is unfinished, or cannot
-    /// be read: then nobody knows what it holds.
-    pub fn is_unfinished(&self, name: &str) -> bool {
-        let folders = self
-            .partial
-            .iter()
-            .chain(self.damaged.iter().map(|(folder, _)| folder));
-        let mut names = folders.filter_map(|folder| folder.file_name()?.to_str());
-        names.any(|folder| {
-            let id = folder.strip_prefix('.').unwrap_or(folder);
-            id.strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    /// Returns whether something that is called like a backup of a name, and is newer than all of these, is
+    /// unfinished or cannot be read: then nobody knows whether it is good.
+    pub fn is_unfinished(&self, name: &str, than: &[Found]) -> bool {
+        let newest = than.iter().map(|found| found.manifest.id.as_str()).max();
+        let damaged = self.damaged.iter().map(|(folder, _)| folder);
+        let mut folders = self.partial.iter().chain(damaged);
+        folders.any(|folder| {
+            let id = folder.file_name().unwrap_or_default().to_string_lossy();
+            let id = id.trim_start_matches('.').trim_end_matches(".partial");
+            let dated = id
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'));
+            let is_dated =
+                dated.is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
+            is_dated && newest.is_none_or(|newest| id > newest)
         })
     }
 }
@@ -300,9 +328,10 @@ mod tests {
             [root.path().join("c-20261121-000001"), root.path().join("d")]
         );
         assert_eq!(stored.partial, [live.folder()]);
-        assert!(
-            stored.is_unfinished("b") && stored.is_unfinished("c") && !stored.is_unfinished("a")
-        );
+        assert!(stored.is_unfinished("c", &[]) && stored.is_unfinished("b", &[]));
+        assert!(!stored.is_unfinished("a", &[]));
+        // What is older than a good one was given up.
+        assert!(!stored.is_unfinished("b", &stored.found));
         let first = stored.found.first().unwrap();
         let size = |name: &str| first.folder.join(name).metadata().unwrap().len();
         assert_eq!(

@@ -9,7 +9,7 @@ use super::Site;
 use crate::archive::deletion;
 use crate::archive::manifest::Manifest;
 use crate::archive::retention::{Fate, fates};
-use crate::archive::store::{self, Found};
+use crate::archive::store::{self, Kind};
 use crate::engine::backup::Order;
 use crate::engine::failure::Failure;
 use crate::pg::session::Session;
@@ -42,17 +42,8 @@ fn delete(
         return Ok(());
     };
     let stored = store::list(backups)?;
-    let same: Vec<Found> = stored
-        .found
-        .into_iter()
-        .filter(|found| found.manifest.name == order.name && is_same(&found.manifest, manifest))
-        .collect();
-    // Another one of the name may be on its way: nobody knows yet whether it becomes good.
-    let beginning = format!(".{}-", order.name);
-    let unfinished = stored.partial.iter().any(|path| {
-        let name = path.file_name().unwrap_or_default();
-        name.to_string_lossy().starts_with(&beginning)
-    });
+    let same = stored.of(&Kind::of(manifest));
+    let unfinished = stored.is_unfinished(&order.name, &same);
     // Runs that began meanwhile may need one, and `to` may lead to another folder than that of all backups.
     let needed = site.needed.of(backups);
     let fated = fates(&same, keep, &needed, unfinished, Timestamp::now());
@@ -63,16 +54,4 @@ fn delete(
         }
     }
     Ok(())
-}
-
-/// Returns whether two backups are of one database. Where the login may not read which cluster it is, the address
-/// and the name say it.
-fn is_same(one: &Manifest, other: &Manifest) -> bool {
-    let (one, other) = (&one.source, &other.source);
-    let place = |facts: &crate::engine::event::TargetFacts| {
-        (facts.system_identifier.is_none()).then(|| facts.name.clone())
-    };
-    one.system_identifier == other.system_identifier
-        && one.database == other.database
-        && place(one) == place(other)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::archive::deletion;
 use crate::archive::retention::{self, Fate};
-use crate::archive::store::{self, Found, Stored};
+use crate::archive::store::{self, Found, Kind, Stored};
 use crate::base::words;
 use crate::cli::answers::Flag;
 use crate::cli::args::{self, ListOutput, PruneArgs};
@@ -125,11 +125,11 @@ fn by_name(
             "--even-the-last is about one backup: name it by its whole id",
         ));
     }
-    let mut kinds: Vec<(String, String, Option<String>)> = stored
+    let mut kinds: Vec<Kind> = stored
         .found
         .iter()
         .filter(|found| name.is_none_or(|name| found.manifest.name == name))
-        .map(kind)
+        .map(|found| Kind::of(&found.manifest))
         .collect();
     kinds.sort();
     kinds.dedup();
@@ -145,14 +145,9 @@ fn by_name(
     let needed = site.needed.of(&site.folder);
     let mut all = Vec::new();
     for each in kinds {
-        let same: Vec<Found> = stored
-            .found
-            .iter()
-            .filter(|found| kind(found) == each)
-            .cloned()
-            .collect();
-        let keep = keep_of(args, &same, &each.0)?;
-        let unfinished = newer_is_odd(stored, &each.0, &same);
+        let same = stored.of(&each);
+        let keep = keep_of(args, &same, &each.name)?;
+        let unfinished = stored.is_unfinished(&each.name, &same);
         let fates = retention::fates(&same, keep, &needed, unfinished, Timestamp::now());
         all.extend(fates.into_iter().map(|(found, fate)| Fated {
             id: found.manifest.id.clone(),
@@ -165,16 +160,6 @@ fn by_name(
     Ok(all)
 }
 
-/// Backups are of one kind that share their name and their database.
-fn kind(found: &Found) -> (String, String, Option<String>) {
-    let manifest = &found.manifest;
-    (
-        manifest.name.clone(),
-        manifest.source.database.clone(),
-        manifest.source.system_identifier.clone(),
-    )
-}
-
 /// Returns how long backups of a name are kept: as is said, or as the newest of them says.
 fn keep_of(args: &PruneArgs, same: &[Found], name: &str) -> Result<Keep, CliError> {
     let said = args::keep(args.keep_last, args.keep_days);
@@ -185,22 +170,6 @@ fn keep_of(args: &PruneArgs, same: &[Found], name: &str) -> Result<Keep, CliErro
         ))
         .help("--keep-last N keeps so many of the newest, --keep-days N those that are younger")
     })
-}
-
-/// Returns whether a backup of a name that is newer than all good ones is unfinished or cannot be read.
-fn newer_is_odd(stored: &Stored, name: &str, same: &[Found]) -> bool {
-    let newest = same.iter().map(|found| found.manifest.id.as_str()).max();
-    let is_newer = |path: &Path| {
-        let id = id_of(path);
-        let id = id.trim_start_matches('.').trim_end_matches(".partial");
-        let of_name = id
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
-        of_name && newest.is_none_or(|newest| id > newest)
-    };
-    stored.partial.iter().any(|path| is_newer(path))
-        || stored.damaged.iter().any(|(path, _)| is_newer(path))
 }
 
 /// Decides about the one backup that is named by its id.
@@ -233,7 +202,8 @@ fn one(site: &Site, stored: &Stored, args: &PruneArgs, id: &str) -> Result<Vec<F
         return Err(stays(id, why).into());
     }
     let is_good = |other: &&Found| {
-        kind(other) == kind(found) && Standing::of(&other.manifest, &other.notes).is_good()
+        Kind::of(&other.manifest) == Kind::of(&found.manifest)
+            && Standing::of(&other.manifest, &other.notes).is_good()
     };
     let good: Vec<&Found> = stored.found.iter().filter(is_good).collect();
     let is_last = matches!(good.as_slice(), [only] if only.manifest.id == id);
