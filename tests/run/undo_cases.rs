@@ -405,15 +405,12 @@ fn case_29_a_fix_of_no_rows_is_put_back_as_nothing() {
     let test = Test::sql(USERS).fix("sql: UPDATE users SET plan = NULL WHERE id > 99\nrows: 0..");
     test.run("run t --yes").code(0);
     let before = test.contents();
-    assert_snapshot!(undo(&test, "--yes"), @"
+    // Nobody is asked about nothing.
+    assert_snapshot!(undo(&test, ""), @"
     exit 0
     --- stdout
     Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
-      ? go_ahead
-          putting back f changes nothing
-          Put back 0 rows?
-          ✓ yes · postgres (USER@HOST) by --yes
       ↶ undo                   f: nothing to put back  TIME
           what run RUN changed is put back
 
