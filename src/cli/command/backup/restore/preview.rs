@@ -135,9 +135,11 @@ fn elsewhere(session: &Session, found: &Found) -> String {
     )
 }
 
+/// What was saved, but the journal's tables: what is there now is counted without them too.
 fn saved(found: &Found) -> BTreeMap<String, u64> {
     let tables = found.manifest.tables.iter();
     tables
+        .filter(|table| !table.relation.starts_with("runbook."))
         .map(|table| (table.relation.clone(), table.tally.rows))
         .collect()
 }
