@@ -27,8 +27,8 @@
 //!
 //! # Where is …
 //!
-//! - a kind of step? Its keys in `step/KIND.rs`, its contract in `runbook/rule.rs` (of a fix in `rule/fix.rs`), what it reads in
-//!   `runbook/reading.rs`, its work in `engine/perform/KIND.rs`
+//! - a kind of step? Its keys in `step/KIND.rs`, its contract in `runbook/rule.rs` (of a fix in `rule/fix.rs`, of a backup in
+//!   `rule/backup.rs`), what it reads in `runbook/reading.rs`, its work in `engine/perform/KIND.rs`
 //!   (of a rollback in `engine/driver/undo.rs`). Add a variant to [`step::Kind`], and the
 //!   compiler points at each of these places.
 //! - the security boundary? [`sql::statement::Statement`] allows statements by their parse tree;
