@@ -52,15 +52,12 @@ use crate::archive::manifest::{Encryption, FileFact, Holds, Manifest, Table};
 use crate::archive::notes::Notes;
 use crate::archive::seal::{FileKey, Keys};
 use crate::archive::store::Found;
-use crate::archive::{self, name, proof};
-use crate::engine::backup::{Backed, BackedTable, Order, Progressing, Seal, What};
+use crate::archive::{self, name, proof, seal};
+use crate::engine::backup::{Backed, BackedTable, Order, Progressing, What};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
 use crate::step::backup::{DatabaseBackup, Verify};
 use progress::Meter;
-
-/// The file that the key of an encrypted backup is in.
-const KEY: &str = "key.age";
 
 /// Where backups are, and with what they are made.
 #[derive(Clone)]
@@ -119,7 +116,7 @@ impl Site {
         if let Some(key) = made.and_then(|made| made.get(&found.folder).cloned()) {
             return Ok(Some(key));
         }
-        let path = found.folder.join(KEY);
+        let path = found.folder.join(seal::FILE);
         let sealed = std::fs::read(&path).map_err(|error| archive::io("read", &path, &error))?;
         FileKey::open(&found.folder, &sealed, &self.keys).map(Some)
     }
@@ -252,10 +249,7 @@ fn manifest(session: &Session, order: &Order, content: Content) -> Manifest {
         types: content.types,
         files: content.files,
         tool: content.tool,
-        encryption: order.seal.as_ref().map(|seal| match seal {
-            Seal::Recipients(keys) => Encryption::Recipients(keys.clone()),
-            Seal::Passphrase(_) => Encryption::Passphrase,
-        }),
+        encryption: order.seal.as_ref().map(Encryption::from),
         keep: order.keep,
         checksum: String::new(),
     }

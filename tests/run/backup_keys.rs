@@ -1,5 +1,6 @@
 //! Encrypted backups: what opens them, and what happens without it.
 
+use age::secrecy::ExposeSecret as _;
 use insta::assert_snapshot;
 
 use crate::backup_cli::{listed, newest, shop, told};
@@ -83,6 +84,37 @@ fn backup_by_a_passphrase_is_opened_by_it_alone() {
       runbook backup restore one-DATE --table public.users --as NEW --passphrase-file FILE
           one table, beside the live one
     ");
+}
+
+#[test]
+fn backup_for_a_recipient_is_restored_by_who_has_its_key() {
+    let identity = age::x25519::Identity::generate();
+    let others = age::x25519::Identity::generate();
+    let text = |identity: &age::x25519::Identity| identity.to_string().expose_secret().to_owned();
+    let test = shop()
+        .file("key", text(&identity))
+        .file("other", text(&others));
+    let recipient = identity.to_public();
+    test.run(&format!(
+        "backup create one --table users --verify restore --recipient {recipient}"
+    ))
+    .code(0);
+    test.run("backup verify one --restore --identity key")
+        .code(0)
+        .says("restored on trial");
+    let before = test.rows("SELECT count(*), sum(hashtextextended(u::text, 0)) FROM users u");
+    let back = |key: &str| {
+        test.run(&format!(
+            "backup restore one --table users --as copy --identity {key}"
+        ))
+    };
+    back("other").code(10).says("key");
+    assert_eq!(test.rows("SELECT to_regclass('copy') IS NULL"), "t");
+    back("key").code(0);
+    assert_eq!(
+        test.rows("SELECT count(*), sum(hashtextextended(u::text, 0)) FROM copy u"),
+        before
+    );
 }
 
 #[test]

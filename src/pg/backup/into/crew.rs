@@ -71,19 +71,13 @@ impl Crew {
                 shared.fail(refused("a worker ended by itself"));
             }
         }
-        drop(guard);
         let failure = shared
             .failure
             .lock()
             .ok()
             .and_then(|mut first| first.take());
-        failure.map_or(Ok(()), |failure| {
-            if failure.kind == FailureKind::Unsupported && failure.message == ABANDONED {
-                Ok(())
-            } else {
-                Err(failure)
-            }
-        })
+        drop(guard);
+        failure.map_or(Ok(()), Err)
     }
 }
 
