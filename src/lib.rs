@@ -22,7 +22,7 @@
 //! | [`runbook`] | a document, its names resolved, its templates, its graph, and what is proved of it |
 //! | [`engine`] | decides what is next, drives the world through one port, and tells events; state is a fold over them |
 //! | [`archive`] | the files of a backup: written so that none is half there, read back in full, kept and pruned |
-//! | [`pg`], [`record`], [`report`] | a session on a server that implements the port's reads and changes; runs on disk, proof against alteration; events as text and JSON |
+//! | [`pg`], [`record`], [`report`], [`suite`] | a session on a server that implements the port's reads and changes; runs on disk, proof against alteration; events as text and JSON; the tests of a runbook and what they cover |
 //! | [`cli`] | the command line: what the process was given, finding runbooks, one command a file |
 //!
 //! # Where is …
@@ -55,3 +55,4 @@ pub mod report;
 pub mod runbook;
 pub mod sql;
 pub mod step;
+pub mod suite;

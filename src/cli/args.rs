@@ -17,7 +17,8 @@ mod shell;
 mod tool;
 
 pub use authoring::{
-    CheckArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs, Template,
+    CheckArgs, FindArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs, Template,
+    TestArgs,
 };
 pub(super) use backup::keep;
 pub use backup::{
@@ -119,14 +120,22 @@ pub enum Command {
     Plan(PlanArgs),
     /// Checks runbooks: everything that can be proved without a database
     Check(CheckArgs),
+    /// Runs the tests of runbooks, on scratch databases
+    Test(TestArgs),
     /// Lists the runbooks: what to use for what
     List(ListArgs),
+    /// Finds the runbook for a problem that is told in your own words
+    Find(FindArgs),
     /// Shows a runbook: parameters, steps, risk, what it touches
     Show(ShowArgs),
     /// Writes a new runbook to begin with
     New(NewArgs),
     /// Answers one question in SQL; nothing can be changed by it
     Query(QueryArgs),
+    /// Opens a shell for questions in SQL; nothing can be changed in it
+    Shell(ShellArgs),
+    /// Says whether the database is well, or why it cannot be reached
+    Health(HealthArgs),
     /// Goes on with a run that was cut short
     Resume(ResumeArgs),
     /// Puts back the rows that a run changed
@@ -261,6 +270,22 @@ pub struct QueryArgs {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub limit: usize,
     /// How rows are printed: human or json
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub output: ListOutput,
+}
+
+/// What `shell` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShellArgs {
+    /// Runs these lines one after the other, as if they were typed, and ends (repeatable)
+    #[arg(short, long = "command", value_name = "LINE")]
+    pub commands: Vec<String>,
+}
+
+/// What `health` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HealthArgs {
+    /// How it is printed: human or json
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
     pub output: ListOutput,
 }

@@ -1,53 +1,18 @@
-//! The runbooks that are built into the program.
+//! The runbooks that are built into the program, with their tests and samples.
 
-/// Their paths under `runbooks/` and their texts.
-pub const RUNBOOKS: [(&str, &str); 4] = [
-    (
-        "crm/enable-suspended-customer.yaml",
-        include_str!("../../runbooks/crm/enable-suspended-customer.yaml"),
-    ),
-    (
-        "crm/health-check.yaml",
-        include_str!("../../runbooks/crm/health-check.yaml"),
-    ),
-    (
-        "crm/make-user-admin.yaml",
-        include_str!("../../runbooks/crm/make-user-admin.yaml"),
-    ),
-    (
-        "crm/user-cannot-login.yaml",
-        include_str!("../../runbooks/crm/user-cannot-login.yaml"),
-    ),
-];
+/// Every file of `runbooks/`: its path there and its text; `builtin/build.rs` lists them.
+const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
+/// Returns the paths and texts of the runbooks.
+pub fn runbooks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let runbooks = FILES
+        .iter()
+        .filter(|(path, _)| path.ends_with(".yaml") && !path.ends_with(".test.yaml"));
+    runbooks.copied()
+}
 
-    fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                files(&path, found);
-            } else if path.extension().is_some_and(|end| end == "yaml")
-                && !path.to_string_lossy().ends_with(".test.yaml")
-            {
-                found.push(path);
-            }
-        }
-    }
-
-    #[test]
-    fn every_runbook_of_the_folder_is_built_in() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
-        let mut found = Vec::new();
-        files(&root, &mut found);
-        let mut found: Vec<String> = found
-            .iter()
-            .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
-            .collect();
-        found.sort();
-        assert_eq!(found, RUNBOOKS.map(|(path, _)| path));
-    }
+/// Returns the text of a file by its path under `runbooks/`.
+pub fn file(path: &str) -> Option<&'static str> {
+    let found = FILES.iter().find(|(known, _)| *known == path);
+    found.map(|(_, text)| *text)
 }

@@ -126,7 +126,7 @@ impl Catalogue {
         if let Some(folder) = configuration(environment) {
             catalogue.add(Origin::User, &folder);
         }
-        for (path, text) in builtin::RUNBOOKS {
+        for (path, text) in builtin::runbooks() {
             catalogue.offer(Entry {
                 name: stem(Path::new(path)),
                 origin: Origin::Builtin,

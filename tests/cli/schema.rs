@@ -39,7 +39,7 @@ fn the_committed_schemas_are_what_the_types_say() {
 fn every_shipped_runbook_fits_the_schema() {
     let validator = validator();
     let mut count = 0;
-    for (path, text) in runbook::cli::builtin::RUNBOOKS {
+    for (path, text) in runbook::cli::builtin::runbooks() {
         let source = runbook::base::source::Source::new(path, text);
         let json = runbook::base::yaml::parse(&source).unwrap().to_json();
         let errors: Vec<String> = validator

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 8] = [
     &["runbook"],
     &["engine"],
     &["archive"],
-    &["pg", "record", "report"],
+    &["pg", "record", "report", "suite"],
     &["cli"],
 ];
 

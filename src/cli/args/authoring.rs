@@ -87,6 +87,55 @@ pub struct NewArgs {
     /// What it begins as: query (only reads) or fix
     #[arg(long, value_enum, default_value = "fix", hide_possible_values = true)]
     pub template: Template,
+    /// Writes a check of all that the database has now: tables, columns, constraints, triggers and more
+    #[arg(long, conflicts_with = "template")]
+    pub from_database: bool,
+}
+
+/// What `test` is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TestArgs {
+    /// Names, .yaml files or folders; without any, all runbooks outside of the program
+    #[arg(value_name = "PATH|NAME")]
+    pub what: Vec<String>,
+    /// Only the cases whose runbook or name has this in it (repeatable)
+    #[arg(long = "filter", value_name = "TEXT")]
+    pub filters: Vec<String>,
+    /// Lists every way of the graphs with the cases that take it
+    #[arg(long)]
+    pub coverage: bool,
+    /// A way that no case takes, and that the file does not justify, is a failure
+    #[arg(long)]
+    pub require_coverage: bool,
+    /// Writes the results as JUnit's XML, for CI
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub junit: Option<std::path::PathBuf>,
+    /// How many cases run at a time; without it, one for each processor
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+    /// Runs again whenever a file changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Prints what a failing case's run said
+    #[arg(long)]
+    pub show_output: bool,
+    /// How results are printed: human or json
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub output: ListOutput,
+}
+
+/// What `find` is asked.
+#[derive(Clone, Debug, Args)]
+pub struct FindArgs {
+    /// What is wrong, or what is to be done, in your own words
+    #[arg(required = true)]
+    pub words: Vec<String>,
+    /// Shows at most this many
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub limit: usize,
+    /// How they are printed: human or json
+    #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
+    pub output: ListOutput,
 }
 
 /// What a new runbook begins as.

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// What `schema` is asked.
 #[derive(Clone, Debug, Args)]
 pub struct SchemaArgs {
-    /// Of what: runbook or event
+    /// Of what: runbook, test or event
     #[arg(value_enum, default_value = "runbook", hide_possible_values = true)]
     pub of: SchemaOf,
 }
@@ -16,6 +16,8 @@ pub enum SchemaOf {
     /// The files of runbooks.
     #[default]
     Runbook,
+    /// The files of tests.
+    Test,
     /// The lines of `--output json`.
     Event,
 }

@@ -1,0 +1,5 @@
+//! The tests of a runbook: cases on scratch databases, what must hold of each, and which ways of the graph
+//! they take. Knows no server: [`crate::cli`] runs the cases.
+
+pub mod document;
+pub mod schema;
