@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
     let mut list = String::from("[\n");
     for file in files {
         let name = file.strip_prefix(&root).map_err(io::Error::other)?;
+        let (name, file) = (name.to_string_lossy(), file.to_string_lossy());
         // Writing into a String does not fail.
         let _ = writeln!(list, "    ({name:?}, include_str!({file:?})),");
     }
