@@ -1,13 +1,15 @@
 //! The runbooks that are built into the program, with their tests and samples.
 
+use std::path::Path;
+
+use super::catalogue::is_runbook;
+
 /// Every file of `runbooks/`: its path there and its text; `builtin/build.rs` lists them.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
 /// Returns the paths and texts of the runbooks.
 pub fn runbooks() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let runbooks = FILES
-        .iter()
-        .filter(|(path, _)| path.ends_with(".yaml") && !path.ends_with(".test.yaml"));
+    let runbooks = FILES.iter().filter(|(path, _)| is_runbook(Path::new(path)));
     runbooks.copied()
 }
 

@@ -13,7 +13,7 @@ use crate::runbook::check::{Proved, check};
 mod folder;
 mod text;
 
-pub use folder::Refused;
+pub use folder::{Refused, is_runbook};
 pub(super) use text::read;
 
 /// Where a runbook was found.

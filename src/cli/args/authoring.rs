@@ -107,7 +107,7 @@ pub struct TestArgs {
     /// A way that no case takes, and that the file does not justify, is a failure
     #[arg(long)]
     pub require_coverage: bool,
-    /// Writes the results as JUnit's XML, for CI
+    /// Writes the results as XML in JUnit's format, for CI
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub junit: Option<std::path::PathBuf>,
     /// How many cases run at a time; without it, one for each processor

@@ -46,7 +46,7 @@ pub(super) fn walk(folder: &Path, real: &Path, current: &Path) -> Found {
 }
 
 /// Returns whether a file's name says that it is a runbook.
-pub(super) fn is_runbook(path: &Path) -> bool {
+pub fn is_runbook(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy());
     name.is_some_and(|name| {
         let stem = name
