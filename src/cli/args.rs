@@ -17,8 +17,8 @@ mod shell;
 mod tool;
 
 pub use authoring::{
-    CheckArgs, FindArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs, Template,
-    TestArgs,
+    CheckArgs, Coverage, FindArgs, Format, GraphFormat, ListArgs, ListOutput, NewArgs, ShowArgs,
+    Template, TestArgs,
 };
 pub(super) use backup::keep;
 pub use backup::{

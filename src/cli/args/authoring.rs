@@ -101,12 +101,18 @@ pub struct TestArgs {
     /// Only the cases whose runbook or name has this in it (repeatable)
     #[arg(long = "filter", value_name = "TEXT")]
     pub filters: Vec<String>,
-    /// Lists every way of the graphs with the cases that take it
-    #[arg(long)]
-    pub coverage: bool,
-    /// A way that no case takes, and that the file does not justify, is a failure
-    #[arg(long)]
-    pub require_coverage: bool,
+    /// Lists every way of the graphs with the cases that take it; with =full, one that no case takes and no
+    /// file justifies is a failure
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "list",
+        hide_possible_values = true
+    )]
+    pub coverage: Option<Coverage>,
     /// Writes the results as XML in JUnit's format, for CI
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub junit: Option<std::path::PathBuf>,
@@ -122,6 +128,15 @@ pub struct TestArgs {
     /// How results are printed: human or json
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
     pub output: ListOutput,
+}
+
+/// What is done about the ways of the graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Coverage {
+    /// They are listed.
+    List,
+    /// They are listed, and one that no case takes is a failure.
+    Full,
 }
 
 /// What `find` is asked.
