@@ -45,6 +45,7 @@ mod rollback;
 mod safety;
 mod server;
 mod session;
+mod shell;
 mod shipped;
 mod terminal;
 mod test;
