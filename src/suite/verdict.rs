@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::document::Case;
+use crate::base::source::Source;
 use crate::engine::event::Event;
 use crate::engine::outcome::Outcome;
 use crate::runbook::check::Proved;
@@ -47,12 +48,33 @@ pub struct Played {
     pub runbook: String,
     /// The file of the case, as messages show it.
     pub file: String,
+    /// The line of the case there, from 1.
+    pub line: usize,
     /// The case's name.
     pub case: String,
     /// What it came to.
     pub came: Came,
     /// Where that is not as expected.
     pub differences: Vec<Difference>,
+}
+
+impl Played {
+    /// Judges what a case came to; `source` is the file that it stands in.
+    pub fn new(source: &Source, case: &Case, proved: &Proved, came: Came) -> Self {
+        Self {
+            runbook: proved.runbook.name.clone(),
+            file: source.name().to_owned(),
+            line: source.position(case.case.span().start).line,
+            case: case.case.text().to_owned(),
+            differences: judge(case, proved, &came),
+            came,
+        }
+    }
+
+    /// Returns whether all is as the author expects.
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty() && self.came.trouble.is_none()
+    }
 }
 
 /// Compares what a case came to with what its author expects.
