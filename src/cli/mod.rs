@@ -10,6 +10,7 @@ mod choices;
 pub mod command;
 mod connection;
 pub mod error;
+mod finder;
 mod findings;
 pub mod invocation;
 pub mod look;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shape::read;
-use crate::base::source::Source;
+use crate::base::source::{Source, Spanned};
 use crate::base::yaml;
 use crate::engine::outcome::Outcome;
 use crate::runbook::param::Literal;
@@ -141,7 +141,7 @@ pub struct RowsAfter {
     /// A SELECT.
     pub sql: Sql,
     /// Its rows, each a list of values as PostgreSQL prints them; of one column, the values themselves.
-    pub are: Vec<Literal>,
+    pub are: Vec<Spanned<Literal>>,
 }
 
 /// How a case ends.
