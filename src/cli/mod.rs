@@ -21,6 +21,7 @@ mod prompt;
 mod runner;
 pub mod state;
 mod table;
+mod trial;
 pub mod world;
 
 use std::any::Any;
