@@ -28,6 +28,7 @@ mod identity;
 mod init;
 mod journal;
 mod lease;
+mod literal;
 mod loops;
 mod output;
 mod prompt;
