@@ -30,7 +30,12 @@ impl Shape {
 pub fn builtin(name: &str) -> Option<Shape> {
     match name {
         "run" => Some(Shape::of(&["id", "started_at", "actor"])),
-        "target" => Some(Shape::of(&["name", "database", "server_version"])),
+        "target" => Some(Shape::of(&[
+            "name",
+            "database",
+            "server_version",
+            "server_version_num",
+        ])),
         _ => None,
     }
 }

@@ -53,3 +53,4 @@ mod told_after;
 mod types;
 mod undo;
 mod undo_cases;
+mod version;
