@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::state::State;
 use crate::runbook::argument::Argument;
 use crate::runbook::context::Context;
-use crate::runbook::data::{Cell, Rows};
+use crate::runbook::data::{Cell, Rows, oid};
 use crate::runbook::model::{ScopeId, Step};
 
 /// What is the same for all steps of a run.
@@ -72,10 +72,14 @@ pub fn of_scope(
         ("started_at", surroundings.started_at.as_str()),
         ("actor", plan.actor.as_str()),
     ];
-    context.insert(
-        "run",
-        Value::from_pairs(run.map(|(key, value)| (key, Value::from(value)))),
-    );
+    let previous = ("previous", Value::from(plan.previous.as_deref()));
+    let run = run.map(|(key, value)| (key, Value::from(value)));
+    context.insert("run", Value::from_pairs(run.into_iter().chain([previous])));
+    let previous = Cell {
+        text: plan.previous.clone(),
+        oid: oid::TIMESTAMPTZ,
+    };
+    context.insert_cell("run", "previous", previous);
     context.insert("target", of_target(target));
     for (name, argument) in arguments(plan, state, surroundings, scope)? {
         context.insert(&name, argument.value.clone());

@@ -109,6 +109,7 @@ fn kind_of(runbook: &Runbook, step: &Step, expression: &str, known: &Known) -> u
         .find(|(param, _)| param == name);
     match (param, attribute) {
         (Some((_, param)), "") => oid_of(param),
+        (None, "previous") if name == "run" => oid::TIMESTAMPTZ,
         (None, attribute) => known
             .get(&(step.scope, name.to_owned()))
             .and_then(|columns| columns.iter().find(|column| column.name == attribute))

@@ -31,6 +31,7 @@ mod lease;
 mod literal;
 mod loops;
 mod output;
+mod previous;
 mod prompt;
 mod proxy;
 mod put_back;

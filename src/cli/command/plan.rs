@@ -52,6 +52,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         run: String::new(),
         hash: String::new(),
         actor: String::new(),
+        previous: None,
     };
     context.invocation.print(&page(&plan, context.look))?;
     Ok(exit::DONE)
