@@ -16,6 +16,7 @@ pub mod invocation;
 pub mod look;
 pub mod params;
 mod past;
+mod previous;
 pub mod program;
 mod prompt;
 mod runner;

@@ -6,7 +6,7 @@ use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, params, prompt, state};
+use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -128,6 +128,7 @@ pub(in crate::cli) async fn prepare(
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let plan = Plan {
+        previous: previous::of(&base, &proved.runbook, session.target())?,
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
@@ -206,6 +207,7 @@ fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
         journal,
         target: session.target().clone(),
         actor: plan.actor.clone(),
+        previous: plan.previous.clone(),
         undo_of: None,
     }
 }

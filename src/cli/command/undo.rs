@@ -167,6 +167,7 @@ fn facts(started: &RunStarted, journal: Place) -> Facts {
         journal,
         target: started.target.clone(),
         actor: started.actor.clone(),
+        previous: None,
         undo_of: started.undo_of.clone(),
     }
 }
