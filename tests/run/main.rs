@@ -18,6 +18,7 @@ mod captured;
 mod changes;
 mod command;
 mod confirm;
+mod database_check;
 mod doubt;
 mod elsewhere;
 mod errors;

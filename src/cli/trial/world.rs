@@ -6,6 +6,7 @@ use crate::engine::backup::{Backed, FromBackup, Order};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
+use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
@@ -69,6 +70,11 @@ impl World for Stage<'_> {
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
         self.work().await?;
         self.real.read(bound, keep, limits).await
+    }
+
+    async fn audit(&mut self, wanted: &Wanted, limits: &Limits) -> Result<Vec<Found>, Failure> {
+        self.work().await?;
+        self.real.audit(wanted, limits).await
     }
 
     async fn change(
