@@ -13,7 +13,7 @@
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
 //! | [`live`], [`function`], [`undoable`] | a runbook against the live catalog; volatile functions in reads; fixes that cannot be put back |
-//! | `audit` | what a database must have, looked for in its catalogs |
+//! | `audit`, `inventory` | what a database must have, looked for in its catalogs; all that it has, for such a check |
 //! | [`backup`] | backups: made under one snapshot, proved, put back |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
@@ -28,6 +28,7 @@ pub mod environment;
 pub(crate) mod failure;
 pub mod function;
 pub mod host;
+mod inventory;
 pub mod keyword;
 pub mod live;
 pub mod passfile;

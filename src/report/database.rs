@@ -138,13 +138,14 @@ fn told(names: &[&str], what: &str, room: &mut usize, indent: usize, look: Look)
     if shown == 0 {
         return Vec::new();
     }
-    let mut parts: Vec<Line> = names
-        .iter()
-        .take(shown)
-        .map(|name| look.line().plain(name))
-        .collect();
-    if !what.is_empty() {
-        parts.push(look.line().dim(what));
+    let mut parts: Vec<Line> = Vec::new();
+    if names.len() > 1 && !what.is_empty() {
+        parts.push(look.line().dim(&format!("{what}:")));
+    }
+    let names = names.iter().take(shown);
+    parts.extend(names.clone().map(|name| look.line().plain(name)));
+    if let (1, [only]) = (names.len(), parts.as_mut_slice()) {
+        *only = std::mem::replace(only, look.line()).gap(2).dim(what);
     }
     let lines = flow(&parts, 3, look).into_iter();
     lines.map(|line| line.indented(indent)).collect()

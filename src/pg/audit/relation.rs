@@ -200,6 +200,8 @@ fn texts(wanted: &Wanted) -> BTreeSet<&str> {
         .collect()
 }
 
+const NO_NAME: &str = "is no name: what is more than letters, digits and _ stands in double quotes";
+
 /// Takes a name apart; one without a schema has the default one.
 ///
 /// # Errors
@@ -208,20 +210,16 @@ pub(super) fn schema_and_name(
     text: &str,
     default: Option<&str>,
 ) -> Result<(Option<String>, String), String> {
-    let no_name = |text: &str| {
-        format!(
-            "{text} is no name: what is more than letters, digits and _ stands in double quotes"
-        )
-    };
-    let mut parts = name_parts(text).ok_or_else(|| no_name(text))?;
+    let mut parts = name_parts(text).ok_or(NO_NAME)?;
     if parts.len() > 2 {
-        return Err(format!("{text} is more than a schema and a name"));
+        return Err("is more than a schema and a name".to_owned());
     }
     let name = parts.pop().unwrap_or_default();
     let schema = match (parts.pop(), default) {
         (Some(schema), _) => Some(schema),
         (None, Some(default)) => {
-            let mut parts = name_parts(default).ok_or_else(|| no_name(default))?;
+            let mut parts =
+                name_parts(default).ok_or_else(|| format!("the schema {default} {NO_NAME}"))?;
             parts.pop()
         }
         (None, None) => None,
