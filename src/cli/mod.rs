@@ -19,6 +19,7 @@ mod previous;
 pub mod program;
 mod prompt;
 mod runner;
+mod save;
 pub mod state;
 mod table;
 pub mod world;

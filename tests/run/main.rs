@@ -45,6 +45,7 @@ mod restore_real;
 mod resume;
 mod rollback;
 mod safety;
+mod save;
 mod server;
 mod session;
 mod shipped;
