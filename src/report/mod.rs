@@ -18,6 +18,7 @@ mod backup;
 pub mod changes;
 mod chart;
 mod compact;
+mod database;
 mod ending;
 pub mod failure;
 pub mod graph;

@@ -29,8 +29,13 @@ impl Shape {
 /// Returns what the engine itself provides under a name.
 pub fn builtin(name: &str) -> Option<Shape> {
     match name {
-        "run" => Some(Shape::of(&["id", "started_at", "actor"])),
-        "target" => Some(Shape::of(&["name", "database", "server_version"])),
+        "run" => Some(Shape::of(&["id", "started_at", "actor", "previous"])),
+        "target" => Some(Shape::of(&[
+            "name",
+            "database",
+            "server_version",
+            "server_version_num",
+        ])),
         _ => None,
     }
 }
@@ -54,6 +59,9 @@ pub fn of_step(step: &Step) -> Shape {
             } else {
                 shape
             }
+        }
+        Kind::Check(check) if check.database.is_some() => {
+            Shape::of(&["passed", "items", "missing", "unseen"])
         }
         Kind::Check(_) => Shape::of(&["passed", "items"]),
         Kind::Confirm(_) => Shape::of(&["answer", "by"]),
