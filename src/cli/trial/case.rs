@@ -137,7 +137,11 @@ impl<'a> Player<'a> {
     /// Plays it from the first session to the last look at the tables.
     async fn whole(&self, context: &Context<'_>) -> Result<Came, Unfit> {
         let mut came = Came::default();
-        let mut before = self.contents().await?;
+        let mut before = if self.case.data.is_some() {
+            self.contents().await?
+        } else {
+            self.place.contents.clone()
+        };
         let settings = self.place.settings()?;
         let mut others = match Others::open(&self.case.sessions, &settings).await {
             Ok(others) => others,
