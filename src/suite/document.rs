@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::diagnostic::Diagnostic;
+use crate::base::shape::read;
+use crate::base::source::{Source, Spanned};
+use crate::base::yaml;
 use crate::engine::outcome::Outcome;
 use crate::runbook::param::Literal;
 use crate::step::shape::{Entries, OneOrMany};
@@ -25,6 +29,22 @@ pub struct Suite {
     /// The ways of the graph that no case takes, as `STEP.WAY`, each with the reason.
     #[serde(default)]
     pub untested: Entries<Template>,
+}
+
+/// Reads a file of tests; every mistake of shape becomes a diagnostic.
+///
+/// # Errors
+/// All of them, each with its place.
+pub fn parse(source: &Source) -> Result<Suite, Vec<Diagnostic>> {
+    let root = yaml::parse(source).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut diagnostics = Vec::new();
+    read(&root, &mut diagnostics).ok_or(diagnostics)
+}
+
+/// Returns whether a text of `schema` or `data` is the path of a file beside the test, rather than SQL.
+pub fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    text.ends_with(".sql") && !text.contains('\n')
 }
 
 /// A server of its own for every case.
@@ -121,7 +141,7 @@ pub struct RowsAfter {
     /// A SELECT.
     pub sql: Sql,
     /// Its rows, each a list of values as PostgreSQL prints them; of one column, the values themselves.
-    pub are: Vec<Literal>,
+    pub are: Vec<Spanned<Literal>>,
 }
 
 /// How a case ends.
