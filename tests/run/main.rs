@@ -52,3 +52,4 @@ mod told_after;
 mod types;
 mod undo;
 mod undo_cases;
+mod ways;
