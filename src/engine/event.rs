@@ -291,6 +291,21 @@ pub struct TargetFacts {
     pub database_oid: Option<u32>,
 }
 
+impl TargetFacts {
+    /// Returns the server's version as PostgreSQL counts it: 150018 for `15.18`, 170000 for `17beta1`.
+    pub fn server_version_num(&self) -> u32 {
+        let mut numbers = self.server_version.splitn(2, '.').map(|part| {
+            let end = part.find(|next: char| !next.is_ascii_digit());
+            part[..end.unwrap_or(part.len())].parse().unwrap_or(0)
+        });
+        let (major, minor): (u32, u32) = (
+            numbers.next().unwrap_or_default(),
+            numbers.next().unwrap_or_default(),
+        );
+        major.saturating_mul(10_000).saturating_add(minor)
+    }
+}
+
 /// A step, as events name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRef {

@@ -27,6 +27,8 @@ pub struct Plan {
     pub hash: String,
     /// Who runs it.
     pub actor: String,
+    /// When the last run of the runbook on this database began that came to its end.
+    pub previous: Option<String>,
 }
 
 impl Plan {

@@ -25,7 +25,7 @@ pub mod connect;
 pub mod connect_error;
 pub mod conninfo;
 pub mod environment;
-mod failure;
+pub(crate) mod failure;
 pub mod function;
 pub mod host;
 mod inventory;

@@ -29,8 +29,13 @@ impl Shape {
 /// Returns what the engine itself provides under a name.
 pub fn builtin(name: &str) -> Option<Shape> {
     match name {
-        "run" => Some(Shape::of(&["id", "started_at", "actor"])),
-        "target" => Some(Shape::of(&["name", "database", "server_version"])),
+        "run" => Some(Shape::of(&["id", "started_at", "actor", "previous"])),
+        "target" => Some(Shape::of(&[
+            "name",
+            "database",
+            "server_version",
+            "server_version_num",
+        ])),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::plan::Plan;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
-use crate::runbook::statement::SqlTemplate;
+use crate::runbook::statement::{Fillings, SqlTemplate};
 use crate::step::Kind;
 use crate::step::backup::{Backup, DatabaseBackup, Keep, Verify};
 use crate::step::database::{Database, Group};
@@ -56,6 +56,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         run: String::new(),
         hash: String::new(),
         actor: String::new(),
+        previous: None,
     };
     context.invocation.print(&page(&plan, context.look))?;
     Ok(exit::DONE)
@@ -149,12 +150,13 @@ fn one(runbook: &Runbook, step: &Step, known: &Known) -> String {
 
 /// Returns a statement, and under it the value of each of its parameters.
 fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
-    let known_names: Option<Vec<String>> = sql
-        .names
-        .iter()
-        .map(|name| known.value(step.scope.0, name))
+    let value = |expression: &String| known.value(step.scope.0, expression);
+    let names: Option<Vec<String>> = sql.names.iter().map(value).collect();
+    let literals: Option<Vec<_>> = (sql.literals.iter())
+        .map(|literal| value(literal).map(Some))
         .collect();
-    let complete = known_names.and_then(|names| sql.with_names(&names).ok());
+    let fillings = (names.zip(literals)).map(|(names, literals)| Fillings { names, literals });
+    let complete = fillings.and_then(|fillings| sql.filled(&fillings).ok());
     let shown = complete
         .as_ref()
         .unwrap_or(&sql.statement)
@@ -170,6 +172,9 @@ fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
     if complete.is_none() {
         for (index, name) in sql.names.iter().enumerate() {
             let _ = writeln!(text, "\"name {index}\" = {name}, known when it runs");
+        }
+        for (index, literal) in sql.literals.iter().enumerate() {
+            let _ = writeln!(text, "'literal {index}' = {literal}, known when it runs");
         }
     }
     for (index, expression) in sql.binds.iter().enumerate() {
