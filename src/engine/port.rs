@@ -8,7 +8,7 @@ use super::cancel::Cancel;
 use super::change::Changes;
 use super::conflict::Restored;
 use super::database::{Found, Wanted};
-use super::event::{Blocker, Event, TargetFacts};
+use super::event::{Blocker, Event, Saved, TargetFacts};
 use super::failure::Failure;
 use super::journal::{Entry, Terms};
 use crate::runbook::data::{Cell, Rows};
@@ -182,6 +182,18 @@ pub trait World {
         wanted: &Wanted,
         limits: &Limits,
     ) -> impl Future<Output = Result<Vec<Found>, Failure>>;
+
+    /// Reads rows as [`Self::read`] does, and writes all of them to a file that is not there yet.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`super::failure::FailureKind::File`] when the file cannot be written.
+    fn save(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        path: &str,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<(Rows, Saved), Failure>>;
 
     /// Changes rows, in the open transaction.
     ///

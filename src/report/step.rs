@@ -1,5 +1,7 @@
 //! Draws what a step came to: the words of each kind.
 
+mod query;
+
 use super::amount;
 use super::line::{Line, flow, paragraph};
 use super::look::{Look, Mark, Tone};
@@ -148,9 +150,14 @@ impl Went {
 /// Draws what a step came to.
 pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
     match result {
-        StepResult::Query { rows, show, guard } => {
+        StepResult::Query {
+            rows,
+            show,
+            guard,
+            saved,
+        } => {
             let guard = guard.as_deref().filter(|_| telling.went == Went::Wrong);
-            let told = query(rows, *show, guard, look);
+            let told = query::told(rows, *show, guard, saved.as_deref(), look);
             match telling.went {
                 Went::Elsewhere => Told {
                     mark: Mark::Leads,
@@ -219,19 +226,6 @@ pub(super) fn failed(what: &Failure, look: Look) -> Told {
     Told::new(Mark::Failed, look.line().toned(Tone::Bad, "failed"))
         .brief(look.line())
         .body(failure::draw(what, look))
-}
-
-fn query(rows: &Rows, show: Show, missed: Option<&str>, look: Look) -> Told {
-    let count = look.line().plain(&amount::rows(rows.count));
-    let body = table::draw(rows, show, table::MOST_ROWS, look);
-    let told = match missed {
-        None => Told::new(Mark::Passed, count),
-        Some(guard) => {
-            let wanted = format!(", where `rows: {guard}` is wanted");
-            Told::new(Mark::Failed, count.toned(Tone::Bad, &wanted))
-        }
-    };
-    told.body(body)
 }
 
 /// How a check went.

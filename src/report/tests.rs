@@ -210,6 +210,7 @@ fn query(rows: Rows) -> StepResult {
         rows,
         show: Show::Table,
         guard: None,
+        saved: None,
     }
 }
 

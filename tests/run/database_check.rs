@@ -610,10 +610,22 @@ fn a_report_tells_it_by_group() {
     );
     test.run("run t --yes").code(0);
     for (format, said) in [
-        ("markdown", "- ✗ tables: 2 of 3 missing: a, b\n  <br>**help:** migrate\n- ✗ columns: 1 of 1 different: users.id (is bigint, not integer)"),
-        ("html", "tables: 2 of 3 missing: a, b<br><strong class=\"help\">help:</strong> migrate</li>"),
-        ("text", "! tables   2 of 3 missing\n          a   b\n          = help: migrate"),
-        ("json", "\"group\":\"columns\",\"found\":\"is bigint, not integer\""),
+        (
+            "markdown",
+            "- ✗ tables: 2 of 3 missing: a, b\n  <br>**help:** migrate\n- ✗ columns: 1 of 1 different: users.id (is bigint, not integer)",
+        ),
+        (
+            "html",
+            "tables: 2 of 3 missing: a, b<br><strong class=\"help\">help:</strong> migrate</li>",
+        ),
+        (
+            "text",
+            "! tables   2 of 3 missing\n          a   b\n          = help: migrate",
+        ),
+        (
+            "json",
+            "\"group\":\"columns\",\"found\":\"is bigint, not integer\"",
+        ),
     ] {
         let args = format!("report {} --format {format}", test.id());
         test.run(&args).code(0).says(said);
@@ -740,8 +752,12 @@ fn a_check_of_all_that_there_is_passes_until_something_goes() {
     Done in TIME.
     ");
     test.connect().run("ALTER TABLE parts DROP COLUMN at");
-    test.run("run all-of-it").code(10).says("1 of 18 missing\n          parts.at");
-    test.run("new all-of-it --from-database").code(3).says("exists already");
+    test.run("run all-of-it")
+        .code(10)
+        .says("1 of 18 missing\n          parts.at");
+    test.run("new all-of-it --from-database")
+        .code(3)
+        .says("exists already");
 }
 
 #[test]
@@ -752,8 +768,15 @@ fn a_long_list_is_folded_and_each_reason_said_once() {
         names.join(", ")
     ));
     let ran = test.run("run t --yes").code(0);
-    assert_eq!(ran.stdout.matches("there is no table orders").count(), 1, "{ran}");
-    ran.says("60 of 60 missing").says("column_0").keeps("column_59").says("20 more");
+    assert_eq!(
+        ran.stdout.matches("there is no table orders").count(),
+        1,
+        "{ran}"
+    );
+    ran.says("60 of 60 missing")
+        .says("column_0")
+        .keeps("column_59")
+        .says("20 more");
 }
 
 #[test]
@@ -764,5 +787,7 @@ fn a_check_against_a_live_catalog_leaves_to_the_run_what_must_be_there() {
     let test = test.steps(&format!(
         "{has}- check: reads\n  sql: SELECT gone FROM users LIMIT 1\n  that: gone\n"
     ));
-    test.run("check t").code(3).says("column \"gone\" does not exist");
+    test.run("check t")
+        .code(3)
+        .says("column \"gone\" does not exist");
 }

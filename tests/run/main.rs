@@ -46,6 +46,7 @@ mod restore_real;
 mod resume;
 mod rollback;
 mod safety;
+mod save;
 mod server;
 mod session;
 mod shell;

@@ -7,7 +7,7 @@ use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
 use crate::engine::database::{Found, Wanted};
-use crate::engine::event::{Blocker, Event, TargetFacts};
+use crate::engine::event::{Blocker, Event, Saved, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
@@ -75,6 +75,17 @@ impl World for Stage<'_> {
     async fn audit(&mut self, wanted: &Wanted, limits: &Limits) -> Result<Vec<Found>, Failure> {
         self.work().await?;
         self.real.audit(wanted, limits).await
+    }
+
+    async fn save(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<(Rows, Saved), Failure> {
+        self.work().await?;
+        self.real.save(bound, keep, path, limits).await
     }
 
     async fn change(

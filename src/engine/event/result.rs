@@ -26,6 +26,9 @@ pub enum StepResult {
         /// The guard that they were held against.
         #[serde(skip_serializing_if = "Option::is_none")]
         guard: Option<String>,
+        /// The file that they were written to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved: Option<Box<Saved>>,
     },
     /// A decision.
     Check {
@@ -94,6 +97,19 @@ pub enum StepResult {
     },
     /// A dry run cannot do it: it would run.
     WouldRun,
+}
+
+/// A file that rows were written to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Saved {
+    /// Where it is, as the runbook says it.
+    pub path: String,
+    /// SHA-256 of it; nothing in a dry run, which does not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// How many bytes it has.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// A named assertion of a check.

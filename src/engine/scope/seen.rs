@@ -32,6 +32,9 @@ pub(super) fn result(step: &Step, results: &Results, index: usize) -> Value {
 /// read.
 const NOT_MADE: &str = "(no backup in a dry run)";
 
+/// What a dry run shows of a file that it does not write.
+const NOT_WRITTEN: &str = "(no file in a dry run)";
+
 /// Returns what is seen of a loop.
 pub(super) fn rounds(step: &Step, results: &Results, count: u64) -> Value {
     let all = Rounds {
@@ -62,8 +65,13 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         })
     };
     match &results[index] {
-        StepResult::Query { rows, .. } => {
+        StepResult::Query { rows, saved, .. } => {
             add("rows", records());
+            if let Some(saved) = saved {
+                let sha256 = saved.sha256.as_deref();
+                add("path", Value::from(saved.path.as_str()));
+                add("sha256", Value::from(sha256.unwrap_or(NOT_WRITTEN)));
+            }
             add("count", Value::from(rows.count));
             if let (true, Some(row)) = (columns, rows.rows.first()) {
                 for (column, text) in rows.columns.iter().zip(row) {
@@ -229,6 +237,7 @@ mod tests {
             rows,
             show: Show::default(),
             guard: None,
+            saved: None,
         };
         let mut context = Context::default();
         context.insert("q", one(&Arc::new(vec![result]), 0, false));

@@ -95,7 +95,8 @@ impl Collector {
         self.routes(step);
         match &step.kind {
             Kind::Query(query) => {
-                self.templates(query.command.iter().flat_map(|command| &command.0), enter);
+                let words = query.command.iter().flat_map(|command| &command.0);
+                self.templates(words.chain(&query.save), enter);
             }
             Kind::Check(check) => {
                 let assertions = check
