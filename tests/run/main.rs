@@ -11,6 +11,7 @@ mod backup_restore;
 mod backup_safety;
 mod backup_step;
 mod batch;
+mod between;
 mod binding;
 mod cancel;
 mod capture;

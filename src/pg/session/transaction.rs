@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
-use super::Session;
+use super::{SETTINGS, Session};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Close, Limits};
 use crate::pg::failure;
@@ -321,10 +321,17 @@ impl Session {
         };
         // What PostgreSQL allows only outside of transactions is slow by nature: an index that is built
         // concurrently, a VACUUM. Only the step's own time-out ends it.
-        self.answered(self.batch("SET statement_timeout = 0"))
-            .await?;
+        // It waits for all who began before it: that is no lock to give up on, unless the runbook says so.
+        let mut set = "SET statement_timeout = 0; SET lock_timeout = 0".to_owned();
+        let mut restore = String::new();
+        for (name, value) in &self.local {
+            let (name, value) = (quote_literal(name), quote_literal(value));
+            set += &format!("; SELECT set_config({name}, {value}, false)");
+            restore += &format!("SELECT set_config({name}, NULL, false); ");
+        }
+        restore += SETTINGS;
+        self.answered(self.batch(&set)).await?;
         let result = self.guarded(limits, work).await;
-        let restore = format!("SET statement_timeout = '{}ms'", LONGEST.as_millis());
         let restored = self.answered(self.batch(&restore)).await;
         self.broken |= restored.is_err();
         result.and(restored)
