@@ -26,6 +26,7 @@ mod fix;
 mod flow;
 mod guard;
 mod identity;
+mod impact;
 mod init;
 mod journal;
 mod lease;
