@@ -17,5 +17,6 @@ pub(super) mod library;
 mod script;
 mod session;
 mod shelf;
+pub(super) mod watch;
 pub(super) mod workers;
 mod world;

@@ -17,7 +17,7 @@ use crate::sql::risk::Risk;
 
 mod result;
 
-pub use result::{Approved, Assertion, Decision, StepResult};
+pub use result::{Approved, Assertion, Decision, Saved, StepResult};
 
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -100,19 +100,7 @@ impl Checker<'_> {
             if ways.contains(&way.value) {
                 continue;
             }
-            let step = way.value.split('.').next().unwrap_or_default();
-            let known = ways.iter().map(String::as_str);
-            let of_step: Vec<&str> = known
-                .clone()
-                .filter(|known| known.split('.').next() == Some(step))
-                .collect();
-            let help = words::did_you_mean(&way.value, known).unwrap_or_else(|| {
-                if of_step.is_empty() {
-                    "`runbook test --coverage` lists the ways".to_owned()
-                } else {
-                    format!("`{step}` has {}", words::quoted(&of_step))
-                }
-            });
+            let help = other_way(&way.value, &ways);
             let title = format!("there is no way `{}`", way.value);
             self.diagnostics.push(
                 Diagnostic::error("unknown-name", title)
@@ -171,5 +159,23 @@ fn steps(names: &[&str]) -> String {
     match names.get(..FEW) {
         Some(first) if names.len() > FEW => format!("{} and others", words::quoted(first)),
         _ => words::quoted(names),
+    }
+}
+
+/// Returns the way that was most likely meant, or those that there are.
+fn other_way(name: &str, ways: &[String]) -> String {
+    let (step, way) = name.split_once('.').unwrap_or((name, ""));
+    let of_step: Vec<&str> = ways
+        .iter()
+        .filter_map(|known| known.strip_prefix(step)?.strip_prefix('.'))
+        .collect();
+    if of_step.is_empty() {
+        let known = ways.iter().map(String::as_str);
+        return words::did_you_mean(name, known)
+            .unwrap_or_else(|| "`runbook test --coverage` lists the ways".to_owned());
+    }
+    match words::nearest(way, of_step.iter().copied()) {
+        Some(near) => format!("did you mean `{step}.{near}`?"),
+        None => format!("the ways of `{step}` are {}", words::quoted(&of_step)),
     }
 }

@@ -12,4 +12,5 @@ mod parameters;
 mod pictures;
 mod record;
 mod schema;
+mod suite;
 mod test;

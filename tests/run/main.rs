@@ -1,5 +1,6 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod alone;
 mod audit;
 mod backup_back;
 mod backup_cli;
@@ -18,6 +19,7 @@ mod captured;
 mod changes;
 mod command;
 mod confirm;
+mod database_check;
 mod doubt;
 mod elsewhere;
 mod errors;
@@ -45,6 +47,7 @@ mod restore_real;
 mod resume;
 mod rollback;
 mod safety;
+mod save;
 mod server;
 mod session;
 mod shell;
@@ -56,3 +59,4 @@ mod types;
 mod undo;
 mod undo_cases;
 mod version;
+mod ways;

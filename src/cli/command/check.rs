@@ -1,5 +1,7 @@
 //! `runbook check`: everything that can be proved of runbooks without a database.
 
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,14 +31,20 @@ pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
             .invocation
             .eprint(&format!("warning: there are no runbooks in {searched}\n"));
     }
-    let keep = |_: &Entry, outcome: Outcome| if is_live { outcome } else { outcome.told() };
-    let mut results = check_all(&entries, &catalogue, keep);
+    let keep = |entry: &Entry, outcome: Outcome| {
+        let tests = tests::check(entry, &outcome, &catalogue);
+        (if is_live { outcome } else { outcome.told() }, tests)
+    };
+    let (mut results, tests): (Vec<Outcome>, Vec<Option<Checked>>) =
+        check_all(&entries, &catalogue, keep).into_iter().unzip();
     if is_live {
         live(context, &mut results)?;
     }
     let all: Vec<Checked> = results
         .into_iter()
-        .map(|result| result.checked)
+        .zip(tests)
+        .flat_map(|(result, tests)| [Some(result.checked), tests])
+        .flatten()
         .chain(refused.iter().map(refusal))
         .collect();
     print(context, args, &all)?;
@@ -117,6 +125,8 @@ pub(in crate::cli) fn chosen(
             refused.append(&mut folder.take_refused());
             // Its runbooks may use one another.
             catalogue.add(Origin::Flag, &path);
+        } else if let Some(stem) = text.strip_suffix(tests::END) {
+            entries.push(catalogue.file(Path::new(&format!("{stem}.yaml")))?);
         } else if is_path(text) {
             entries.push(catalogue.file(Path::new(text))?);
         } else {

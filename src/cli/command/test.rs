@@ -1,9 +1,10 @@
 //! `runbook test`: plays the tests of runbooks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::words;
 use crate::cli::args::{Coverage as How, ListOutput, TestArgs};
+use crate::cli::catalogue::Catalogue;
 use crate::cli::command::check::pretty;
 use crate::cli::error::CliError;
 use crate::cli::findings::{self, Checked};
@@ -12,6 +13,7 @@ use crate::cli::trial::book::Book;
 use crate::cli::trial::case::play;
 use crate::cli::trial::ground::{Ground, Unfit};
 use crate::cli::trial::library::{Library, Turn};
+use crate::cli::trial::watch::Watch;
 use crate::cli::trial::workers::{cancel_at_signal, several};
 use crate::cli::{Context, connection};
 use crate::engine::cancel::Cancel;
@@ -36,7 +38,11 @@ pub fn run(context: &Context<'_>, args: &TestArgs) -> Result<u8, CliError> {
         jobs: args.jobs.map_or_else(processors, usize::from),
         ground: None,
     };
-    let code = stage.once();
+    let code = if args.watch {
+        stage.watch()
+    } else {
+        stage.once(context)
+    };
     stage.close()?;
     code
 }
@@ -55,18 +61,69 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Finds all tests, plays them once and tells what came of them.
-    fn once(&mut self) -> Result<u8, CliError> {
-        let mut library = Library::load(self.context, self.args)?;
+    /// Plays all tests again whenever a file changes, until Ctrl-C.
+    fn watch(&mut self) -> Result<u8, CliError> {
+        let outer = self.context;
+        let invocation = outer.invocation;
+        let mut watch: Option<(Vec<PathBuf>, Watch)> = None;
+        loop {
+            // There may be new runbooks by now.
+            let (flags, folder) = (&outer.global.runbooks, &invocation.folder);
+            let catalogue = Catalogue::discover(flags, &invocation.environment, folder)?;
+            let context = Context {
+                catalogue: &catalogue,
+                ..*outer
+            };
+            let folders = Library::folders(&context, self.args).or_else(|error| match &watch {
+                // What is wrong now may be right after the next change.
+                Some((known, _)) => Ok(known.clone()),
+                None => Err(error),
+            })?;
+            if folders.is_empty() {
+                let error = CliError::usage("there is no file to watch");
+                return Err(error.help("runbooks that are built in do not change"));
+            }
+            if watch.as_ref().is_none_or(|(known, _)| *known != folders) {
+                watch = Some((folders.clone(), Watch::begin(&folders)?));
+            }
+            match self.once(&context) {
+                Ok(_) => {}
+                Err(error @ (CliError::Invalid { .. } | CliError::Diagnostics { .. })) => {
+                    invocation.eprint(&error.render(outer.look.color_err));
+                }
+                Err(error) => return Err(error),
+            }
+            let Some((_, watch)) = &watch else {
+                continue;
+            };
+            if self.cancel.is_set() {
+                return Ok(exit::CANCELLED);
+            }
+            invocation.eprint("waiting for a file to change; Ctrl-C ends it\n");
+            if !watch.wait(&self.cancel) {
+                return Ok(self.cancelled());
+            }
+        }
+    }
+
+    fn cancelled(&self) -> u8 {
+        let said = "cancelled: what was under way is given up\n";
+        self.context.invocation.eprint(said);
+        exit::CANCELLED
+    }
+
+    /// Finds all tests, plays them once and tells what came of them. Returns the exit code of that.
+    fn once(&mut self, context: &Context<'_>) -> Result<u8, CliError> {
+        let mut library = Library::load(context, self.args)?;
         let mut turns = library.turns(&self.args.filters);
         self.open(&library, &turns)?;
         let unfit = self.prepare(&library, &turns)?;
         turns.retain(|turn| unfit.iter().all(|(book, _)| *book != turn.book));
         let mut wrong = std::mem::take(&mut library.wrong);
         wrong.extend(unfit.into_iter().map(|(_, wrong)| wrong));
-        let board = self.play(&library, turns)?;
+        let board = self.play(context, &library, &turns)?;
         if self.cancel.is_set() {
-            return Err(CliError::Cancelled);
+            return Ok(self.cancelled());
         }
         let (played, unfit) = board.finish();
         wrong.extend(unfit);
@@ -161,14 +218,19 @@ impl Stage<'_> {
     }
 
     /// Plays the cases, and prints those of each runbook once all before them are done.
-    fn play(&self, library: &Library, turns: Vec<Turn>) -> Result<Board<'_>, CliError> {
+    fn play<'b>(
+        &self,
+        context: &'b Context<'b>,
+        library: &Library,
+        turns: &[Turn],
+    ) -> Result<Board<'b>, CliError> {
         let look = self.look();
         let prints = self.args.output == ListOutput::Human;
         let work = async |index: usize| {
             let turn = turns.get(index)?;
             let book = library.books.get(turn.book)?;
             let case = book.suite.cases.get(turn.case)?;
-            let came = match play(self.context, self.ground.as_ref(), book, turn.case).await {
+            let came = match play(context, self.ground.as_ref(), book, turn.case).await {
                 Ok(came) => came,
                 Err(Unfit::Wrong(wrong)) => return Some(Err(*wrong)),
                 Err(Unfit::Server(trouble)) => Came {
@@ -178,7 +240,7 @@ impl Stage<'_> {
             };
             Some(Ok(Played::new(&book.source, case, &book.proved, came)))
         };
-        let mut board = Board::new(&turns, self.context, look, prints);
+        let mut board = Board::new(turns, context, look, prints);
         several(self.jobs, turns.len(), &self.cancel, work, |index, done| {
             board.take(index, done);
         })?;
@@ -214,6 +276,8 @@ impl Stage<'_> {
             self.write(path, played)?;
         }
         self.mention(&library.without);
+        let colours = self.context.look.color_err;
+        invocation.eprint(&findings::human(&library.warnings, colours));
         // Runbooks that begin with the same file find the same mistake in it.
         let mut seen = Vec::new();
         wrong.retain(|checked| {

@@ -137,7 +137,11 @@ impl<'a> Player<'a> {
     /// Plays it from the first session to the last look at the tables.
     async fn whole(&self, context: &Context<'_>) -> Result<Came, Unfit> {
         let mut came = Came::default();
-        let mut before = self.contents().await?;
+        let mut before = if self.case.data.is_some() {
+            self.contents().await?
+        } else {
+            self.place.contents.clone()
+        };
         let settings = self.place.settings()?;
         let mut others = match Others::open(&self.case.sessions, &settings).await {
             Ok(others) => others,
@@ -154,9 +158,9 @@ impl<'a> Player<'a> {
             }
             self.set("lock_timeout", "5s").await?;
         }
-        let ran = self.run(context, &mut came).await?;
+        let ran = self.run(context, &mut came, &mut before).await?;
         came.rows = self.questions(&mut others).await?;
-        others.end();
+        others.end(&self.harness).await;
         let after = self.contents().await?;
         came.tables = after.tables();
         came.changed = after.differing(&before);
@@ -177,11 +181,12 @@ impl<'a> Player<'a> {
         set.map_err(|error| Unfit::Server(words(&error)))
     }
 
-    /// Runs the runbook as `runbook run` does. Returns the run's id and its process on the server, where it began.
+    /// Runs the runbook as `runbook run` does; what others do meanwhile is added to what was there `before`. Returns the run's id and its process on the server, where it began.
     async fn run(
         &self,
         context: &Context<'_>,
         came: &mut Came,
+        before: &mut Contents,
     ) -> Result<Option<(String, i32)>, Unfit> {
         let args = self.args();
         let prepared = Box::pin(run::prepare(context, &args, self.book.proved.clone())).await;
@@ -198,7 +203,12 @@ impl<'a> Player<'a> {
             sink: real.sink,
         });
         let (canceller, cancel) = Cancel::new();
-        let faults = Faults::new(&self.case.faults, self.place.settings()?, canceller);
+        let faults = Faults::new(
+            &self.case.faults,
+            self.place.settings()?,
+            canceller,
+            std::mem::take(before),
+        );
         let mut stage = Stage { real, faults };
         let ended = Box::pin(driver::run(&plan, &mut stage, cancel)).await;
         let pid = stage.real.session.pid();
@@ -206,7 +216,7 @@ impl<'a> Player<'a> {
         drop(real);
         // What comes after the last step has no run any more to wait for it.
         faults.settle().await;
-        came.trouble = faults.trouble();
+        (*before, came.trouble) = faults.end();
         came.said = self.said.take();
         match ended {
             Ok(Ok(finished)) => came.outcome = Some(finished.outcome),
@@ -255,7 +265,7 @@ impl<'a> Player<'a> {
                 .is_err_and(|failure| failure.kind == FailureKind::LockTimeout)
             {
                 // They have locked what it is about.
-                others.end();
+                others.end(&self.harness).await;
                 answer = ask(&mut session, question).await;
             }
             answers.push(answer.map_err(|failure| failure.message));

@@ -14,9 +14,26 @@ const QUESTION: &str = "\
     WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('information_schema', 'runbook') \
       AND n.nspname NOT LIKE 'pg\\_%'";
 
-/// The tables of a database, each with the number of its rows and a hash of them.
+/// The tables of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents(BTreeMap<String, (String, String)>);
+pub(super) struct Contents(BTreeMap<String, Sum>);
+
+/// How many rows a table has, and the sum of their hashes: what somebody does to some rows can be added to it,
+/// whatever happens to the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    count: i128,
+    hashes: i128,
+}
+
+impl Sum {
+    fn plus(self, other: Self, sign: i128) -> Self {
+        Self {
+            count: self.count + sign * other.count,
+            hashes: self.hashes.wrapping_add(sign.wrapping_mul(other.hashes)),
+        }
+    }
+}
 
 impl Contents {
     /// Reads all tables but the journal's.
@@ -32,7 +49,10 @@ impl Contents {
         let rows = rows(client, &question).await?;
         let table = |row: Vec<Option<String>>| {
             let mut texts = row.into_iter().map(Option::unwrap_or_default);
-            Some((texts.next()?, (texts.next()?, texts.next()?)))
+            let name = texts.next()?;
+            let mut number = || texts.next()?.parse().ok();
+            let (count, hashes) = (number()?, number()?);
+            Some((name, Sum { count, hashes }))
         };
         Ok(Self(rows.into_iter().filter_map(table).collect()))
     }
@@ -52,6 +72,23 @@ impl Contents {
         differing.sort();
         differing.dedup();
         differing
+    }
+
+    /// Adds what somebody else did between two looks: the comparison with later ones is about the run alone then.
+    pub(super) fn add(&mut self, before: &Self, after: &Self) {
+        for name in after.differing(before) {
+            let now = after.0.get(&name).copied();
+            let done = now
+                .unwrap_or_default()
+                .plus(before.0.get(&name).copied().unwrap_or_default(), -1);
+            match now {
+                Some(_) => {
+                    let sum = self.0.entry(name).or_default();
+                    *sum = sum.plus(done, 1);
+                }
+                None => drop(self.0.remove(&name)),
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What goes wrong in a case, and when: the events of the run say which moment it is.
 
+use super::contents::Contents;
 use super::session::words;
 use crate::engine::cancel::Canceller;
 use crate::engine::event::{Event, EventKind, StepRef};
@@ -34,6 +35,8 @@ pub(super) struct Faults<'a> {
     somebody: Option<Client>,
     canceller: Canceller,
     trouble: Option<String>,
+    /// What the tables would be were there no run: what they were before it, and what somebody else did.
+    expected: Contents,
 }
 
 struct Armed<'a> {
@@ -48,6 +51,7 @@ impl<'a> Faults<'a> {
         faults: &'a [Fault],
         settings: ConnectSettings,
         canceller: Canceller,
+        before: Contents,
     ) -> Self {
         let armed = faults.iter().map(|fault| Armed {
             fault,
@@ -64,6 +68,7 @@ impl<'a> Faults<'a> {
             somebody: None,
             canceller,
             trouble: None,
+            expected: before,
         }
     }
 
@@ -196,6 +201,10 @@ impl<'a> Faults<'a> {
 
     /// Lets somebody else do what is due.
     pub(super) async fn settle(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let before = self.look().await;
         for sql in std::mem::take(&mut self.due) {
             for sql in &sql.0 {
                 if let Err(why) = self.run(sql.text()).await {
@@ -203,6 +212,15 @@ impl<'a> Faults<'a> {
                 }
             }
         }
+        if let (Some(before), Some(after)) = (before, self.look().await) {
+            self.expected.add(&before, &after);
+        }
+    }
+
+    /// Looks at the tables; nothing where somebody has locked one.
+    async fn look(&mut self) -> Option<Contents> {
+        let client = self.somebody().await.ok()?;
+        Contents::read(client).await.ok()
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), String> {
@@ -242,11 +260,12 @@ impl<'a> Faults<'a> {
         self.trouble.get_or_insert(trouble);
     }
 
-    /// Returns why the case was not played as it is written: something failed, or its moment never came.
-    pub(super) fn trouble(self) -> Option<String> {
+    /// Returns what the tables would be without the run, and why the case was not played as it is written: something
+    /// failed, or its moment never came.
+    pub(super) fn end(self) -> (Contents, Option<String>) {
         let left = self.armed.iter().find(|armed| !armed.came);
         let left = left.map(|armed| never(armed.fault));
-        self.trouble.or(left)
+        (self.expected, self.trouble.or(left))
     }
 }
 

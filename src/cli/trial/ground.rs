@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::book::Book;
+use super::contents::Contents;
 use super::script::Script;
 use crate::cli::findings::Checked;
 use crate::pg::connect_error::ConnectError;
@@ -12,6 +13,7 @@ use crate::pg::environment::Environment;
 use crate::pg::scratch::{self, Scratch, ScratchError, ScratchOptions};
 use crate::pg::settings::ConnectSettings;
 use crate::suite::document::Server;
+use tokio_postgres::Error;
 
 /// What a case of its own server finds there.
 const OWN: &str = "test";
@@ -19,7 +21,7 @@ const OWN: &str = "test";
 /// A scratch server, and the databases that those of cases are copied from.
 pub(in crate::cli) struct Ground {
     server: Scratch,
-    templates: Mutex<HashMap<String, String>>,
+    templates: Mutex<HashMap<String, (String, Contents)>>,
     next: AtomicU32,
 }
 
@@ -55,6 +57,8 @@ pub(super) struct Place<'a> {
     ground: Option<&'a Ground>,
     own: Option<Scratch>,
     database: String,
+    /// What is in its tables at first.
+    pub(super) contents: Contents,
 }
 
 impl Ground {
@@ -103,16 +107,16 @@ impl Ground {
         }
         let name = self.name("template");
         self.server.create_database(&name, None).await?;
-        fill(&self.server.settings(&name), &book.setup).await?;
+        let contents = fill(&self.server.settings(&name), &book.setup).await?;
         let mut templates = self
             .templates
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        templates.insert(key, name);
+        templates.insert(key, (name, contents));
         Ok(())
     }
 
-    fn template(&self, key: &str) -> Option<String> {
+    fn template(&self, key: &str) -> Option<(String, Contents)> {
         let templates = self
             .templates
             .lock()
@@ -126,7 +130,7 @@ impl Ground {
 
     /// Returns the database of a case.
     async fn place(&self, book: &Book) -> Result<Place<'_>, Unfit> {
-        let Some(template) = self.template(&book.key()) else {
+        let Some((template, contents)) = self.template(&book.key()) else {
             return Err(Unfit::Server("its database was not made".to_owned()));
         };
         let database = self.name("case");
@@ -137,6 +141,7 @@ impl Ground {
             ground: Some(self),
             own: None,
             database,
+            contents,
         })
     }
 }
@@ -168,8 +173,9 @@ impl<'a> Place<'a> {
         };
         let server = scratch::start(environment, options).await?;
         server.create_database(OWN, None).await?;
-        fill(&server.settings(OWN), &book.setup).await?;
+        let contents = fill(&server.settings(OWN), &book.setup).await?;
         Ok(Self {
+            contents,
             ground: None,
             own: Some(server),
             database: OWN.to_owned(),
@@ -222,21 +228,30 @@ fn no_server() -> Unfit {
     Unfit::Server("there is no server for it".to_owned())
 }
 
-/// Runs scripts, and waits until nobody is connected any more: a database in use cannot be copied.
-async fn fill(settings: &ConnectSettings, scripts: &[Script]) -> Result<(), Unfit> {
+/// Runs scripts, and waits until nobody is connected any more: a database in use cannot be copied. Returns what is in
+/// the tables then.
+async fn fill(settings: &ConnectSettings, scripts: &[Script]) -> Result<Contents, Unfit> {
     let connected = settings.connect().await?;
     for script in scripts {
         script.run(&connected.client).await?;
     }
+    let server = |error: Error| Unfit::Server(error.to_string());
+    // The scripts may have set anything.
+    connected
+        .client
+        .batch_execute("RESET ALL; RESET SESSION AUTHORIZATION")
+        .await
+        .map_err(server)?;
+    let contents = Contents::read(&connected.client).await.map_err(server)?;
     drop(connected);
     let others = settings.clone().with_database("postgres").connect().await?;
     let database = settings.database();
     let question = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
     loop {
         let row = others.client.query_one(question, &[&database]).await;
-        let row = row.map_err(|error| Unfit::Server(error.to_string()))?;
+        let row = row.map_err(server)?;
         if row.get::<_, i64>(0) == 0 {
-            return Ok(());
+            return Ok(contents);
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }

@@ -1,12 +1,12 @@
 //! What there is to test: runbooks with their tests, those without, and what is wrong with either.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::book::Book;
-use crate::base::diagnostic::Severity;
+use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::cli::Context;
 use crate::cli::args::TestArgs;
-use crate::cli::catalogue::is_path;
+use crate::cli::catalogue::{Catalogue, Entry, Refused, is_path};
 use crate::cli::command::check;
 use crate::cli::error::CliError;
 use crate::cli::findings::Checked;
@@ -20,6 +20,8 @@ pub(in crate::cli) struct Library {
     pub(in crate::cli) without: Vec<String>,
     /// What is wrong with runbooks and tests.
     pub(in crate::cli) wrong: Vec<Checked>,
+    /// What is worth knowing about tests.
+    pub(in crate::cli) warnings: Vec<Checked>,
 }
 
 /// A case that is to be played, by the indices of its runbook and its place there.
@@ -37,8 +39,7 @@ impl Library {
     /// # Errors
     /// There is no such runbook, file or folder.
     pub(in crate::cli) fn load(context: &Context<'_>, args: &TestArgs) -> Result<Self, CliError> {
-        let what: Vec<String> = args.what.iter().map(|what| runbook_of(what)).collect();
-        let (entries, refused, catalogue) = check::chosen(context, &what)?;
+        let (entries, refused, catalogue) = chosen(context, args)?;
         let mut library = Self::default();
         library.wrong.extend(refused.iter().map(check::refusal));
         let results = check::check_all(&entries, &catalogue, |_, outcome| outcome);
@@ -52,11 +53,27 @@ impl Library {
             };
             match Book::find(entry, &proved, &catalogue, &context.invocation.folder) {
                 None => library.without.push(entry.name.clone()),
-                Some(Ok(book)) => library.books.push(book),
+                Some(Ok(mut book)) => {
+                    let warnings = std::mem::take(&mut book.warnings);
+                    library.warnings.extend(warned(&book, warnings));
+                    library.books.push(book);
+                }
                 Some(Err(wrong)) => library.wrong.push(wrong),
             }
         }
         Ok(library)
+    }
+
+    /// Returns the folders of the runbooks that are named, those that are built in left out.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(in crate::cli) fn folders(
+        context: &Context<'_>,
+        args: &TestArgs,
+    ) -> Result<Vec<PathBuf>, CliError> {
+        let (entries, _, catalogue) = chosen(context, args)?;
+        Ok(folders(&entries, &catalogue))
     }
 
     /// Returns the cases that are to be played, in their order.
@@ -74,6 +91,37 @@ impl Library {
             .map(|(turn, _, _)| turn)
             .collect()
     }
+}
+
+fn chosen(
+    context: &Context<'_>,
+    args: &TestArgs,
+) -> Result<(Vec<Entry>, Vec<Refused>, Catalogue), CliError> {
+    let what: Vec<String> = args.what.iter().map(|what| runbook_of(what)).collect();
+    check::chosen(context, &what)
+}
+
+fn warned(book: &Book, warnings: Vec<Diagnostic>) -> Option<Checked> {
+    let warned = Checked {
+        file: book.source.name().to_owned(),
+        source: Some(book.source.clone()),
+        diagnostics: warnings,
+    };
+    (!warned.diagnostics.is_empty()).then_some(warned)
+}
+
+/// Returns the folders of runbooks on disk, each once.
+fn folders(entries: &[Entry], catalogue: &Catalogue) -> Vec<PathBuf> {
+    let files = entries.iter().filter_map(Entry::path);
+    let folder = |file: &Path| {
+        let real = file.canonicalize().ok()?;
+        let folder = catalogue.folder_of(&real).or(real.parent())?;
+        Some(folder.to_owned())
+    };
+    let mut folders: Vec<PathBuf> = files.filter_map(folder).collect();
+    folders.sort();
+    folders.dedup();
+    folders
 }
 
 /// Returns the runbook whose tests a path names; other texts stay as they are.

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Others {
     idle: Vec<Client>,
-    waiting: Vec<JoinHandle<Result<(), Error>>>,
+    waiting: Vec<(i32, JoinHandle<Result<(), Error>>)>,
 }
 
 impl Others {
@@ -78,24 +78,22 @@ impl Others {
         match ended {
             Some(Ok(Err(error))) => Err(format!("{}: {}", sql.text().trim(), words(&error))),
             _ => {
-                self.waiting.push(task);
+                self.waiting.push((pid, task));
                 Ok(())
             }
         }
     }
 
-    /// Ends all of them: what they have not committed is rolled back.
-    pub(super) fn end(&mut self) {
-        self.idle.clear();
-        for task in self.waiting.drain(..) {
+    /// Ends all of them: what they have not committed is rolled back. Those that wait end first, so that none of
+    /// them gets what another one gives up by that.
+    pub(super) async fn end(&mut self, client: &Client) {
+        for (pid, task) in self.waiting.drain(..) {
+            let end = "SELECT pg_terminate_backend($1), pg_sleep(0.005)";
+            // Where it is gone already, there is nothing to end.
+            let _ = client.execute(end, &[&pid]).await;
             task.abort();
         }
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        self.end();
+        self.idle.clear();
     }
 }
 

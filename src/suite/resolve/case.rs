@@ -64,7 +64,8 @@ impl Checker<'_> {
             if let Err(why) = Argument::new(param, &value.0) {
                 let title = format!("`{}` cannot have this value: {why}", name.value);
                 self.diagnostics.push(
-                    Diagnostic::error("param", title).at(name.span, format!("a {}", param.kind)),
+                    Diagnostic::error("param", title)
+                        .at(name.span, format!("its type is {}", param.kind)),
                 );
             }
         }
@@ -255,13 +256,26 @@ impl Checker<'_> {
             Some(range) => place.span(range.clone()),
             None => place.whole(),
         };
-        let mut diagnostic = Diagnostic::error("sql", error.message.clone()).at(span, "");
-        if sql.text().contains("{{") {
-            diagnostic = diagnostic.help("nothing is put into the SQL of a test: write the value");
-        } else {
-            diagnostic = diagnostic.help_opt(error.help.clone());
+        if let Some(at) = sql.text().find("{{") {
+            return self.wrong(
+                place.span(at..at + 2),
+                "nothing is put into the SQL of a test",
+                "write the value itself",
+            );
         }
-        self.diagnostics.push(diagnostic);
+        let unread = Statement::parse(sql.text()).is_err();
+        let help = if unread {
+            error.help.clone()
+        } else {
+            let help =
+                "`rows` only looks: what changes something is `data`, or the `sql` of a fault";
+            Some(help.to_owned())
+        };
+        self.diagnostics.push(
+            Diagnostic::error("sql", error.message.clone())
+                .at(span, "")
+                .help_opt(help),
+        );
     }
 
     fn texts(&mut self, case: &Case) {
