@@ -20,6 +20,7 @@ mod previous;
 pub mod program;
 mod prompt;
 mod runner;
+mod save;
 pub mod state;
 mod table;
 mod trial;

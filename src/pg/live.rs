@@ -192,7 +192,7 @@ fn unknown_columns(proved: &Proved, known: &Known) -> Vec<Diagnostic> {
         let is_column = columns.iter().any(|column| column.name == *attribute);
         if of_step(source) != Shape::Any
             || is_column
-            || matches!(attribute.as_str(), "rows" | "count")
+            || matches!(attribute.as_str(), "rows" | "count" | "path" | "sha256")
             || columns.is_empty()
         {
             continue;

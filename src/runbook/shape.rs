@@ -49,7 +49,10 @@ pub fn of_step(step: &Step) -> Shape {
     match &step.kind {
         Kind::Query(query) if query.command.is_some() => command,
         Kind::Query(query) => {
-            let shape = Shape::of(&["rows", "count"]);
+            let shape = match query.save {
+                Some(_) => Shape::of(&["rows", "count", "path", "sha256"]),
+                None => Shape::of(&["rows", "count"]),
+            };
             if query
                 .rows
                 .as_ref()
@@ -59,6 +62,9 @@ pub fn of_step(step: &Step) -> Shape {
             } else {
                 shape
             }
+        }
+        Kind::Check(check) if check.database.is_some() => {
+            Shape::of(&["passed", "items", "missing", "unseen"])
         }
         Kind::Check(_) => Shape::of(&["passed", "items"]),
         Kind::Confirm(_) => Shape::of(&["answer", "by"]),

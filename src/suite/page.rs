@@ -30,6 +30,12 @@ pub fn group(played: &[Played], look: Look) -> String {
         return text;
     };
     let paint = Paint(look.colours);
+    let names = played.iter().map(|case| count(&case.case));
+    // Its mark and the time beside it take the rest of the line.
+    let widest = names
+        .max()
+        .unwrap_or_default()
+        .min(look.width.saturating_sub(14));
     let _ = writeln!(text, "{}", paint.bold(&first.runbook));
     for case in played {
         let (mark, name) = if case.passed() {
@@ -38,10 +44,7 @@ pub fn group(played: &[Played], look: Look) -> String {
             (paint.bad("✗"), paint.bold(&case.case))
         };
         let took = duration(case.came.took);
-        let blank = look
-            .width
-            .saturating_sub(4 + count(&case.case) + count(&took))
-            .clamp(2, 60);
+        let blank = widest.saturating_sub(count(&case.case)) + 2;
         let _ = writeln!(
             text,
             "  {mark} {name}{}{}",
@@ -110,9 +113,7 @@ pub fn closing(played: &[Played], coverage: &[Coverage], look: Look) -> String {
         }
         unsound(&mut text, coverage, paint);
     }
-    if !text.is_empty() {
-        text.push('\n');
-    }
+    text.push('\n');
     let failed = played.iter().filter(|case| !case.passed()).count();
     let mut names: Vec<&str> = played.iter().map(|case| case.file.as_str()).collect();
     names.dedup();

@@ -6,7 +6,8 @@ use crate::engine::backup::{Backed, FromBackup, Order};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
-use crate::engine::event::{Blocker, Event, TargetFacts};
+use crate::engine::database::{Found, Wanted};
+use crate::engine::event::{Blocker, Event, Saved, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
@@ -69,6 +70,22 @@ impl World for Stage<'_> {
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
         self.work().await?;
         self.real.read(bound, keep, limits).await
+    }
+
+    async fn audit(&mut self, wanted: &Wanted, limits: &Limits) -> Result<Vec<Found>, Failure> {
+        self.work().await?;
+        self.real.audit(wanted, limits).await
+    }
+
+    async fn save(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<(Rows, Saved), Failure> {
+        self.work().await?;
+        self.real.save(bound, keep, path, limits).await
     }
 
     async fn change(

@@ -30,6 +30,7 @@ fn confirmed() -> Vec<EventKind> {
             question: "Reactivate Acme GmbH and 3 users?".into(),
             typed: Some("Acme GmbH".into()),
             show: None,
+            impact: None,
         },
         finish(
             step("go_ahead"),
@@ -304,6 +305,7 @@ fn kinds_have_their_own_words() {
             rows: Rows::default(),
             show: Show::Table,
             guard: Some("1".into()),
+            saved: None,
         },
         decision: Decision::Else,
         took_ms: 1.0,
