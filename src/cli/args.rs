@@ -299,6 +299,9 @@ pub struct ShellArgs {
 /// What `health` is asked.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HealthArgs {
+    /// A limit by its name in `runbook show pg-health`, such as long_transaction='1 hour' (repeatable)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub param: Vec<(String, String)>,
     /// How it is printed: human or json
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
     pub output: ListOutput,

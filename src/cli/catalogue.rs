@@ -53,6 +53,8 @@ pub struct Entry {
     pub origin: Origin,
     /// Its path as messages show it.
     pub shown: String,
+    /// The sub-folder that it was found in, by which it is listed; empty where that is none.
+    pub group: String,
     text: Text,
 }
 
@@ -131,6 +133,7 @@ impl Catalogue {
                 name: stem(Path::new(path)),
                 origin: Origin::Builtin,
                 shown: format!("(built in)/{path}"),
+                group: group(Path::new(path), Path::new("")),
                 text: Text::Builtin(text),
             });
         }
@@ -163,6 +166,7 @@ impl Catalogue {
                 name: stem(&file),
                 origin,
                 shown: show(&self.current, &file),
+                group: group(&file, path),
                 text: Text::File(file),
             };
             // Of two folders the first one wins; within one folder two of a name are a mistake.
@@ -180,6 +184,14 @@ impl Catalogue {
         }
         self.refused.extend(found.refused);
         self.folders.push((origin, real));
+    }
+
+    /// Returns the folder of runbooks that a file lies in, both without symbolic links.
+    pub fn folder_of(&self, file: &Path) -> Option<&Path> {
+        let folders = self.folders.iter().map(|(_, folder)| folder.as_path());
+        folders
+            .filter(|folder| file.starts_with(folder))
+            .max_by_key(|folder| folder.as_os_str().len())
     }
 
     fn offer(&mut self, entry: Entry) {
@@ -258,6 +270,7 @@ impl Catalogue {
             name: stem(&full),
             origin: Origin::Flag,
             shown: path.display().to_string(),
+            group: String::new(),
             text: Text::File(full),
         })
     }
@@ -323,6 +336,13 @@ fn configuration(environment: &Environment) -> Option<PathBuf> {
         _ => environment.home()?.join(".config"),
     };
     Some(base.join("runbook").join("runbooks"))
+}
+
+/// Returns the sub-folder of `root` that a file is in.
+fn group(file: &Path, root: &Path) -> String {
+    let inside = file.strip_prefix(root).unwrap_or(file);
+    let parent = inside.parent().map(|parent| parent.display().to_string());
+    parent.unwrap_or_default()
 }
 
 fn stem(path: &Path) -> String {

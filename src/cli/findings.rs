@@ -15,6 +15,7 @@ pub(in crate::cli) use json::json;
 pub(in crate::cli) use sarif::sarif;
 
 /// One runbook that was checked, and what was found in it.
+#[derive(Clone, Debug)]
 pub(in crate::cli) struct Checked {
     /// Its path as messages show it.
     pub(in crate::cli) file: String,
@@ -25,6 +26,11 @@ pub(in crate::cli) struct Checked {
 }
 
 impl Checked {
+    /// Returns whether it is a file of tests.
+    fn is_test(&self) -> bool {
+        self.file.ends_with(".test.yaml")
+    }
+
     /// Returns how many diagnostics of a severity there are.
     pub(in crate::cli) fn count(&self, severity: Severity) -> usize {
         self.diagnostics
@@ -54,7 +60,7 @@ pub(in crate::cli) fn human(all: &[Checked], colored: bool) -> String {
     text
 }
 
-/// Returns the line that sums up: "4 runbooks: 3 valid, 1 invalid, 2 warnings".
+/// Returns the line that sums up: "4 runbooks, 2 test files: 5 valid, 1 invalid, 2 warnings".
 pub(in crate::cli) fn summary(all: &[Checked]) -> String {
     let number = |count: usize| i128::try_from(count).unwrap_or(i128::MAX);
     let invalid = all
@@ -69,11 +75,12 @@ pub(in crate::cli) fn summary(all: &[Checked]) -> String {
         .iter()
         .map(|checked| checked.count(Severity::Warning))
         .sum();
-    let mut text = format!(
-        "{}: {} valid",
-        words::count(number(all.len()), "runbook"),
-        all.len() - invalid
-    );
+    let tests = all.iter().filter(|checked| checked.is_test()).count();
+    let mut text = words::count(number(all.len() - tests), "runbook");
+    if tests > 0 {
+        let _ = write!(text, ", {}", words::count(number(tests), "test file"));
+    }
+    let _ = write!(text, ": {} valid", all.len() - invalid);
     if invalid > 0 {
         let _ = write!(
             text,

@@ -10,6 +10,7 @@ mod choices;
 pub mod command;
 mod connection;
 pub mod error;
+mod finder;
 mod findings;
 pub mod invocation;
 pub mod look;
@@ -22,6 +23,7 @@ mod runner;
 mod save;
 pub mod state;
 mod table;
+mod trial;
 pub mod world;
 
 use std::any::Any;

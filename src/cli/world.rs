@@ -6,6 +6,7 @@ use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
+use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
@@ -78,6 +79,11 @@ impl World for RealWorld {
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
         self.session.revive().await?;
         self.session.read(bound, keep, limits).await
+    }
+
+    async fn audit(&mut self, wanted: &Wanted, limits: &Limits) -> Result<Vec<Found>, Failure> {
+        self.session.revive().await?;
+        Box::pin(self.session.audit(wanted, limits)).await
     }
 
     async fn save(

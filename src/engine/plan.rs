@@ -84,9 +84,6 @@ impl Plan {
 
 fn unsupported(step: &Step) -> Option<String> {
     let why = match &step.kind {
-        Kind::Check(check) if check.database.is_some() => {
-            "`database` checks are not part of this version"
-        }
         Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
             "approvals by several people are not part of this version"
         }

@@ -19,7 +19,7 @@ pub(super) fn of(error: &Error, text: &str, prefix: usize) -> Failure {
 }
 
 /// Returns the failure of a connection that is gone.
-pub(super) fn lost() -> Failure {
+pub(crate) fn lost() -> Failure {
     Failure::new(
         FailureKind::Connection,
         "the connection to the server is lost",

@@ -1,6 +1,7 @@
 //! A run's one connection: set up so that nothing depends on the login's own settings, with transactions
 //! inside of one another by savepoints.
 
+mod alone;
 mod capture;
 pub mod capture_row;
 mod change;
@@ -190,6 +191,11 @@ impl Session {
     /// Returns what is known of the database.
     pub fn target(&self) -> &TargetFacts {
         &self.target
+    }
+
+    /// Returns the id of its process on the server.
+    pub fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// Returns where and how the session is connected.

@@ -82,7 +82,7 @@ mask_struct!(TargetFacts {
 } keeps { database_oid });
 mask_struct!(Item { label } keeps { index, of });
 mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
-mask_struct!(Assertion { name, otherwise } keeps { passed });
+mask_struct!(Assertion { name, otherwise, found, why } keeps { passed, group, seen });
 mask_struct!(RunFinished { says, changes }
     keeps { outcome, committed, undone, undoable, aborted, took_ms, waited_ms });
 mask_struct!(Failure { message, notes, help } keeps { kind, sqlstate });

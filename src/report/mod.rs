@@ -19,6 +19,7 @@ mod backup;
 pub mod changes;
 mod chart;
 mod compact;
+mod database;
 mod ending;
 pub mod export;
 pub mod failure;

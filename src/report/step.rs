@@ -8,7 +8,7 @@ use super::look::{Look, Mark, Tone};
 use super::places::Places;
 use super::table::{self, more_of};
 use super::undo::{self, Undone};
-use super::{backup, changes, failure};
+use super::{backup, changes, database, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::event::{Assertion, EventKind, StepResult};
@@ -281,7 +281,9 @@ fn switched(value: &str, verdict: &Verdict, look: Look) -> Told {
 
 fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
     let passed = items.iter().filter(|item| item.passed).count();
-    let body = if verdict.mark == Mark::Warning {
+    let body = if items.iter().any(|item| item.group.is_some()) {
+        database::draw(items, verdict.mark, verdict.tone, look)
+    } else if verdict.mark == Mark::Warning {
         let runs = items.chunk_by(|one, next| one.passed && next.passed);
         runs.flat_map(|run| assertions(run, verdict, look))
             .collect()
@@ -290,7 +292,7 @@ fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
     };
     // The single condition of a check is no list of them.
     let summary = match items {
-        [_] => verdict.word.to_owned(),
+        [only] if only.group.is_none() => verdict.word.to_owned(),
         items => format!("{passed} of {} passed", items.len()),
     };
     verdict

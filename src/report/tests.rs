@@ -215,10 +215,8 @@ fn query(rows: Rows) -> StepResult {
 }
 
 fn check(passed: bool, items: &[(&str, bool, Option<&str>)]) -> StepResult {
-    let item = |(name, passed, otherwise): &(&str, bool, Option<&str>)| Assertion {
-        name: (*name).into(),
-        passed: *passed,
-        otherwise: otherwise.map(str::to_owned),
+    let item = |(name, passed, otherwise): &(&str, bool, Option<&str>)| {
+        Assertion::new(*name, *passed, otherwise.map(str::to_owned))
     };
     StepResult::Check {
         passed,

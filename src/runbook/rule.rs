@@ -1,6 +1,7 @@
 //! The contract of each kind: the keys that it needs, the statements that it allows.
 
 mod backup;
+mod database;
 mod fix;
 
 use super::model::{Runbook, ScopeId, Step};
@@ -128,6 +129,9 @@ impl Rules<'_> {
                 ),
                 "for a single condition write `that: EXPRESSION`",
             );
+        }
+        if let Some(database) = &check.database {
+            self.database(check, database);
         }
         if check.command.is_some() && check.sql.is_some() {
             self.wrong("a check has `sql` or `command`, not both", "");

@@ -63,6 +63,9 @@ pub fn of_step(step: &Step) -> Shape {
                 shape
             }
         }
+        Kind::Check(check) if check.database.is_some() => {
+            Shape::of(&["passed", "items", "missing", "unseen"])
+        }
         Kind::Check(_) => Shape::of(&["passed", "items"]),
         Kind::Confirm(_) => Shape::of(&["answer", "by"]),
         Kind::Backup(_) => Shape::of(&["id", "path", "rows", "bytes", "sha256"]),

@@ -78,6 +78,7 @@ struct Facts {
     target: Option<Target>,
     placeholders: Vec<(u32, Range<usize>)>,
     needs_no_transaction: Option<&'static str>,
+    acts_at_once: Option<String>,
     picks_rows: bool,
     restriction: Option<Restriction>,
     returns_rows: bool,
@@ -170,6 +171,11 @@ impl Statement {
         self.facts.needs_no_transaction
     }
 
+    /// Returns the function in it that acts the moment it is called, whatever becomes of the transaction.
+    pub fn acts_at_once(&self) -> Option<&str> {
+        self.facts.acts_at_once.as_deref()
+    }
+
     /// Returns true when it changes rows that it picks: an UPDATE, DELETE or MERGE, inside of a WITH too.
     pub fn picks_rows(&self) -> bool {
         self.facts.picks_rows
@@ -260,6 +266,7 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
         target: target::target(node, text),
         placeholders: placeholders(node)?,
         needs_no_transaction: transaction::needs_none(node),
+        acts_at_once: function::at_once(node),
         restriction: matches!(node.kind(), SyntaxKind::UPDATE | SyntaxKind::DELETE)
             .then(|| predicate::restriction(node)),
         takes_parameters: allow::takes_parameters(node),

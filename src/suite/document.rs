@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::diagnostic::Diagnostic;
+use crate::base::shape::read;
+use crate::base::source::{Source, Spanned};
+use crate::base::yaml::{self, Value};
 use crate::engine::outcome::Outcome;
 use crate::runbook::param::Literal;
 use crate::step::shape::{Entries, OneOrMany};
@@ -25,6 +29,33 @@ pub struct Suite {
     /// The ways of the graph that no case takes, as `STEP.WAY`, each with the reason.
     #[serde(default)]
     pub untested: Entries<Template>,
+}
+
+/// Reads a file of tests; every mistake of shape becomes a diagnostic.
+///
+/// # Errors
+/// All of them, each with its place.
+pub fn parse(source: &Source) -> Result<Suite, Vec<Diagnostic>> {
+    let root = yaml::parse(source).map_err(|diagnostic| vec![*diagnostic])?;
+    if !matches!(root.value, Value::Map(_)) {
+        let title = format!(
+            "a file of tests is a map of `test`, `cases` and more, not {}",
+            root.kind()
+        );
+        return Err(vec![
+            Diagnostic::error("shape", title)
+                .at(root.span, "")
+                .help("`runbook new NAME` writes one to begin with"),
+        ]);
+    }
+    let mut diagnostics = Vec::new();
+    read(&root, &mut diagnostics).ok_or(diagnostics)
+}
+
+/// Returns whether a text of `schema` or `data` is the path of a file beside the test, rather than SQL.
+pub fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    text.ends_with(".sql") && !text.contains('\n')
 }
 
 /// A server of its own for every case.
@@ -121,7 +152,7 @@ pub struct RowsAfter {
     /// A SELECT.
     pub sql: Sql,
     /// Its rows, each a list of values as PostgreSQL prints them; of one column, the values themselves.
-    pub are: Vec<Literal>,
+    pub are: Vec<Spanned<Literal>>,
 }
 
 /// How a case ends.
@@ -162,5 +193,38 @@ impl Expected {
             Self::Cancelled => Outcome::Cancelled,
             Self::Refused => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_no_sql() {
+        for path in ["data.sql", " sample/data.sql\n", "../a b.sql"] {
+            assert!(is_path(path), "{path}");
+        }
+        for sql in ["SELECT 1", "SELECT 1;\n-- data.sql", ""] {
+            assert!(!is_path(sql), "{sql}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*") {
+            let _ = parse(&Source::new("t", text));
+        }
+
+        #[test]
+        fn any_keys_and_values_are_read_or_refused(
+            keys in proptest::collection::vec(
+                ("( {0,6}(- )?)(test|schema|data|server|cases|case|params|answers|faults|outcome|path|rows|are|undo|untested|x)", "(: |:)(\\[|\\{|-|\\||'|\"|done|true|1|null|a.b|)"),
+                0..12,
+            ),
+        ) {
+            let lines: Vec<String> = keys.into_iter().map(|(key, value)| key + &value).collect();
+            let _ = parse(&Source::new("t", lines.join("\n")));
+        }
     }
 }

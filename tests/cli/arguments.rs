@@ -193,9 +193,15 @@ fn a_new_runbook_has_its_schema_beside_it() {
     let test = Test::new().args(["new", "reset-it"]);
     let said = test.stdout(0);
     assert!(said.contains("runbooks/runbook.schema.json"), "{said}");
-    let schema = test.root().join("work/runbooks/runbook.schema.json");
-    let schema = std::fs::read_to_string(schema).unwrap();
-    assert_eq!(schema, Test::new().args(["schema"]).stdout(0));
+    assert!(
+        said.contains("runbooks/reset-it.test.yaml (its first tests)"),
+        "{said}"
+    );
+    for of in ["runbook", "test"] {
+        let schema = test.root().join(format!("work/runbooks/{of}.schema.json"));
+        let schema = std::fs::read_to_string(schema).unwrap();
+        assert_eq!(schema, Test::new().args(["schema", of]).stdout(0));
+    }
     let said = test.args(["new", "reset-more"]).stdout(0);
     assert!(!said.contains("schema"), "{said}");
 }

@@ -152,7 +152,7 @@ fn a_new_runbook_is_valid_and_never_overwrites() {
             "error: `runbooks/reset-it.yaml` exists already\n  = help: choose another name, or remove it first\n"
         );
         let test = test.args(["check", "--deny-warnings", "reset-it"]);
-        assert_eq!(test.stdout(0), "1 runbook: 1 valid\n");
+        assert_eq!(test.stdout(0), "1 runbook, 1 test file: 2 valid\n");
     }
     let stderr = Test::new().args(["new", "../x"]).stderr(3);
     assert!(

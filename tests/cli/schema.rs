@@ -20,7 +20,7 @@ fn validator() -> jsonschema::Validator {
 
 #[test]
 fn the_committed_schemas_are_what_the_types_say() {
-    for name in ["runbook", "event"] {
+    for name in ["runbook", "test", "event"] {
         let made = Test::new().args(["schema", name]).stdout(0);
         let path = root().join(format!("schemas/{name}.schema.json"));
         if std::env::var_os("UPDATE").is_some() {

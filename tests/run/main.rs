@@ -1,5 +1,6 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod alone;
 mod audit;
 mod backup_back;
 mod backup_cli;
@@ -19,6 +20,7 @@ mod captured;
 mod changes;
 mod command;
 mod confirm;
+mod database_check;
 mod doubt;
 mod elsewhere;
 mod errors;
@@ -50,6 +52,7 @@ mod safety;
 mod save;
 mod server;
 mod session;
+mod shell;
 mod shipped;
 mod terminal;
 mod test;

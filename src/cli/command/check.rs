@@ -1,5 +1,7 @@
 //! `runbook check`: everything that can be proved of runbooks without a database.
 
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,14 +31,20 @@ pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
             .invocation
             .eprint(&format!("warning: there are no runbooks in {searched}\n"));
     }
-    let keep = |_: &Entry, outcome: Outcome| if is_live { outcome } else { outcome.told() };
-    let mut results = check_all(&entries, &catalogue, keep);
+    let keep = |entry: &Entry, outcome: Outcome| {
+        let tests = tests::check(entry, &outcome, &catalogue);
+        (if is_live { outcome } else { outcome.told() }, tests)
+    };
+    let (mut results, tests): (Vec<Outcome>, Vec<Option<Checked>>) =
+        check_all(&entries, &catalogue, keep).into_iter().unzip();
     if is_live {
         live(context, &mut results)?;
     }
     let all: Vec<Checked> = results
         .into_iter()
-        .map(|result| result.checked)
+        .zip(tests)
+        .flat_map(|(result, tests)| [Some(result.checked), tests])
+        .flatten()
         .chain(refused.iter().map(refusal))
         .collect();
     print(context, args, &all)?;
@@ -51,11 +59,11 @@ pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
 }
 
 /// A runbook that was checked, and its proof where it is valid.
-pub(super) struct Outcome {
+pub(in crate::cli) struct Outcome {
     /// What was found.
-    pub(super) checked: Checked,
+    pub(in crate::cli) checked: Checked,
     /// The proof.
-    pub(super) proved: Option<Proved>,
+    pub(in crate::cli) proved: Option<Proved>,
 }
 
 impl Outcome {
@@ -84,7 +92,12 @@ fn live(context: &Context<'_>, results: &mut [Outcome]) -> Result<(), CliError> 
     })
 }
 
-fn chosen(
+/// Returns what the arguments name, with the catalogue in which their runbooks find one another; without arguments
+/// all that is not built in.
+///
+/// # Errors
+/// There is no such runbook, file or folder.
+pub(in crate::cli) fn chosen(
     context: &Context<'_>,
     what: &[String],
 ) -> Result<(Vec<Entry>, Vec<Refused>, Catalogue), CliError> {
@@ -112,6 +125,8 @@ fn chosen(
             refused.append(&mut folder.take_refused());
             // Its runbooks may use one another.
             catalogue.add(Origin::Flag, &path);
+        } else if let Some(stem) = text.strip_suffix(tests::END) {
+            entries.push(catalogue.file(Path::new(&format!("{stem}.yaml")))?);
         } else if is_path(text) {
             entries.push(catalogue.file(Path::new(text))?);
         } else {
@@ -129,7 +144,7 @@ fn is_known(catalogue: &Catalogue, text: &str) -> bool {
 }
 
 /// Checks runbooks on all processors, and returns what `keep` makes of each, in the order of the entries.
-pub(super) fn check_all<T: Send>(
+pub(in crate::cli) fn check_all<T: Send>(
     entries: &[Entry],
     catalogue: &Catalogue,
     keep: impl Fn(&Entry, Outcome) -> T + Sync,
@@ -199,7 +214,8 @@ fn unread(file: String, error: &CliError) -> Checked {
     }
 }
 
-fn refusal(refused: &Refused) -> Checked {
+/// Returns what is found in what looks like a runbook and is not taken.
+pub(in crate::cli) fn refusal(refused: &Refused) -> Checked {
     Checked {
         file: refused.shown.clone(),
         source: None,

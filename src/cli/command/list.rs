@@ -1,5 +1,7 @@
 //! `runbook list`: the catalogue, and the search in it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::check::{Outcome, check_all, pretty};
@@ -43,7 +45,11 @@ fn human(context: &Context<'_>, args: &ListArgs, rows: &[Row]) -> Result<(), Cli
         invocation.eprint("  = help: `runbook list` without words shows all\n");
         return Ok(());
     }
-    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    let cells = if args.words.is_empty() {
+        grouped(rows)
+    } else {
+        rows.iter().map(Row::cells).collect()
+    };
     let heads = ["NAME", "TITLE", "RISK", "TAGS"];
     invocation.print(&table(
         &heads,
@@ -65,8 +71,25 @@ fn human(context: &Context<'_>, args: &ListArgs, rows: &[Row]) -> Result<(), Cli
     Ok(())
 }
 
+/// Returns the lines of a list by its folders: those of no folder first.
+fn grouped(rows: &[Row]) -> Vec<Vec<String>> {
+    let mut groups: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(&row.group).or_default().push(row.cells());
+    }
+    let mut lines = Vec::new();
+    for (group, cells) in groups {
+        if !group.is_empty() {
+            lines.extend([Vec::new(), vec![format!("{group}/")]]);
+        }
+        lines.extend(cells);
+    }
+    lines
+}
+
 /// One runbook, as the list has it.
 struct Row {
+    group: String,
     name: String,
     title: String,
     about: String,
@@ -80,6 +103,7 @@ struct Row {
 impl Row {
     fn new(entry: &Entry, outcome: Outcome) -> Self {
         let mut row = Self {
+            group: entry.group.clone(),
             name: entry.name.clone(),
             title: String::new(),
             about: String::new(),
@@ -151,6 +175,7 @@ impl Row {
     fn json(&self) -> Value {
         json!({
             "name": self.name,
+            "group": self.group,
             "title": self.title,
             "about": self.about,
             "risk": self.risk,

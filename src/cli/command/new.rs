@@ -10,8 +10,12 @@ use crate::cli::args::{NewArgs, Template};
 use crate::cli::error::CliError;
 use crate::engine::outcome::exit;
 
+mod database;
+
 const QUERY: &str = include_str!("new/query.yaml");
 const FIX: &str = include_str!("new/fix.yaml");
+const QUERY_TEST: &str = include_str!("new/query.test.yaml");
+const FIX_TEST: &str = include_str!("new/fix.test.yaml");
 
 /// Writes the runbook.
 ///
@@ -25,6 +29,11 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
                 .help("use lower-case words and digits, joined by `-`: reset-a-password"),
         );
     }
+    let text = if args.from_database {
+        database::text(context, name, &title(name))?
+    } else {
+        text(name, args.template)
+    };
     let invocation = context.invocation;
     let folder = context
         .global
@@ -52,26 +61,49 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
             }
             _ => CliError::io(&format!("cannot write `{shown}`"), &error),
         })?;
-    file.write_all(text(name, args.template).as_bytes())
+    file.write_all(text.as_bytes())
         .map_err(|error| CliError::io(&format!("cannot write `{shown}`"), &error))?;
-    let schema = schema(context, &folder)?;
+    let test = test(name, args.template);
+    let beside = [
+        beside(
+            context,
+            &folder.join(format!("{name}.test.yaml")),
+            &test,
+            "its first tests",
+        )?,
+        schema(
+            context,
+            &folder,
+            "runbook",
+            &crate::runbook::schema::schema(),
+        )?,
+        schema(context, &folder, "test", &crate::suite::schema::schema())?,
+    ]
+    .concat();
     invocation.print(&format!(
-        "{shown}\n{schema}\nEdit it, then:\n  runbook check {name}\n  runbook show {name}\n"
+        "{shown}\n{beside}\nEdit them, then:\n  runbook check {name}\n  runbook test {name}\n  runbook show {name}\n"
     ))?;
     Ok(exit::DONE)
 }
 
-/// Writes the schema that the runbook names for editors, where it is not there yet; returns what to say.
-fn schema(context: &Context<'_>, folder: &Path) -> Result<String, CliError> {
-    let path = folder.join("runbook.schema.json");
-    let shown = context.invocation.show(&path);
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    let written = file
-        .and_then(|mut file| file.write_all(pretty(&crate::runbook::schema::schema()).as_bytes()));
-    match written {
-        Ok(()) => Ok(format!(
-            "{shown} (by which editors complete and explain it)\n"
-        )),
+/// Writes a schema that the files name for editors.
+fn schema(
+    context: &Context<'_>,
+    folder: &Path,
+    of: &str,
+    schema: &serde_json::Value,
+) -> Result<String, CliError> {
+    let path = folder.join(format!("{of}.schema.json"));
+    let what = "by which editors complete and explain it";
+    beside(context, &path, &pretty(schema), what)
+}
+
+/// Writes a file where it is not there yet; returns what to say.
+fn beside(context: &Context<'_>, path: &Path, text: &str, what: &str) -> Result<String, CliError> {
+    let shown = context.invocation.show(path);
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    match file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Ok(format!("{shown} ({what})\n")),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(String::new()),
         Err(error) => Err(CliError::io(&format!("cannot write `{shown}`"), &error)),
     }
@@ -83,15 +115,28 @@ fn text(name: &str, template: Template) -> String {
         Template::Query => QUERY,
         Template::Fix => FIX,
     };
+    text.replace("NAME", name).replace("TITLE", &title(name))
+}
+
+/// Returns the title that a name suggests: its words.
+fn title(name: &str) -> String {
     let title = name.replace('-', " ");
     let mut letters = title.chars();
-    let title: String = letters
+    letters
         .next()
         .into_iter()
         .flat_map(char::to_uppercase)
         .chain(letters)
-        .collect();
-    text.replace("NAME", name).replace("TITLE", &title)
+        .collect()
+}
+
+/// Returns the text of its tests.
+fn test(name: &str, template: Template) -> String {
+    let text = match template {
+        Template::Query => QUERY_TEST,
+        Template::Fix => FIX_TEST,
+    };
+    text.replace("NAME", name)
 }
 
 fn is_name(name: &str) -> bool {
@@ -109,13 +154,20 @@ mod tests {
     use super::*;
     use crate::base::source::Source;
     use crate::runbook::check::check;
+    use crate::suite::{document, resolve};
 
     #[test]
     fn what_is_written_is_valid_without_a_warning() {
         for template in [Template::Query, Template::Fix] {
             let source = Source::new("try-it.yaml", text("try-it", template));
             match check(&source, &|_| None) {
-                Ok(proved) => assert_eq!(proved.warnings, Vec::new()),
+                Ok(proved) => {
+                    assert_eq!(proved.warnings, Vec::new());
+                    let source = Source::new("try-it.test.yaml", test("try-it", template));
+                    let suite = document::parse(&source).unwrap();
+                    let checked = resolve::check(&source, &suite, &proved).unwrap();
+                    assert_eq!(checked.warnings, Vec::new());
+                }
                 Err(found) => panic!("{}", found[0].render(&source, false)),
             }
         }

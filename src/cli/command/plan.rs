@@ -19,8 +19,12 @@ use crate::runbook::model::{Runbook, Step};
 use crate::runbook::statement::{Fillings, SqlTemplate};
 use crate::step::Kind;
 use crate::step::backup::{Backup, DatabaseBackup, Keep, Verify};
+use crate::step::database::{Database, Group};
 
 mod known;
+
+/// How many names of a group are shown.
+const MOST_NAMES: usize = 12;
 
 use known::Known;
 
@@ -213,6 +217,12 @@ fn contract(step: &Step, known: &Known) -> Vec<String> {
                     .as_ref()
                     .map(|on| format!("switch: {}", on.text())),
             );
+            lines.extend(
+                check
+                    .database
+                    .iter()
+                    .flat_map(|database| wanted(database, &say)),
+            );
         }
         Kind::Confirm(confirm) => {
             lines.push(format!("asks: {}", say(confirm.ask.text())));
@@ -235,6 +245,19 @@ fn contract(step: &Step, known: &Known) -> Vec<String> {
         Kind::Atomic(_) | Kind::Use(_) => {}
     }
     lines
+}
+
+/// Returns what is looked for in a database, a line for each group.
+fn wanted(database: &Database, say: &dyn Fn(&str) -> String) -> Vec<String> {
+    let line = |group: Group| {
+        let names = database.names(group);
+        let shown = names.iter().take(MOST_NAMES).map(|name| say(&name.value));
+        let left = names.len().saturating_sub(MOST_NAMES);
+        let more = (left > 0).then(|| format!("{left} more"));
+        let names: Vec<String> = shown.chain(more).collect();
+        (!names.is_empty()).then(|| format!("looks for {}: {}", group.word(), words::list(&names)))
+    };
+    Group::ALL.into_iter().filter_map(line).collect()
 }
 
 /// Returns what a backup saves beside rows, where, and for how long.

@@ -27,7 +27,6 @@ pub fn run(context: &Context<'_>, args: &RunArgs, named: Option<Proved>) -> Resu
     let Some(proved) = named else {
         return Err(CliError::usage("which runbook?").help("`runbook list` shows what there is"));
     };
-    refuse_unsupported(&proved.runbook)?;
     connection::runtime()?.block_on(start(context, args, proved))
 }
 
@@ -91,11 +90,15 @@ pub(super) async fn connect(
 }
 
 /// Does all that comes before the first step: what is wrong there is found before anything is run.
-async fn prepare(
+///
+/// # Errors
+/// What is wrong.
+pub(in crate::cli) async fn prepare(
     context: &Context<'_>,
     args: &RunArgs,
     proved: Proved,
 ) -> Result<(Plan, RealWorld), CliError> {
+    refuse_unsupported(&proved.runbook)?;
     let run = runner::new_id();
     let base = state::folder(context)?;
     let file = params::file(context.invocation, args.params_file.as_deref())?;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
-use super::super::event::StepResult;
+use super::super::event::{Assertion, StepResult};
 use crate::runbook::data::{Rows, value};
 use crate::runbook::model::Step;
 use crate::step::Kind;
+use crate::step::database::Group;
 use crate::step::shape::RowsGuard;
 
 /// The results of a step, in order; a loop has several.
@@ -80,13 +81,14 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         }
         StepResult::Check { passed, items, .. } => {
             add("passed", Value::from(*passed));
-            let items = items.iter().map(|item| {
-                Value::from_pairs([
-                    ("name", Value::from(item.name.as_str())),
-                    ("passed", Value::from(item.passed)),
-                ])
-            });
-            add("items", items.collect());
+            add("items", items.iter().map(assertion).collect());
+            // Of a check that looks for nothing of a database, no runbook that is valid reads them.
+            add("missing", missing(items));
+            let unseen = items.iter().filter(|item| !item.seen);
+            add(
+                "unseen",
+                unseen.map(|item| Value::from(item.name.as_str())).collect(),
+            );
         }
         StepResult::Confirm { yes, by, .. } => {
             add("answer", Value::from(if *yes { "yes" } else { "no" }));
@@ -126,6 +128,35 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         StepResult::Restored(_) | StepResult::WouldRun => {}
     }
     Value::from_pairs(entries)
+}
+
+fn assertion(item: &Assertion) -> Value {
+    let mut pairs = vec![
+        ("name", Value::from(item.name.as_str())),
+        ("passed", Value::from(item.passed)),
+    ];
+    if let Some(group) = item.group {
+        let text = |text: &Option<String>| Value::from(text.as_deref());
+        pairs.extend([
+            ("group", Value::from(group.key())),
+            ("seen", Value::from(item.seen)),
+            ("found", text(&item.found)),
+            ("why", text(&item.why)),
+            ("otherwise", text(&item.otherwise)),
+        ]);
+    }
+    Value::from_pairs(pairs)
+}
+
+/// What a database does not have, or not as it must be: the names of every group.
+fn missing(items: &[Assertion]) -> Value {
+    let names = |group: Group| -> Value {
+        let of = items
+            .iter()
+            .filter(|item| item.group == Some(group) && !item.passed && item.seen);
+        of.map(|item| Value::from(item.name.as_str())).collect()
+    };
+    Value::from_pairs(Group::ALL.map(|group| (group.key(), names(group))))
 }
 
 /// The rows of a result, each a map by column.

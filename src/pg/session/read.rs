@@ -60,6 +60,31 @@ impl Session {
         Ok(rows)
     }
 
+    /// Looks at the database by statements of our own, in the frame of a read.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub(in crate::pg) async fn inspect<T>(
+        &mut self,
+        limits: &Limits,
+        look: impl AsyncFnOnce(&tokio_postgres::Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let (begin, end) = self.frame(limits);
+        let work = async {
+            self.begin(&begin).await?;
+            let found = look(&self.client).await;
+            let ended = self.send(end).await;
+            let found = found?;
+            ended.map(|()| found)
+        };
+        self.guarded(limits, work).await
+    }
+
+    /// Returns the settings that the run itself makes.
+    pub(in crate::pg) fn own_settings(&self) -> Vec<String> {
+        self.local.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns what goes before and after a read. The statement before it makes sure that nothing can make
     /// the transaction writable again: PostgreSQL allows that only before the first one.
     fn frame(&mut self, limits: &Limits) -> (String, &'static str) {
