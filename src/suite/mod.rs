@@ -9,3 +9,6 @@ pub mod page;
 pub mod resolve;
 pub mod schema;
 pub mod verdict;
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ pub fn judge(case: &Case, proved: &Proved, came: &Came) -> Vec<Difference> {
     if let Some(trouble) = &came.trouble {
         // What is not played as it is written cannot be judged.
         return vec![difference(
-            "case",
+            "trouble",
             trouble.lines().map(str::to_owned).collect(),
         )];
     }

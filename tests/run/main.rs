@@ -61,3 +61,4 @@ mod types;
 mod undo;
 mod undo_cases;
 mod version;
+mod ways;

@@ -74,6 +74,10 @@ impl Walk<'_> {
                     self.following.steps.insert(id);
                     if self.seen.insert(to) {
                         self.edges(Moment::Enter(id), |way| *way == Way::Skipped);
+                        if self.proved.runbook.step(id).common.for_each.is_some() {
+                            // Nothing of it runs where its list is empty.
+                            self.edges(Moment::Done(id), |_| true);
+                        }
                     }
                 }
                 Some(moment @ (Moment::Ran(_) | Moment::Done(_))) => {
