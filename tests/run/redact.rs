@@ -26,6 +26,7 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
             "runbook $1 RUN",
         ),
         (r"\bbackups/[2-9a-hjkmnp-z]{6}-", "backups/RUN-"),
+        (r"\b(restore|Backup) ( *)[2-9a-hjkmnp-z]{6}-", "$1 ${2}RUN-"),
         (r"\brun `[2-9a-hjkmnp-z]{6}`", "run `RUN`"),
         (r"error: [^()\s]+@[^()\s]+ works", "error: USER@HOST works"),
         (r"as process \d+ since \S+", "as process PID since MOMENT"),
