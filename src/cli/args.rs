@@ -266,12 +266,26 @@ pub struct PlanArgs {
 pub struct QueryArgs {
     /// The statement; `-` reads it from standard input
     pub sql: String,
-    /// Shows at most this many rows; 0 shows all
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub limit: usize,
-    /// How rows are printed: human or json
+    /// Shows at most this many rows, 1000 if not given; 0 shows all, which csv and jsonl do
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// How rows are printed: human, json, csv or jsonl (one object a line)
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
-    pub output: ListOutput,
+    pub output: QueryOutput,
+}
+
+/// How the rows of `query` are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum QueryOutput {
+    /// For people.
+    #[default]
+    Human,
+    /// A list of objects of texts.
+    Json,
+    /// RFC 4180, with a header.
+    Csv,
+    /// One object a line, by the types of the columns.
+    Jsonl,
 }
 
 /// What `shell` is asked.
@@ -285,6 +299,9 @@ pub struct ShellArgs {
 /// What `health` is asked.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HealthArgs {
+    /// A limit by its name in `runbook show pg-health`, such as long_transaction='1 hour' (repeatable)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub param: Vec<(String, String)>,
     /// How it is printed: human or json
     #[arg(long, value_enum, default_value = "human", hide_possible_values = true)]
     pub output: ListOutput,

@@ -186,6 +186,14 @@ impl Catalogue {
         self.folders.push((origin, real));
     }
 
+    /// Returns the folder of runbooks that a file lies in, both without symbolic links.
+    pub fn folder_of(&self, file: &Path) -> Option<&Path> {
+        let folders = self.folders.iter().map(|(_, folder)| folder.as_path());
+        folders
+            .filter(|folder| file.starts_with(folder))
+            .max_by_key(|folder| folder.as_os_str().len())
+    }
+
     fn offer(&mut self, entry: Entry) {
         if !self.entries.iter().any(|known| known.name == entry.name) {
             self.entries.push(entry);

@@ -45,6 +45,9 @@ pub enum CliError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// There is no server to test on.
+    #[error("{0}")]
+    NoServer(String),
     /// The record of a run cannot be written or read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -169,7 +172,7 @@ impl CliError {
             | Self::Diagnostics { .. }
             | Self::Record(RecordError::Newer { .. }) => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
-            Self::Connect(_) => exit::UNREACHABLE,
+            Self::Connect(_) | Self::NoServer(_) => exit::UNREACHABLE,
             Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
                 exit::USAGE
             }
@@ -205,7 +208,7 @@ impl CliError {
                 notes,
                 help,
             } => text(message, notes, help, colored),
-            Self::Io { message } => text(message, &[], &[], colored),
+            Self::Io { message } | Self::NoServer(message) => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
             Self::Record(error) => text(&error.to_string(), &[], &[error.help()], colored),
             Self::Failed(failure) | Self::CutShort(failure) => {

@@ -15,6 +15,7 @@ pub(in crate::cli) use json::json;
 pub(in crate::cli) use sarif::sarif;
 
 /// One runbook that was checked, and what was found in it.
+#[derive(Clone, Debug)]
 pub(in crate::cli) struct Checked {
     /// Its path as messages show it.
     pub(in crate::cli) file: String,

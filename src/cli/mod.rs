@@ -16,11 +16,14 @@ pub mod invocation;
 pub mod look;
 pub mod params;
 mod past;
+mod previous;
 pub mod program;
 mod prompt;
 mod runner;
+mod save;
 pub mod state;
 mod table;
+mod trial;
 pub mod world;
 
 use std::any::Any;

@@ -157,6 +157,7 @@ pub(super) fn plan(
         dry_run: facts.dry_run,
         run: facts.run.clone(),
         actor: facts.actor.clone(),
+        previous: facts.previous.clone(),
     })
 }
 

@@ -163,6 +163,17 @@ pub(super) async fn interrupted() {
     }
 }
 
+/// Waits for Ctrl-C or SIGTERM.
+pub(super) async fn ended() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            () = interrupted() => {}
+        },
+        Err(_) => interrupted().await,
+    }
+}
+
 /// Cancels the run at the first Ctrl-C or SIGTERM; returns at the second.
 async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (

@@ -1,12 +1,13 @@
 //! The real world: a session on a server, a person or flags that answer, programs, and those who listen.
 
 use super::answers::Answers;
-use super::program;
+use super::{program, save};
 use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
 use crate::engine::conflict::Restored;
-use crate::engine::event::{Blocker, Event, Sink, TargetFacts};
+use crate::engine::database::{Found, Wanted};
+use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
@@ -78,6 +79,28 @@ impl World for RealWorld {
     async fn read(&mut self, bound: &Bound, keep: usize, limits: &Limits) -> Result<Rows, Failure> {
         self.session.revive().await?;
         self.session.read(bound, keep, limits).await
+    }
+
+    async fn audit(&mut self, wanted: &Wanted, limits: &Limits) -> Result<Vec<Found>, Failure> {
+        self.session.revive().await?;
+        Box::pin(self.session.audit(wanted, limits)).await
+    }
+
+    async fn save(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<(Rows, Saved), Failure> {
+        self.flush()?;
+        self.session.revive().await?;
+        let mut file = save::File::create(path)?;
+        let rows = self
+            .session
+            .read_each(bound, keep, limits, &mut file)
+            .await?;
+        Ok((rows, file.finish()?))
     }
 
     async fn record(&mut self, entry: &Entry, limits: &Limits) -> Result<(), Failure> {

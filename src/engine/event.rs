@@ -17,7 +17,7 @@ use crate::sql::risk::Risk;
 
 mod result;
 
-pub use result::{Approved, Assertion, Decision, StepResult};
+pub use result::{Approved, Assertion, Decision, Saved, StepResult};
 
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -289,6 +289,21 @@ pub struct TargetFacts {
     /// The database's OID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_oid: Option<u32>,
+}
+
+impl TargetFacts {
+    /// Returns the server's version as PostgreSQL counts it: 150018 for `15.18`, 170000 for `17beta1`.
+    pub fn server_version_num(&self) -> u32 {
+        let mut numbers = self.server_version.splitn(2, '.').map(|part| {
+            let end = part.find(|next: char| !next.is_ascii_digit());
+            part[..end.unwrap_or(part.len())].parse().unwrap_or(0)
+        });
+        let (major, minor): (u32, u32) = (
+            numbers.next().unwrap_or_default(),
+            numbers.next().unwrap_or_default(),
+        );
+        major.saturating_mul(10_000).saturating_add(minor)
+    }
 }
 
 /// A step, as events name it.

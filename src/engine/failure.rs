@@ -39,6 +39,8 @@ pub enum FailureKind {
     Record,
     /// A program did not do what was expected of it.
     Command,
+    /// A file cannot be written.
+    File,
     /// A backup cannot be made, read or restored.
     Backup,
     /// Ctrl-C.

@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod change;
 mod clock;
 pub mod conflict;
+pub mod database;
 pub mod decide;
 pub mod driver;
 pub mod event;

@@ -27,6 +27,8 @@ pub struct Plan {
     pub hash: String,
     /// Who runs it.
     pub actor: String,
+    /// When the last run of the runbook on this database began that came to its end.
+    pub previous: Option<String>,
 }
 
 impl Plan {
@@ -82,9 +84,6 @@ impl Plan {
 
 fn unsupported(step: &Step) -> Option<String> {
     let why = match &step.kind {
-        Kind::Check(check) if check.database.is_some() => {
-            "`database` checks are not part of this version"
-        }
         Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
             "approvals by several people are not part of this version"
         }

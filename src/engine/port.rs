@@ -7,7 +7,8 @@ use super::backup::{Backed, FromBackup, Order};
 use super::cancel::Cancel;
 use super::change::Changes;
 use super::conflict::Restored;
-use super::event::{Blocker, Event, TargetFacts};
+use super::database::{Found, Wanted};
+use super::event::{Blocker, Event, Saved, TargetFacts};
 use super::failure::Failure;
 use super::journal::{Entry, Terms};
 use crate::runbook::data::{Cell, Rows};
@@ -170,6 +171,29 @@ pub trait World {
         keep: usize,
         limits: &Limits,
     ) -> impl Future<Output = Result<Rows, Failure>>;
+
+    /// Looks for what a database must have, as [`Self::read`] reads: one answer for each thing, in the order of
+    /// [`Wanted::names`].
+    ///
+    /// # Errors
+    /// The server's word. What the login may not see is no error, but an answer.
+    fn audit(
+        &mut self,
+        wanted: &Wanted,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Vec<Found>, Failure>>;
+
+    /// Reads rows as [`Self::read`] does, and writes all of them to a file that is not there yet.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`super::failure::FailureKind::File`] when the file cannot be written.
+    fn save(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        path: &str,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<(Rows, Saved), Failure>>;
 
     /// Changes rows, in the open transaction.
     ///

@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::state::State;
 use crate::runbook::argument::Argument;
 use crate::runbook::context::Context;
-use crate::runbook::data::{Cell, Rows};
+use crate::runbook::data::{Cell, Rows, oid};
 use crate::runbook::model::{ScopeId, Step};
 
 /// What is the same for all steps of a run.
@@ -72,19 +72,15 @@ pub fn of_scope(
         ("started_at", surroundings.started_at.as_str()),
         ("actor", plan.actor.as_str()),
     ];
-    let facts = [
-        ("name", target.name.as_str()),
-        ("database", target.database.as_str()),
-        ("server_version", target.server_version.as_str()),
-    ];
-    context.insert(
-        "run",
-        Value::from_pairs(run.map(|(key, value)| (key, Value::from(value)))),
-    );
-    context.insert(
-        "target",
-        Value::from_pairs(facts.map(|(key, value)| (key, Value::from(value)))),
-    );
+    let previous = ("previous", Value::from(plan.previous.as_deref()));
+    let run = run.map(|(key, value)| (key, Value::from(value)));
+    context.insert("run", Value::from_pairs(run.into_iter().chain([previous])));
+    let previous = Cell {
+        text: plan.previous.clone(),
+        oid: oid::TIMESTAMPTZ,
+    };
+    context.insert_cell("run", "previous", previous);
+    context.insert("target", of_target(target));
     for (name, argument) in arguments(plan, state, surroundings, scope)? {
         context.insert(&name, argument.value.clone());
         context.insert_cell(&name, "", argument.cell);
@@ -98,6 +94,22 @@ pub fn of_scope(
         add_result(&mut context, state, step);
     }
     Ok(context)
+}
+
+/// Returns what templates see of a database.
+pub fn of_target(target: &TargetFacts) -> Value {
+    Value::from_pairs([
+        ("name", Value::from(target.name.as_str())),
+        ("database", Value::from(target.database.as_str())),
+        (
+            "server_version",
+            Value::from(target.server_version.as_str()),
+        ),
+        (
+            "server_version_num",
+            Value::from(target.server_version_num()),
+        ),
+    ])
 }
 
 fn arguments(

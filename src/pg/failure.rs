@@ -1,9 +1,12 @@
 //! What the server says of a failed statement, in the engine's terms: by SQLSTATE.
 
+use std::ops::Range;
+
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::engine::failure::{Failure, FailureKind};
+use crate::sql::token::{TokenKind, tokens};
 
 /// Translates a driver's error about a statement; `text` is what was sent, `prefix` how much of its start
 /// the author did not write.
@@ -16,7 +19,7 @@ pub(super) fn of(error: &Error, text: &str, prefix: usize) -> Failure {
 }
 
 /// Returns the failure of a connection that is gone.
-pub(super) fn lost() -> Failure {
+pub(crate) fn lost() -> Failure {
     Failure::new(
         FailureKind::Connection,
         "the connection to the server is lost",
@@ -123,6 +126,45 @@ fn line_at(position: &ErrorPosition, text: &str, prefix: usize) -> Option<String
     let end = text[offset..]
         .find('\n')
         .map_or(text.len(), |at| offset + at);
-    let line = text.get(start..end)?.trim();
-    Some(line.chars().take(160).collect())
+    Some(without_broken(text, start..end).trim().to_owned())
+}
+
+/// Returns a part of a statement, of 160 characters at most, without the texts in it that are not all there: a
+/// part of a secret would not be known for one.
+fn without_broken(text: &str, part: Range<usize>) -> String {
+    let line = text.get(part.clone()).unwrap_or_default();
+    let most = line.char_indices().nth(160);
+    let part = part.start..most.map_or(part.end, |(at, _)| part.start + at);
+    let mut line = String::new();
+    for (kind, range) in tokens(text) {
+        let inside = range.start.max(part.start)..range.end.min(part.end);
+        if inside.is_empty() {
+            continue;
+        }
+        let is_text = matches!(kind, TokenKind::String | TokenKind::DollarString);
+        if is_text && inside != range {
+            line.push_str("'…'");
+        } else {
+            line.push_str(text.get(inside).unwrap_or_default());
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_text_is_shown_without_the_rest() {
+        let line = |text: &str, at: u32| line_at(&ErrorPosition::Original(at), text, 0);
+        assert_eq!(line("SELECT\n 'a' + x\n", 9).as_deref(), Some("'a' + x"));
+        assert_eq!(line("IS 'one\ntwo' + x", 2).as_deref(), Some("IS '…'"));
+        let three = "IS 'one\ntwo\nthree' + x";
+        assert_eq!(line(three, 22).as_deref(), Some("'…' + x"));
+        assert_eq!(line(three, 9).as_deref(), Some("'…'"));
+        let long = format!("IS '{}' x", "é".repeat(200));
+        assert_eq!(line(&long, 1).as_deref(), Some("IS '…'"));
+        assert_eq!(line(&"x".repeat(200), 1), Some("x".repeat(160)));
+    }
 }

@@ -9,11 +9,13 @@ use super::function;
 use super::session::Session;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::words;
-use crate::engine::scope::bind_oid;
+use crate::engine::scope::{bind_oid, of_target};
 use crate::runbook::argument::oid_of;
 use crate::runbook::check::Proved;
+use crate::runbook::context::Context;
 use crate::runbook::data::{Column, oid};
 use crate::runbook::model::{Runbook, ScopeId, Step};
+use crate::runbook::reading::condition::conjuncts;
 use crate::runbook::resolve::statements;
 use crate::runbook::shape::{Shape, of_step};
 use crate::runbook::statement::SqlTemplate;
@@ -28,7 +30,12 @@ pub async fn check(session: &Session, proved: &Proved) -> Vec<Diagnostic> {
     let runbook = &proved.runbook;
     let mut known = Known::new();
     let mut found = Vec::new();
+    let mut facts = Context::default();
+    facts.insert("target", of_target(session.target()));
     for step in &runbook.steps {
+        if never_runs(runbook, step, &facts) {
+            continue;
+        }
         let (sql, undo) = statements(&step.kind);
         let pairs = sql.iter().zip(&step.sql).chain(undo.iter().zip(&step.undo));
         for (text, template) in pairs {
@@ -45,6 +52,16 @@ pub async fn check(session: &Session, proved: &Proved) -> Vec<Diagnostic> {
     }
     found.extend(unknown_columns(proved, &known));
     found
+}
+
+/// Returns whether a step is left out on this database: what it is for may not exist in this version.
+fn never_runs(runbook: &Runbook, step: &Step, facts: &Context) -> bool {
+    let outer = step.atomic.map(|id| runbook.step(id));
+    let steps = std::iter::once(step).chain(outer);
+    let conditions = steps.filter_map(|step| step.common.when.as_ref());
+    conditions
+        .flat_map(|when| conjuncts(when.text()))
+        .any(|part| facts.holds(&part) == Ok(false))
 }
 
 /// Prepares a statement and returns its columns; one with names that only a run knows is left out.
@@ -92,6 +109,7 @@ fn kind_of(runbook: &Runbook, step: &Step, expression: &str, known: &Known) -> u
         .find(|(param, _)| param == name);
     match (param, attribute) {
         (Some((_, param)), "") => oid_of(param),
+        (None, "previous") if name == "run" => oid::TIMESTAMPTZ,
         (None, attribute) => known
             .get(&(step.scope, name.to_owned()))
             .and_then(|columns| columns.iter().find(|column| column.name == attribute))
@@ -174,7 +192,7 @@ fn unknown_columns(proved: &Proved, known: &Known) -> Vec<Diagnostic> {
         let is_column = columns.iter().any(|column| column.name == *attribute);
         if of_step(source) != Shape::Any
             || is_column
-            || matches!(attribute.as_str(), "rows" | "count")
+            || matches!(attribute.as_str(), "rows" | "count" | "path" | "sha256")
             || columns.is_empty()
         {
             continue;

@@ -13,9 +13,11 @@
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
 //! | [`live`], [`function`], [`undoable`] | a runbook against the live catalog; volatile functions in reads; fixes that cannot be put back |
+//! | `audit`, `inventory` | what a database must have, looked for in its catalogs; all that it has, for such a check |
 //! | [`backup`] | backups: made under one snapshot, proved, put back |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
+mod audit;
 pub mod backup;
 pub mod binaries;
 mod bind;
@@ -23,9 +25,10 @@ pub mod connect;
 pub mod connect_error;
 pub mod conninfo;
 pub mod environment;
-mod failure;
+pub(crate) mod failure;
 pub mod function;
 pub mod host;
+mod inventory;
 pub mod keyword;
 pub mod live;
 pub mod passfile;

@@ -155,7 +155,12 @@ impl Scratch {
 
     /// Returns the URL of one of its databases, as `--database-url` and psql take it.
     pub fn url(&self, database: &str) -> String {
-        self.folder.url(database)
+        self.folder.url("postgres", database)
+    }
+
+    /// Returns the URL of one of its databases for another login.
+    pub fn url_for(&self, user: &str, database: &str) -> String {
+        self.folder.url(user, database)
     }
 
     /// Returns its folder: the socket's, with `data` and `log` in it.

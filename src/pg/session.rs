@@ -192,6 +192,11 @@ impl Session {
         &self.target
     }
 
+    /// Returns the id of its process on the server.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Returns where and how the session is connected.
     pub fn settings(&self) -> &ConnectSettings {
         &self.settings

@@ -34,6 +34,9 @@ pub struct Facts {
     pub target: TargetFacts,
     /// Who began it.
     pub actor: String,
+    /// When the last run of the runbook on this database began that came to its end, where it asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
     /// The run that this one puts back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_of: Option<String>,

@@ -8,8 +8,8 @@ use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
 use crate::engine::conflict::{Conflict, ConflictColumn};
 use crate::engine::event::{
-    Assertion, Blocker, Decision, Event, EventKind, Item, Progress, RunFinished, RunStarted, Shown,
-    StepResult, TargetFacts,
+    Assertion, Blocker, Decision, Event, EventKind, Item, Progress, RunFinished, RunStarted, Saved,
+    Shown, StepResult, TargetFacts,
 };
 use crate::engine::failure::Failure;
 use crate::runbook::data::{Column, Rows};
@@ -31,6 +31,12 @@ impl<T: Mask> Mask for Option<T> {
         if let Some(some) = self {
             some.mask(redactor);
         }
+    }
+}
+
+impl<T: Mask> Mask for Box<T> {
+    fn mask(&mut self, redactor: &Redactor) {
+        T::mask(self, redactor);
     }
 }
 
@@ -75,7 +81,7 @@ mask_struct!(TargetFacts {
 } keeps { database_oid });
 mask_struct!(Item { label } keeps { index, of });
 mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
-mask_struct!(Assertion { name, otherwise } keeps { passed });
+mask_struct!(Assertion { name, otherwise, found, why } keeps { passed, group, seen });
 mask_struct!(RunFinished { says, changes }
     keeps { outcome, committed, undone, undoable, aborted, took_ms, waited_ms });
 mask_struct!(Failure { message, notes, help } keeps { kind, sqlstate });
@@ -93,6 +99,7 @@ mask_struct!(ConflictColumn {
 });
 mask_struct!(Backed { id, path, tables, pruned }
     keeps { holds, rows, bytes, sha256, verified, encrypted });
+mask_struct!(Saved { path } keeps { sha256, bytes });
 mask_struct!(BackedTable { table } keeps { rows });
 mask_struct!(RestoredInto {
     backup,
@@ -198,7 +205,8 @@ impl Mask for StepResult {
                 rows,
                 show: _,
                 guard,
-            } => mask_fields!(by; rows, guard),
+                saved,
+            } => mask_fields!(by; rows, guard, saved),
             Self::Check {
                 passed: _,
                 items,

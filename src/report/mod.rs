@@ -7,6 +7,7 @@
 //! - [`secret`] masks secrets before a sink can see them.
 //! - [`page`] makes a past run a page, which [`markdown`] and [`html`] draw; [`graph`] marks its way in the
 //!   picture of its runbook.
+//! - [`export`] writes rows for other programs, as CSV and JSON lines.
 //! - [`table`], [`changes`] and [`failure`] draw rows, row changes and failures, also for commands that run
 //!   nothing.
 //!
@@ -18,7 +19,9 @@ mod backup;
 pub mod changes;
 mod chart;
 mod compact;
+mod database;
 mod ending;
+pub mod export;
 pub mod failure;
 pub mod graph;
 mod header;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::mask::Mask;
 use crate::engine::event::Event;
+use crate::sql::ident::quote_literal;
 
 /// What stands for a secret.
 pub const MASK: &str = "•••";
@@ -17,11 +18,12 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Returns a redactor of texts; empty ones hide nothing.
+    /// Returns a redactor of texts, and of how they stand in a statement as literals; empty ones hide nothing.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut secrets: Vec<String> = secrets
             .into_iter()
             .filter(|secret| !secret.is_empty())
+            .flat_map(|secret| [quoted(&secret), secret])
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -70,6 +72,14 @@ impl Redactor {
     }
 }
 
+/// Returns what stands between the quotes of a literal.
+fn quoted(text: &str) -> String {
+    let literal = quote_literal(text);
+    let inner = literal.trim_start_matches('E').strip_prefix('\'');
+    let inner = inner.and_then(|inner| inner.strip_suffix('\''));
+    inner.unwrap_or(text).to_owned()
+}
+
 /// Returns all places of a secret, those that overlap too.
 fn occurrences<'a>(text: &'a str, secret: &'a str) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
@@ -97,6 +107,8 @@ mod tests {
         assert_eq!(mask(&["aa"], "aaa"), "•••");
         assert_eq!(mask(&["ab"], "abab"), "••••••");
         assert_eq!(mask(&[], "abc"), "abc");
+        assert_eq!(mask(&["a'b"], "IS 'a''b' a'b"), "IS '•••' •••");
+        assert_eq!(mask(&["a\\b'"], r"E'a\\b'''"), "E'•••'");
     }
 
     proptest! {

@@ -1,12 +1,14 @@
 //! Draws what a step came to: the words of each kind.
 
+mod query;
+
 use super::amount;
 use super::line::{Line, flow, paragraph};
 use super::look::{Look, Mark, Tone};
 use super::places::Places;
 use super::table::{self, more_of};
 use super::undo::{self, Undone};
-use super::{backup, changes, failure};
+use super::{backup, changes, database, failure};
 use crate::base::words;
 use crate::engine::change::Changes;
 use crate::engine::event::{Assertion, EventKind, StepResult};
@@ -148,9 +150,14 @@ impl Went {
 /// Draws what a step came to.
 pub(super) fn told(result: &StepResult, telling: Telling, look: Look) -> Told {
     match result {
-        StepResult::Query { rows, show, guard } => {
+        StepResult::Query {
+            rows,
+            show,
+            guard,
+            saved,
+        } => {
             let guard = guard.as_deref().filter(|_| telling.went == Went::Wrong);
-            let told = query(rows, *show, guard, look);
+            let told = query::told(rows, *show, guard, saved.as_deref(), look);
             match telling.went {
                 Went::Elsewhere => Told {
                     mark: Mark::Leads,
@@ -221,19 +228,6 @@ pub(super) fn failed(what: &Failure, look: Look) -> Told {
         .body(failure::draw(what, look))
 }
 
-fn query(rows: &Rows, show: Show, missed: Option<&str>, look: Look) -> Told {
-    let count = look.line().plain(&amount::rows(rows.count));
-    let body = table::draw(rows, show, table::MOST_ROWS, look);
-    let told = match missed {
-        None => Told::new(Mark::Passed, count),
-        Some(guard) => {
-            let wanted = format!(", where `rows: {guard}` is wanted");
-            Told::new(Mark::Failed, count.toned(Tone::Bad, &wanted))
-        }
-    };
-    told.body(body)
-}
-
 /// How a check went.
 struct Verdict {
     passed: bool,
@@ -287,7 +281,9 @@ fn switched(value: &str, verdict: &Verdict, look: Look) -> Told {
 
 fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
     let passed = items.iter().filter(|item| item.passed).count();
-    let body = if verdict.mark == Mark::Warning {
+    let body = if items.iter().any(|item| item.group.is_some()) {
+        database::draw(items, verdict.mark, verdict.tone, look)
+    } else if verdict.mark == Mark::Warning {
         let runs = items.chunk_by(|one, next| one.passed && next.passed);
         runs.flat_map(|run| assertions(run, verdict, look))
             .collect()
@@ -296,7 +292,7 @@ fn asserted(items: &[Assertion], verdict: &Verdict, look: Look) -> Told {
     };
     // The single condition of a check is no list of them.
     let summary = match items {
-        [_] => verdict.word.to_owned(),
+        [only] if only.group.is_none() => verdict.word.to_owned(),
         items => format!("{passed} of {} passed", items.len()),
     };
     verdict

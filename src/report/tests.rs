@@ -210,14 +210,13 @@ fn query(rows: Rows) -> StepResult {
         rows,
         show: Show::Table,
         guard: None,
+        saved: None,
     }
 }
 
 fn check(passed: bool, items: &[(&str, bool, Option<&str>)]) -> StepResult {
-    let item = |(name, passed, otherwise): &(&str, bool, Option<&str>)| Assertion {
-        name: (*name).into(),
-        passed: *passed,
-        otherwise: otherwise.map(str::to_owned),
+    let item = |(name, passed, otherwise): &(&str, bool, Option<&str>)| {
+        Assertion::new(*name, *passed, otherwise.map(str::to_owned))
     };
     StepResult::Check {
         passed,

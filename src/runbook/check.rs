@@ -16,7 +16,7 @@ use crate::base::source::{Source, Spanned};
 use crate::sql::roomy;
 
 /// A runbook of which everything is proved that can be proved without a database.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Proved {
     /// The runbook.
     pub runbook: Runbook,

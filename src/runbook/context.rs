@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use minijinja::machinery::ast::Expr;
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::data::{Cell, oid};
 
@@ -45,6 +45,23 @@ impl Context {
         environment()
             .render_str(template, self.root())
             .map_err(|error| explain(&error))
+    }
+
+    /// Renders the path of a file: what a value says is a name, and leads nowhere.
+    ///
+    /// # Errors
+    /// As [`Self::render`]; a value is empty, or has a `/` or `..` in it.
+    pub fn render_path(&self, template: &str) -> Result<String, String> {
+        let path = paths()
+            .render_str(template, self.root())
+            .map_err(|error| explain(&error))?;
+        let climbs = |text: &str| text.split('/').filter(|part| *part == "..").count();
+        if climbs(&path) > climbs(template) {
+            return Err(format!(
+                "`{path}` leads out of its folder by the values in it"
+            ));
+        }
+        Ok(path)
     }
 
     /// Evaluates an expression.
@@ -146,19 +163,43 @@ impl Context {
 /// The one template environment: strict, so that a name without a value is an error and never a blank.
 fn environment() -> &'static Environment<'static> {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_formatter(|out, state, value| match value.kind() {
-            ValueKind::None | ValueKind::Bool => {
-                out.write_str(&plain(value)).map_err(minijinja::Error::from)
+    ENVIRONMENT.get_or_init(strict)
+}
+
+/// The environment for paths.
+fn paths() -> &'static Environment<'static> {
+    static PATHS: OnceLock<Environment<'static>> = OnceLock::new();
+    PATHS.get_or_init(|| {
+        let mut environment = strict();
+        environment.set_formatter(|out, _, value| {
+            let text = plain(value);
+            if text.is_empty() {
+                let why = "a value in the path is empty";
+                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, why));
             }
-            _ => minijinja::escape_formatter(out, state, value),
+            if text.contains(['/', '\\']) || text.contains("..") || text.contains(char::is_control)
+            {
+                let why = format!("`{}` in a path is more than a name", text.escape_debug());
+                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, why));
+            }
+            out.write_str(&text).map_err(minijinja::Error::from)
         });
-        // Texts are for terminals and databases: nothing is escaped as HTML.
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment
     })
+}
+
+fn strict() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_formatter(|out, state, value| match value.kind() {
+        ValueKind::None | ValueKind::Bool => {
+            out.write_str(&plain(value)).map_err(minijinja::Error::from)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
+    // Texts are for terminals and databases: nothing is escaped as HTML.
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment
 }
 
 /// Returns a value as PostgreSQL's people write it, not as Python's do.
@@ -210,6 +251,21 @@ mod tests {
         assert_eq!(bind("n > 1"), ("true".to_owned(), oid::BOOL));
         assert_eq!(bind("c.name"), ("O'Neil".to_owned(), oid::UNKNOWN));
         assert_eq!(context().bind("none").unwrap().text, None);
+    }
+
+    #[test]
+    fn a_value_in_a_path_is_a_name() {
+        let mut context = context();
+        let path = |context: &Context| context.render_path("../a/{{ x }}/{{ x }}.csv");
+        context.insert("x", Value::from("Ü 'b'"));
+        assert_eq!(path(&context).as_deref(), Ok("../a/Ü 'b'/Ü 'b'.csv"));
+        for bad in ["", "..", "a/b", "/", "../x", "a\\b", "a\nb", "a\0b", "x..y"] {
+            context.insert("x", Value::from(bad));
+            assert!(path(&context).is_err(), "{bad:?}");
+        }
+        context.insert("x", Value::from("."));
+        assert!(context.render_path("a/{{ x }}{{ x }}/b.csv").is_err());
+        assert!(context.render_path("{{ missing }}.csv").is_err());
     }
 
     #[test]

@@ -75,6 +75,21 @@ impl Rows {
     }
 }
 
+/// Who takes rows one by one, however many there are.
+pub trait TakeRows {
+    /// Takes the columns, before any row.
+    ///
+    /// # Errors
+    /// It cannot: no row follows.
+    fn columns(&mut self, columns: &[Column]) -> std::io::Result<()>;
+
+    /// Takes a row.
+    ///
+    /// # Errors
+    /// It cannot: no other follows.
+    fn row(&mut self, row: &[Option<String>]) -> std::io::Result<()>;
+}
+
 /// A value of a known type, as PostgreSQL prints and reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {

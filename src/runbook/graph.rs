@@ -45,7 +45,7 @@ pub enum Way {
 }
 
 /// The graph of a runbook.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Graph {
     /// Moments and the ways between them.
     pub moments: DiGraph<Moment, Way>,

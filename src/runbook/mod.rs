@@ -13,7 +13,7 @@ pub mod param;
 pub mod picture;
 pub mod place;
 mod proof;
-mod reading;
+pub mod reading;
 pub mod reference;
 pub mod resolve;
 mod rule;

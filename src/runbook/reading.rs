@@ -2,7 +2,7 @@
 //! read of it exists.
 
 mod collect;
-mod condition;
+pub mod condition;
 
 use super::graph::Moment;
 use super::model::{Runbook, ScopeId, Step, StepId};

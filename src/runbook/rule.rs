@@ -1,6 +1,7 @@
 //! The contract of each kind: the keys that it needs, the statements that it allows.
 
 mod backup;
+mod database;
 mod fix;
 
 use super::model::{Runbook, ScopeId, Step};
@@ -12,6 +13,7 @@ use crate::step::Kind;
 use crate::step::check::Check;
 use crate::step::confirm::Confirm;
 use crate::step::fix::Fix;
+use crate::step::query::{FileFormat, Query};
 
 /// Checks every step against the contract of its kind.
 pub(super) fn check(
@@ -64,6 +66,7 @@ impl Rules<'_> {
         match &self.step.kind {
             Kind::Query(query) => {
                 self.either(query.sql.is_some(), query.command.is_some());
+                self.save(query);
                 self.reads();
             }
             Kind::Check(check) => {
@@ -93,6 +96,23 @@ impl Rules<'_> {
         }
     }
 
+    fn save(&mut self, query: &Query) {
+        let Some(save) = &query.save else {
+            return;
+        };
+        let wrong = if FileFormat::of(save.text()).is_none() {
+            "`save` names a file that ends in `.csv` or `.jsonl`"
+        } else if query.command.is_some() {
+            "`save` writes the rows of a statement, not what a command says"
+        } else if self.step.atomic.is_some() {
+            "`save` cannot stand inside of an `atomic`: no rollback takes a file away"
+        } else {
+            return;
+        };
+        let diagnostic = Diagnostic::error("contract", wrong).at(save.span(), "");
+        self.say(diagnostic.help("save: exports/{{ run.id }}-users.csv"));
+    }
+
     fn check(&mut self, check: &Check) {
         let ways = [
             check.that.is_some(),
@@ -109,6 +129,9 @@ impl Rules<'_> {
                 ),
                 "for a single condition write `that: EXPRESSION`",
             );
+        }
+        if let Some(database) = &check.database {
+            self.database(check, database);
         }
         if check.command.is_some() && check.sql.is_some() {
             self.wrong("a check has `sql` or `command`, not both", "");

@@ -29,8 +29,13 @@ impl Shape {
 /// Returns what the engine itself provides under a name.
 pub fn builtin(name: &str) -> Option<Shape> {
     match name {
-        "run" => Some(Shape::of(&["id", "started_at", "actor"])),
-        "target" => Some(Shape::of(&["name", "database", "server_version"])),
+        "run" => Some(Shape::of(&["id", "started_at", "actor", "previous"])),
+        "target" => Some(Shape::of(&[
+            "name",
+            "database",
+            "server_version",
+            "server_version_num",
+        ])),
         _ => None,
     }
 }
@@ -44,7 +49,10 @@ pub fn of_step(step: &Step) -> Shape {
     match &step.kind {
         Kind::Query(query) if query.command.is_some() => command,
         Kind::Query(query) => {
-            let shape = Shape::of(&["rows", "count"]);
+            let shape = match query.save {
+                Some(_) => Shape::of(&["rows", "count", "path", "sha256"]),
+                None => Shape::of(&["rows", "count"]),
+            };
             if query
                 .rows
                 .as_ref()
@@ -54,6 +62,9 @@ pub fn of_step(step: &Step) -> Shape {
             } else {
                 shape
             }
+        }
+        Kind::Check(check) if check.database.is_some() => {
+            Shape::of(&["passed", "items", "missing", "unseen"])
         }
         Kind::Check(_) => Shape::of(&["passed", "items"]),
         Kind::Confirm(_) => Shape::of(&["answer", "by"]),

@@ -1,7 +1,8 @@
 //! SQL with templates: a statement whose text never holds a value.
 //!
-//! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name. So the statement that is
-//! classified before a run is the one that is sent, whatever the values are.
+//! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name, and `{{ x | literal }}` a quoted
+//! text where PostgreSQL takes no parameter. So the statement that is classified before a run is the one that
+//! is sent, whatever the values are.
 
 mod predicate;
 mod slot;
@@ -16,19 +17,21 @@ use super::place::TextPlace;
 use super::reference::{self, Reference};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span};
-use crate::sql::ident::quote_ident;
+use crate::sql::ident::{quote_ident, quote_literal};
 use crate::sql::statement::{SqlError, Statement};
 use crate::step::text::Sql;
 
 /// A statement and the expressions that fill it.
 #[derive(Clone, Debug)]
 pub struct SqlTemplate {
-    /// The statement, with `$1`, `$2` and so on for values, and made-up names for names.
+    /// The statement, with `$1`, `$2` and so on for values, and made-up names and texts for names and literals.
     pub statement: Statement,
     /// The expressions of the values, `$1` first.
     pub binds: Vec<String>,
     /// The expressions of the names.
     pub names: Vec<String>,
+    /// The expressions of the literals.
+    pub literals: Vec<String>,
     /// Where the template stands.
     pub span: Span,
     parts: Vec<Part>,
@@ -48,6 +51,16 @@ enum PartKind {
     Text(String),
     Bind,
     Name(usize),
+    Literal(usize),
+}
+
+/// What stands for the names and literals of a statement.
+#[derive(Clone, Debug, Default)]
+pub struct Fillings {
+    /// The names, as they are.
+    pub names: Vec<String>,
+    /// The texts of the literals; none for NULL.
+    pub literals: Vec<Option<String>>,
 }
 
 impl SqlTemplate {
@@ -75,13 +88,19 @@ impl SqlTemplate {
         slot::stands(&builder.text, &builder.parts, &place)?;
         let (text, parts) = (builder.text, builder.parts);
         let locate = |range: Range<usize>| place.span(to_template(&parts, range));
-        let statement = Statement::parse(&text)
-            .map_err(|error| Box::new(refused(&error, &locate, sql.span())))?;
+        let statement = Statement::parse(&text).map_err(|error| {
+            let literal = slot::must_be_literal(&text, &parts, &place);
+            Box::new(literal.unwrap_or_else(|| refused(&error, &locate, sql.span())))
+        })?;
         slot::calls(&statement, &locate)?;
+        if let Some(diagnostic) = slot::literals(&statement, &parts, &place) {
+            return Err(Box::new(diagnostic));
+        }
         let template = Self {
             statement,
             binds: builder.binds,
             names: builder.names,
+            literals: builder.literals,
             span: sql.span(),
             parts,
         };
@@ -98,12 +117,12 @@ impl SqlTemplate {
         refused(error, &|range| self.locate(range, sql, source), sql.span())
     }
 
-    /// Returns the statement with real names in place of the made-up ones.
+    /// Returns the statement with real names and literals in place of the made-up ones.
     ///
     /// # Errors
-    /// The statement does not parse with them: cannot happen with quoted names, and is refused if it does.
-    pub fn with_names(&self, names: &[String]) -> Result<Statement, SqlError> {
-        if self.names.is_empty() {
+    /// The statement does not parse with them: cannot happen with quoted ones, and is refused if it does.
+    pub fn filled(&self, with: &Fillings) -> Result<Statement, SqlError> {
+        if self.names.is_empty() && self.literals.is_empty() {
             return Ok(self.statement.clone());
         }
         let text: String = self
@@ -112,10 +131,15 @@ impl SqlTemplate {
             .map(|part| match &part.kind {
                 PartKind::Text(text) => text.clone(),
                 PartKind::Bind => self.bind_text(part),
-                PartKind::Name(index) => names
+                PartKind::Name(index) => with
+                    .names
                     .get(*index)
                     .map(|name| quote_ident(name))
                     .unwrap_or_default(),
+                PartKind::Literal(index) => match with.literals.get(*index) {
+                    Some(Some(text)) => quote_literal(text),
+                    _ => "NULL".to_owned(),
+                },
             })
             .collect();
         Statement::parse(&text)
@@ -166,6 +190,7 @@ struct Builder<'a> {
     parts: Vec<Part>,
     binds: Vec<String>,
     names: Vec<String>,
+    literals: Vec<String>,
     references: Vec<Reference>,
 }
 
@@ -178,6 +203,7 @@ impl<'a> Builder<'a> {
             parts: Vec::new(),
             binds: Vec::new(),
             names: Vec::new(),
+            literals: Vec::new(),
             references: Vec::new(),
         }
     }
@@ -226,6 +252,7 @@ impl<'a> Builder<'a> {
             PartKind::Text(text) => text.clone(),
             PartKind::Bind => format!("${}", self.binds.len()),
             PartKind::Name(index) => quote_ident(&format!("name {index}")),
+            PartKind::Literal(index) => quote_literal(&format!("literal {index}")),
         };
         let start = self.text.len();
         self.text.push_str(&text);
@@ -246,9 +273,14 @@ impl<'a> Builder<'a> {
         let place = self.place.from(inner.start + lead);
         let found = reference::of_text(expression, place)?;
         self.references.extend(found);
-        if let Some(name) = identifier(expression) {
+        if let Some(name) = filtered(expression, "ident") {
             self.names.push(name);
             self.push(PartKind::Name(self.names.len() - 1), whole);
+            return Ok(());
+        }
+        if let Some(text) = filtered(expression, "literal") {
+            self.literals.push(text);
+            self.push(PartKind::Literal(self.literals.len() - 1), whole);
             return Ok(());
         }
         match self.binds.iter().position(|known| known == expression) {
@@ -286,10 +318,10 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Returns the expression before `| ident`.
-fn identifier(expression: &str) -> Option<String> {
+/// Returns the expression before a filter that says what a slot becomes.
+fn filtered(expression: &str, name: &str) -> Option<String> {
     match parse_expr(expression) {
-        Ok(Expr::Filter(filter)) if filter.name == "ident" => {
+        Ok(Expr::Filter(filter)) if filter.name == name => {
             let span = filter.expr.as_ref()?.span();
             let range = span.start_offset as usize..span.end_offset as usize;
             expression.get(range).map(str::to_owned)

@@ -122,10 +122,17 @@ pub(super) fn is_foreign(call: &FunctionCall) -> bool {
         .is_some_and(|schema| schema != "pg_catalog" && schema != "information_schema")
 }
 
-/// Refuses parameters where PostgreSQL takes none: in all that is not planned as a query.
-fn bindable(statement: &SyntaxNode, verb: &str) -> Result<(), SqlError> {
+/// Returns true for what is planned as a query: PostgreSQL takes parameters nowhere else.
+pub(super) fn takes_parameters(statement: &SyntaxNode) -> bool {
     let planned = [SyntaxKind::SELECT_INTO, SyntaxKind::CREATE_TABLE_AS];
-    if planned.contains(&statement.kind()) {
+    let class = Class::of(statement);
+    planned.contains(&statement.kind())
+        || matches!(class, Class::Query | Class::Explain | Class::Rows)
+}
+
+/// Refuses parameters where PostgreSQL takes none.
+fn bindable(statement: &SyntaxNode, verb: &str) -> Result<(), SqlError> {
+    if takes_parameters(statement) {
         return Ok(());
     }
     let parameter =
@@ -133,7 +140,7 @@ fn bindable(statement: &SyntaxNode, verb: &str) -> Result<(), SqlError> {
     parameter.map_or(Ok(()), |token| {
         let message = format!("PostgreSQL takes no parameters in {verb}");
         Err(SqlError::new(message, tree::token_range(&token))
-            .help("`{{ name | ident }}` puts in a name; a value has to be written out"))
+            .help("`{{ x | literal }}` puts in a value as a quoted text, `{{ x | ident }}` a name"))
     })
 }
 

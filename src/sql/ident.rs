@@ -52,6 +52,53 @@ impl TableName {
     }
 }
 
+/// Returns the dotted parts of a name as the catalog knows them: decoded, folded and cut as PostgreSQL does.
+/// Nothing where the text is no name.
+pub fn name_parts(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        let (part, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            quoted_part(quoted)?
+        } else {
+            let end = rest
+                .find(|next: char| !(next.is_alphanumeric() || matches!(next, '_' | '$')))
+                .unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            if part.starts_with(|first: char| first.is_ascii_digit() || first == '$') {
+                return None;
+            }
+            (part.to_ascii_lowercase(), after)
+        };
+        if part.is_empty() {
+            return None;
+        }
+        parts.push(cut(part));
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Some(parts);
+        }
+        rest = rest.strip_prefix('.')?.trim_start();
+    }
+}
+
+/// Takes a name up to its closing quote, and returns what follows it.
+fn quoted_part(text: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                part.push('"');
+                rest = more;
+            }
+            None => return Some((part, after)),
+        }
+    }
+}
+
 /// Quotes a name where it needs quotes: reserved words and column-like keywords, upper case, what is not
 /// ASCII, a leading digit, a quote inside, an empty name.
 ///
@@ -77,7 +124,10 @@ pub fn quote_literal(text: &str) -> String {
 
 /// Decodes the name in a node as PostgreSQL does: quotes and escapes removed, folded where unquoted, cut to 63 bytes.
 pub(super) fn decoded(node: &SyntaxNode) -> String {
-    let mut name = ast::normalize_name_node(node);
+    cut(ast::normalize_name_node(node))
+}
+
+fn cut(mut name: String) -> String {
     if name.len() > NAME_BYTES {
         let mut end = NAME_BYTES;
         while !name.is_char_boundary(end) {
@@ -107,6 +157,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn names_are_read_as_postgresql_reads_them() {
+        let cases: [(&str, Option<&[&str]>); 12] = [
+            ("users", Some(&["users"])),
+            ("Users", Some(&["users"])),
+            ("\"Users\"", Some(&["Users"])),
+            ("app . \"User\"", Some(&["app", "User"])),
+            ("\"a\"\"b.c\".d", Some(&["a\"b.c", "d"])),
+            ("größe_1$", Some(&["größe_1$"])),
+            ("", None),
+            ("a b", None),
+            ("a.", None),
+            ("1a", None),
+            ("\"open", None),
+            ("\"\"", None),
+        ];
+        for (text, parts) in cases {
+            let parts =
+                parts.map(|parts| parts.iter().map(ToString::to_string).collect::<Vec<_>>());
+            assert_eq!(name_parts(text), parts, "{text}");
+        }
+        assert_eq!(name_parts(&"x".repeat(70)).unwrap()[0].len(), 63);
+    }
 
     #[test]
     fn case_42_names_are_quoted_where_needed() {

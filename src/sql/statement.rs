@@ -81,6 +81,8 @@ struct Facts {
     picks_rows: bool,
     restriction: Option<Restriction>,
     returns_rows: bool,
+    takes_parameters: bool,
+    holds_code: bool,
     columns: Option<Vec<String>>,
     risk: Assessment,
 }
@@ -190,6 +192,16 @@ impl Statement {
         self.facts.returns_rows
     }
 
+    /// Returns true where PostgreSQL takes parameters: in what is planned as a query.
+    pub fn takes_parameters(&self) -> bool {
+        self.facts.takes_parameters
+    }
+
+    /// Returns true when a text in it is the body of a function.
+    pub fn holds_code(&self) -> bool {
+        self.facts.holds_code
+    }
+
     /// Returns how dangerous it is, and why (language: Risk).
     pub fn risk(&self) -> &Assessment {
         &self.facts.risk
@@ -244,6 +256,11 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
         needs_no_transaction: transaction::needs_none(node),
         restriction: matches!(node.kind(), SyntaxKind::UPDATE | SyntaxKind::DELETE)
             .then(|| predicate::restriction(node)),
+        takes_parameters: allow::takes_parameters(node),
+        holds_code: matches!(
+            node.kind(),
+            SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE
+        ),
         columns: super::column::columns(node),
         returns_rows: match Class::of(node) {
             Class::Query | Class::Explain | Class::Show => true,

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Expect};
+use super::database::Database;
 use super::flow::Goto;
-use super::shape::{Entries, OneOrMany};
+use super::shape::Entries;
 use super::text::{Expression, Name, Sql, Template};
 use crate::base::source::Spanned;
 
@@ -140,86 +141,6 @@ impl JsonSchema for Assertion {
         json_schema!({
             "description": "What must be true: an expression, or `that` with an `otherwise` that says how to mend it.",
             "anyOf": [short, long]
-        })
-    }
-}
-
-/// What a database must have. What is missing is listed by group, each with its remedy.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Database {
-    /// The schema of tables, indexes and functions that are named without one; else the search path finds them.
-    pub schema: Option<Template>,
-    /// Tables, partitioned ones and foreign ones too.
-    pub tables: Vec<Template>,
-    /// Columns by table: their names, or their names with their types as PostgreSQL or SQL calls them.
-    pub columns: Entries<Columns>,
-    /// Constraints by table.
-    pub constraints: Entries<OneOrMany<Template>>,
-    /// Enabled triggers by table.
-    pub triggers: Entries<OneOrMany<Template>>,
-    /// Indexes that are valid and ready.
-    pub indexes: Vec<Template>,
-    /// Functions and procedures, with or without the types of their arguments.
-    pub functions: Vec<Template>,
-    /// Tables with row-level security enabled.
-    pub row_security: Vec<Template>,
-    /// Extensions.
-    pub extensions: Vec<Template>,
-    /// Roles.
-    pub roles: Vec<Template>,
-    /// Settings and the values that they must have.
-    pub settings: Entries<Template>,
-    /// Rows by table: for each of these maps of columns and values there must be a row.
-    pub rows: Entries<Vec<Entries<Template>>>,
-    /// What to do about what is missing, by group: `tables`, `columns` and so on.
-    pub otherwise: Entries<Template>,
-}
-
-/// The columns that a table must have.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Columns {
-    /// Their names.
-    Names(Vec<Template>),
-    /// Their names with their types.
-    Types(Entries<Template>),
-}
-
-impl<'de> Deserialize<'de> for Columns {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ColumnsVisitor;
-
-        impl<'de> Visitor<'de> for ColumnsVisitor {
-            type Value = Columns;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of columns, or a map of columns and their types")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Columns, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Columns::Names)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Columns, A::Error> {
-                Entries::deserialize(MapAccessDeserializer::new(map)).map(Columns::Types)
-            }
-        }
-
-        deserializer.deserialize_any(ColumnsVisitor)
-    }
-}
-
-impl JsonSchema for Columns {
-    fn schema_name() -> Cow<'static, str> {
-        "Columns".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let names = generator.subschema_for::<Vec<Template>>();
-        let types = generator.subschema_for::<Entries<Template>>();
-        json_schema!({
-            "description": "Columns that a table must have: their names, or their names with their types.",
-            "anyOf": [names, types]
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod command;
 pub mod common;
 pub mod confirm;
+pub mod database;
 pub mod fix;
 pub mod flow;
 pub mod query;

@@ -32,6 +32,7 @@ pub(crate) fn facts(run: &str) -> Facts {
         journal: Place::Database,
         target: TargetFacts::default(),
         actor: "ann (ann@desk)".to_owned(),
+        previous: None,
         undo_of: None,
     }
 }

@@ -109,6 +109,15 @@ impl Connection {
         assert!(done.is_ok(), "{sql}: {done:?}");
     }
 
+    /// Runs a statement that the server refuses.
+    #[track_caller]
+    pub(crate) fn refused(&self, sql: &str) {
+        let done = self
+            .runtime
+            .block_on(self.connected.client.batch_execute(sql));
+        assert!(done.is_err(), "{sql}: {done:?}");
+    }
+
     /// Reads rows as the server prints them: a line a row, values apart by ` | `.
     #[track_caller]
     pub(crate) fn rows(&self, sql: &str) -> String {

@@ -59,11 +59,11 @@ pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
 }
 
 /// A runbook that was checked, and its proof where it is valid.
-pub(super) struct Outcome {
+pub(in crate::cli) struct Outcome {
     /// What was found.
-    pub(super) checked: Checked,
+    pub(in crate::cli) checked: Checked,
     /// The proof.
-    pub(super) proved: Option<Proved>,
+    pub(in crate::cli) proved: Option<Proved>,
 }
 
 impl Outcome {
@@ -92,7 +92,12 @@ fn live(context: &Context<'_>, results: &mut [Outcome]) -> Result<(), CliError> 
     })
 }
 
-fn chosen(
+/// Returns what the arguments name, with the catalogue in which their runbooks find one another; without arguments
+/// all that is not built in.
+///
+/// # Errors
+/// There is no such runbook, file or folder.
+pub(in crate::cli) fn chosen(
     context: &Context<'_>,
     what: &[String],
 ) -> Result<(Vec<Entry>, Vec<Refused>, Catalogue), CliError> {
@@ -139,7 +144,7 @@ fn is_known(catalogue: &Catalogue, text: &str) -> bool {
 }
 
 /// Checks runbooks on all processors, and returns what `keep` makes of each, in the order of the entries.
-pub(super) fn check_all<T: Send>(
+pub(in crate::cli) fn check_all<T: Send>(
     entries: &[Entry],
     catalogue: &Catalogue,
     keep: impl Fn(&Entry, Outcome) -> T + Sync,
@@ -209,7 +214,8 @@ fn unread(file: String, error: &CliError) -> Checked {
     }
 }
 
-fn refusal(refused: &Refused) -> Checked {
+/// Returns what is found in what looks like a runbook and is not taken.
+pub(in crate::cli) fn refusal(refused: &Refused) -> Checked {
     Checked {
         file: refused.shown.clone(),
         source: None,

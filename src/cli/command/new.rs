@@ -10,6 +10,8 @@ use crate::cli::args::{NewArgs, Template};
 use crate::cli::error::CliError;
 use crate::engine::outcome::exit;
 
+mod database;
+
 const QUERY: &str = include_str!("new/query.yaml");
 const FIX: &str = include_str!("new/fix.yaml");
 const QUERY_TEST: &str = include_str!("new/query.test.yaml");
@@ -27,6 +29,11 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
                 .help("use lower-case words and digits, joined by `-`: reset-a-password"),
         );
     }
+    let text = if args.from_database {
+        database::text(context, name, &title(name))?
+    } else {
+        text(name, args.template)
+    };
     let invocation = context.invocation;
     let folder = context
         .global
@@ -54,7 +61,7 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
             }
             _ => CliError::io(&format!("cannot write `{shown}`"), &error),
         })?;
-    file.write_all(text(name, args.template).as_bytes())
+    file.write_all(text.as_bytes())
         .map_err(|error| CliError::io(&format!("cannot write `{shown}`"), &error))?;
     let test = test(name, args.template);
     let beside = [
@@ -108,15 +115,19 @@ fn text(name: &str, template: Template) -> String {
         Template::Query => QUERY,
         Template::Fix => FIX,
     };
+    text.replace("NAME", name).replace("TITLE", &title(name))
+}
+
+/// Returns the title that a name suggests: its words.
+fn title(name: &str) -> String {
     let title = name.replace('-', " ");
     let mut letters = title.chars();
-    let title: String = letters
+    letters
         .next()
         .into_iter()
         .flat_map(char::to_uppercase)
         .chain(letters)
-        .collect();
-    text.replace("NAME", name).replace("TITLE", &title)
+        .collect()
 }
 
 /// Returns the text of its tests.

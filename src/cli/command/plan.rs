@@ -16,11 +16,15 @@ use crate::engine::plan::Plan;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
-use crate::runbook::statement::SqlTemplate;
+use crate::runbook::statement::{Fillings, SqlTemplate};
 use crate::step::Kind;
 use crate::step::backup::{Backup, DatabaseBackup, Keep, Verify};
+use crate::step::database::{Database, Group};
 
 mod known;
+
+/// How many names of a group are shown.
+const MOST_NAMES: usize = 12;
 
 use known::Known;
 
@@ -52,6 +56,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         run: String::new(),
         hash: String::new(),
         actor: String::new(),
+        previous: None,
     };
     context.invocation.print(&page(&plan, context.look))?;
     Ok(exit::DONE)
@@ -145,12 +150,13 @@ fn one(runbook: &Runbook, step: &Step, known: &Known) -> String {
 
 /// Returns a statement, and under it the value of each of its parameters.
 fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
-    let known_names: Option<Vec<String>> = sql
-        .names
-        .iter()
-        .map(|name| known.value(step.scope.0, name))
+    let value = |expression: &String| known.value(step.scope.0, expression);
+    let names: Option<Vec<String>> = sql.names.iter().map(value).collect();
+    let literals: Option<Vec<_>> = (sql.literals.iter())
+        .map(|literal| value(literal).map(Some))
         .collect();
-    let complete = known_names.and_then(|names| sql.with_names(&names).ok());
+    let fillings = (names.zip(literals)).map(|(names, literals)| Fillings { names, literals });
+    let complete = fillings.and_then(|fillings| sql.filled(&fillings).ok());
     let shown = complete
         .as_ref()
         .unwrap_or(&sql.statement)
@@ -166,6 +172,9 @@ fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
     if complete.is_none() {
         for (index, name) in sql.names.iter().enumerate() {
             let _ = writeln!(text, "\"name {index}\" = {name}, known when it runs");
+        }
+        for (index, literal) in sql.literals.iter().enumerate() {
+            let _ = writeln!(text, "'literal {index}' = {literal}, known when it runs");
         }
     }
     for (index, expression) in sql.binds.iter().enumerate() {
@@ -208,6 +217,12 @@ fn contract(step: &Step, known: &Known) -> Vec<String> {
                     .as_ref()
                     .map(|on| format!("switch: {}", on.text())),
             );
+            lines.extend(
+                check
+                    .database
+                    .iter()
+                    .flat_map(|database| wanted(database, &say)),
+            );
         }
         Kind::Confirm(confirm) => {
             lines.push(format!("asks: {}", say(confirm.ask.text())));
@@ -230,6 +245,19 @@ fn contract(step: &Step, known: &Known) -> Vec<String> {
         Kind::Atomic(_) | Kind::Use(_) => {}
     }
     lines
+}
+
+/// Returns what is looked for in a database, a line for each group.
+fn wanted(database: &Database, say: &dyn Fn(&str) -> String) -> Vec<String> {
+    let line = |group: Group| {
+        let names = database.names(group);
+        let shown = names.iter().take(MOST_NAMES).map(|name| say(&name.value));
+        let left = names.len().saturating_sub(MOST_NAMES);
+        let more = (left > 0).then(|| format!("{left} more"));
+        let names: Vec<String> = shown.chain(more).collect();
+        (!names.is_empty()).then(|| format!("looks for {}: {}", group.word(), words::list(&names)))
+    };
+    Group::ALL.into_iter().filter_map(line).collect()
 }
 
 /// Returns what a backup saves beside rows, where, and for how long.

@@ -1,19 +1,22 @@
 //! `runbook query`: one ad-hoc question, read-only by construction.
 
+use std::io::{self, BufWriter, Write};
+
 use serde_json::{Map, Value};
 
-use crate::cli::args::{ListOutput, QueryArgs};
+use crate::cli::args::{QueryArgs, QueryOutput};
 use crate::cli::error::CliError;
 use crate::cli::{Context, connection};
 use crate::engine::cancel::Cancel;
 use crate::engine::outcome::exit;
 use crate::engine::port::{Bound, Limits};
 use crate::pg::function::refuse_volatile;
+use crate::report::export::Export;
 use crate::report::look::Look;
 use crate::report::{failure, table};
-use crate::runbook::data::Rows;
+use crate::runbook::data::{Column, Rows, TakeRows};
 use crate::sql::statement::Statement;
-use crate::step::query::Show;
+use crate::step::query::{FileFormat, Show};
 
 /// Asks the question and prints the rows.
 ///
@@ -62,12 +65,25 @@ async fn ask(
         deadline: None,
         cancel: Cancel::never(),
     };
-    let rows = match checked {
-        Ok(()) => session.read(&bound, most(args), &limits).await,
-        Err(failure) => Err(failure),
+    let format = match args.output {
+        QueryOutput::Csv => Some(FileFormat::Csv),
+        QueryOutput::Jsonl => Some(FileFormat::Jsonl),
+        QueryOutput::Human | QueryOutput::Json => None,
     };
+    let mut stream = format.map(|format| Stream::new(context, format, most(args)));
+    let rows = match (checked, &mut stream) {
+        (Err(failure), _) => Err(failure),
+        (Ok(()), None) => session.read(&bound, most(args), &limits).await,
+        (Ok(()), Some(stream)) => session.read_each(&bound, 0, &limits, stream).await,
+    };
+    let shut = stream.as_ref().is_some_and(|stream| stream.shut);
     match rows {
-        Ok(rows) => print(context, args, &rows, look),
+        // Whoever read it has all that was wanted.
+        _ if shut => Err(CliError::BrokenPipe),
+        Ok(rows) => match stream {
+            Some(stream) => stream.finish(context, &rows),
+            None => print(context, args, &rows, look),
+        },
         Err(failure) => {
             let look = Look {
                 colors: context.look.color_err,
@@ -86,7 +102,8 @@ async fn ask(
 
 fn print(context: &Context<'_>, args: &QueryArgs, rows: &Rows, look: Look) -> Result<u8, CliError> {
     let text = match args.output {
-        ListOutput::Human => {
+        QueryOutput::Json => format!("{}\n", json(rows)),
+        _ => {
             let lines = table::draw(rows, Show::Table, most(args), look);
             let count = crate::base::words::count(rows.count, "row");
             lines
@@ -95,24 +112,81 @@ fn print(context: &Context<'_>, args: &QueryArgs, rows: &Rows, look: Look) -> Re
                 .chain([format!("({count})\n")])
                 .collect()
         }
-        ListOutput::Json => format!("{}\n", json(rows)),
     };
     context.invocation.print(&text)?;
-    let shown = rows.rows.len();
+    warn(context, rows.rows.len(), rows);
+    Ok(exit::DONE)
+}
+
+fn warn(context: &Context<'_>, shown: usize, rows: &Rows) {
     if u64::try_from(shown).is_ok_and(|shown| shown < rows.count) {
         context.invocation.eprint(&format!(
             "warning: showing {shown} of {} rows; --limit 0 shows all\n",
             rows.count
         ));
     }
-    Ok(exit::DONE)
 }
 
 /// Returns how many rows are shown; the count is of all.
 fn most(args: &QueryArgs) -> usize {
-    match args.limit {
-        0 => usize::MAX,
-        limit => limit,
+    match (args.limit, args.output) {
+        (Some(0), _) | (None, QueryOutput::Csv | QueryOutput::Jsonl) => usize::MAX,
+        (None, _) => 1000,
+        (Some(limit), _) => limit,
+    }
+}
+
+/// Rows on their way to standard output.
+struct Stream {
+    export: Export<BufWriter<Box<dyn Write>>>,
+    most: usize,
+    written: usize,
+    /// Whether nobody reads it any more.
+    shut: bool,
+}
+
+impl Stream {
+    fn new(context: &Context<'_>, format: FileFormat, most: usize) -> Self {
+        let out = BufWriter::new(context.invocation.writer());
+        Self {
+            export: Export::new(out, format),
+            most,
+            written: 0,
+            shut: false,
+        }
+    }
+
+    fn finish(self, context: &Context<'_>, rows: &Rows) -> Result<u8, CliError> {
+        match self.export.finish() {
+            Ok(_) => {
+                warn(context, self.written, rows);
+                Ok(exit::DONE)
+            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
+            Err(error) => Err(CliError::io("cannot write to standard output", &error)),
+        }
+    }
+
+    fn came(&mut self, result: io::Result<()>) -> io::Result<()> {
+        let error = result.as_ref().err().map(io::Error::kind);
+        self.shut |= error == Some(io::ErrorKind::BrokenPipe);
+        result
+    }
+}
+
+impl TakeRows for Stream {
+    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        let result = self.export.columns(columns);
+        self.came(result)
+    }
+
+    fn row(&mut self, row: &[Option<String>]) -> io::Result<()> {
+        if self.written == self.most {
+            return Ok(());
+        }
+        self.written += 1;
+        let result = self.export.row(row);
+        self.came(result)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, params, prompt, state};
+use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -27,7 +27,6 @@ pub fn run(context: &Context<'_>, args: &RunArgs, named: Option<Proved>) -> Resu
     let Some(proved) = named else {
         return Err(CliError::usage("which runbook?").help("`runbook list` shows what there is"));
     };
-    refuse_unsupported(&proved.runbook)?;
     connection::runtime()?.block_on(start(context, args, proved))
 }
 
@@ -91,11 +90,15 @@ pub(super) async fn connect(
 }
 
 /// Does all that comes before the first step: what is wrong there is found before anything is run.
-async fn prepare(
+///
+/// # Errors
+/// What is wrong.
+pub(in crate::cli) async fn prepare(
     context: &Context<'_>,
     args: &RunArgs,
     proved: Proved,
 ) -> Result<(Plan, RealWorld), CliError> {
+    refuse_unsupported(&proved.runbook)?;
     let run = runner::new_id();
     let base = state::folder(context)?;
     let file = params::file(context.invocation, args.params_file.as_deref())?;
@@ -125,6 +128,7 @@ async fn prepare(
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let plan = Plan {
+        previous: previous::of(&base, &proved.runbook, session.target())?,
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
@@ -203,6 +207,7 @@ fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
         journal,
         target: session.target().clone(),
         actor: plan.actor.clone(),
+        previous: plan.previous.clone(),
         undo_of: None,
     }
 }

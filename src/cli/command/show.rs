@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::base::words;
 use crate::cli::Context;
 use crate::cli::args::{self, GraphFormat, ShowArgs};
 use crate::cli::error::CliError;
@@ -15,6 +16,8 @@ use crate::runbook::param::Param;
 use crate::runbook::picture::{Picture, dot, mermaid, svg, text};
 use crate::runbook::touches::Touches;
 use crate::sql::risk::Risk;
+use crate::step::Kind;
+use crate::step::database::Group;
 
 /// Shows a runbook.
 ///
@@ -112,8 +115,8 @@ fn steps(runbook: &Runbook) -> String {
         let depth = usize::from(step.branch.is_some()) + usize::from(step.atomic.is_some());
         let risk = risk(step).map_or(String::new(), |risk| format!(" · {risk} risk"));
         let mut lines = format!("{} {}{risk}\n", step.kind.word(), step.title);
-        for way in ways(runbook, step) {
-            let _ = writeln!(lines, "    {way}");
+        for line in wanted(step).into_iter().chain(ways(runbook, step)) {
+            let _ = writeln!(lines, "    {line}");
         }
         text.push_str(&indent(&lines, depth * 2));
     }
@@ -133,6 +136,21 @@ pub(super) fn failure(runbook: &Runbook, way: &OnFailure) -> String {
         OnFailure::Stop => "it stops, and what was fixed stays".to_owned(),
         OnFailure::Go(target) => format!("→ {}", place(runbook, target)),
     }
+}
+
+/// Returns what a check looks for in a database: how much of each group.
+fn wanted(step: &Step) -> Option<String> {
+    let Kind::Check(check) = &step.kind else {
+        return None;
+    };
+    let database = check.database.as_ref()?;
+    let counts = Group::ALL.map(|group| (group, database.names(group).len()));
+    let groups: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(group, count)| format!("{} ({count})", group.word()))
+        .collect();
+    Some(format!("looks for {}", words::list(&groups)))
 }
 
 /// Returns the risk of a step that changes something.

@@ -52,7 +52,15 @@ struct Target {
     redactor: Redactor,
 }
 
-async fn start(context: &Context<'_>, args: &UndoArgs, base: &Path) -> Result<u8, CliError> {
+/// Puts a run back whose record is in the folder `base`.
+///
+/// # Errors
+/// As [`run`].
+pub(in crate::cli) async fn start(
+    context: &Context<'_>,
+    args: &UndoArgs,
+    base: &Path,
+) -> Result<u8, CliError> {
     let id = runner::new_id();
     let application = format!("runbook/{id}");
     let mut session = tokio::select! {
@@ -159,6 +167,7 @@ fn facts(started: &RunStarted, journal: Place) -> Facts {
         journal,
         target: started.target.clone(),
         actor: started.actor.clone(),
+        previous: None,
         undo_of: started.undo_of.clone(),
     }
 }

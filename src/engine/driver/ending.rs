@@ -98,6 +98,9 @@ impl<W: World> Driver<'_, W> {
     }
 }
 
+/// How many of the things that are not so are named where a sentence names them.
+const MOST_NAMES: usize = 8;
+
 /// Says what a step's no was about.
 fn no_of(name: &str, result: Option<&StepResult>) -> String {
     match result {
@@ -110,14 +113,12 @@ fn no_of(name: &str, result: Option<&StepResult>) -> String {
             format!("`{name}` returned {found}, its row guard says {guard}")
         }
         Some(StepResult::Check { items, .. }) if items.iter().any(|item| !item.passed) => {
-            let wrong = items
-                .iter()
-                .filter(|item| !item.passed)
-                .map(|item| item.name.as_str());
-            format!(
-                "`{name}` says no: {}",
-                words::list(&wrong.collect::<Vec<_>>())
-            )
+            let wrong = items.iter().filter(|item| !item.passed);
+            let more = wrong.clone().count().saturating_sub(MOST_NAMES);
+            let wrong = wrong.take(MOST_NAMES).map(|item| item.name.clone());
+            let more = (more > 0).then(|| format!("{more} more"));
+            let names: Vec<String> = wrong.chain(more).collect();
+            format!("`{name}` says no: {}", words::list(&names))
         }
         Some(StepResult::Rollback { conflicts, .. }) if !conflicts.is_empty() => format!(
             "`{name}` put nothing back: someone changed {} since",

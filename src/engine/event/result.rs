@@ -10,6 +10,7 @@ use crate::engine::journal::Unit;
 use crate::runbook::data::Rows;
 use crate::runbook::model::StepId;
 use crate::step::check::Severity;
+use crate::step::database::Group;
 use crate::step::query::Show;
 
 /// What a step came to.
@@ -25,6 +26,9 @@ pub enum StepResult {
         /// The guard that they were held against.
         #[serde(skip_serializing_if = "Option::is_none")]
         guard: Option<String>,
+        /// The file that they were written to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved: Option<Box<Saved>>,
     },
     /// A decision.
     Check {
@@ -95,6 +99,19 @@ pub enum StepResult {
     WouldRun,
 }
 
+/// A file that rows were written to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Saved {
+    /// Where it is, as the runbook says it.
+    pub path: String,
+    /// SHA-256 of it; nothing in a dry run, which does not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// How many bytes it has.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
 /// A named assertion of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assertion {
@@ -105,6 +122,37 @@ pub struct Assertion {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
+    /// Of a `database` check: what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+    /// Whether it could be looked at; what could not has not passed.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub seen: bool,
+    /// What was found instead, where it is there but is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// Why it is missing, or could not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Assertion {
+    /// Returns an assertion of an expression.
+    pub fn new(name: impl Into<String>, passed: bool, otherwise: Option<String>) -> Self {
+        Self {
+            name: name.into(),
+            passed,
+            otherwise,
+            group: None,
+            seen: true,
+            found: None,
+            why: None,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A fix or atomic, and the digest of the changes that were shown.

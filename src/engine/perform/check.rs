@@ -1,5 +1,7 @@
 //! A `check` decides: by an expression, by named assertions, by the value of a `switch`, by a program.
 
+mod database;
+
 use super::super::event::{Assertion, Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::port::World;
@@ -38,7 +40,7 @@ pub(super) async fn perform<W: World>(
         own.insert("stdout", stdout.into());
         own.insert("stderr", stderr.into());
         if !passed {
-            return decide(step, check, &outer, &own, Some(false));
+            return decide(step, check, &outer, &own, Vec::new(), Some(false));
         }
     }
     if let Some(sql) = step.sql.first() {
@@ -54,7 +56,11 @@ pub(super) async fn perform<W: World>(
         }
         add_own_row(&mut own, &rows);
     }
-    decide(step, check, &outer, &own, None)
+    let found = match &check.database {
+        Some(database) => database::look(stage, database, &outer).await?,
+        None => Vec::new(),
+    };
+    decide(step, check, &outer, &own, found, None)
 }
 
 fn decide(
@@ -62,6 +68,7 @@ fn decide(
     check: &Check,
     outer: &Context,
     own: &Context,
+    mut items: Vec<Assertion>,
     forced: Option<bool>,
 ) -> Result<Performed, Failure> {
     if let (Some(switch), None) = (&check.switch, forced) {
@@ -71,31 +78,23 @@ fn decide(
             plain(&own.evaluate(switch.text()).map_err(template)?),
         );
     }
-    let mut items = Vec::new();
     for (name, assertion) in check.all.iter().flat_map(|all| &all.0) {
         let passed = own
             .holds(assertion.that.text())
             .map_err(|why| template(format!("{}: {why}", name.value)))?;
         let remedy = assertion.otherwise.as_ref().filter(|_| !passed);
-        items.push(Assertion {
-            name: name.value.clone(),
-            passed,
-            otherwise: remedy
-                .map(|text| outer.render(text.text()))
-                .transpose()
-                .map_err(template)?,
-        });
+        let remedy = remedy
+            .map(|text| outer.render(text.text()))
+            .transpose()
+            .map_err(template)?;
+        items.push(Assertion::new(name.value.clone(), passed, remedy));
     }
     let that = match &check.that {
         Some(that) => own.holds(that.text()).map_err(template)?,
         None => true,
     };
     if let (Some(condition), false, None) = (&check.that, that, forced) {
-        items.push(Assertion {
-            name: condition.text().to_owned(),
-            passed: false,
-            otherwise: None,
-        });
+        items.push(Assertion::new(condition.text(), false, None));
     }
     let passed = forced.unwrap_or(that && items.iter().all(|item| item.passed));
     let remedy = check.otherwise.as_ref().filter(|_| !passed);

@@ -19,7 +19,7 @@ use super::scope::{self, Current, Surroundings};
 use super::state::State;
 use crate::runbook::context::Context;
 use crate::runbook::model::{Runbook, Step};
-use crate::runbook::statement::SqlTemplate;
+use crate::runbook::statement::{Fillings, SqlTemplate};
 use crate::sql::statement::Statement;
 use crate::step::Kind;
 
@@ -90,7 +90,7 @@ pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failur
     Ok(Bound { statement, binds })
 }
 
-/// Fills a statement with its names alone.
+/// Fills a statement with its names and literals alone.
 pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, Failure> {
     let names: Vec<String> = sql
         .names
@@ -98,8 +98,13 @@ pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, F
         .map(|expression| context.render(&format!("{{{{ {expression} }}}}")))
         .collect::<Result<_, _>>()
         .map_err(template)?;
+    let literals = sql
+        .literals
+        .iter()
+        .map(|expression| literal(context, expression))
+        .collect::<Result<_, _>>()?;
     let statement = sql
-        .with_names(&names)
+        .filled(&Fillings { names, literals })
         .map_err(|error| Failure::new(FailureKind::Statement, error.message))?;
     let same = statement.access() == sql.statement.access()
         && statement.risk().risk <= sql.statement.risk().risk;
@@ -107,12 +112,22 @@ pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, F
     if !same || (reads && statement.allowed_in_read().is_err()) {
         let message = format!(
             "`{}` becomes another kind of statement by the names that it is given",
-            statement.text()
+            sql.statement.text()
         );
         return Err(Failure::new(FailureKind::Statement, message)
             .help("names may only name tables and columns"));
     }
     Ok(statement)
+}
+
+/// Returns the text that a literal stands for; none for NULL.
+fn literal(context: &Context, expression: &str) -> Result<Option<String>, Failure> {
+    let wrong = |why: &str| template(format!("{{{{ {expression} | literal }}}}: {why}"));
+    let text = context.bind(expression).map_err(|why| wrong(&why))?.text;
+    match text {
+        Some(text) if text.contains('\0') => Err(wrong("PostgreSQL cannot hold a NUL character")),
+        text => Ok(text),
+    }
 }
 
 /// Returns the failure of a template.

@@ -1,6 +1,6 @@
 //! A `query` reads rows and holds their number against its guard.
 
-use super::super::event::{Decision, StepResult};
+use super::super::event::{Decision, Saved, StepResult};
 use super::super::failure::Failure;
 use super::super::port::World;
 use super::{Performed, Stage, bind, command};
@@ -25,7 +25,27 @@ pub(super) async fn perform<W: World>(
     };
     let bound = bind(&context, sql)?;
     let keep = query.limit.map_or(KEEP, |limit| limit as usize);
-    let rows = stage.world.read(&bound, keep, &stage.limits).await?;
+    let path = query.save.as_ref();
+    let path = path.map(|save| context.render_path(save.text()).map_err(super::template));
+    let path = path.transpose()?;
+    let would_save = path.as_ref().map(|path| {
+        Box::new(Saved {
+            path: path.clone(),
+            sha256: None,
+            bytes: 0,
+        })
+    });
+    let (rows, saved) = match path.filter(|_| stage.lasting) {
+        Some(path) => {
+            let read = stage.world.save(&bound, keep, &path, &stage.limits);
+            let (rows, saved) = read.await?;
+            (rows, Some(Box::new(saved)))
+        }
+        None => {
+            let rows = stage.world.read(&bound, keep, &stage.limits).await?;
+            (rows, would_save)
+        }
+    };
     let decision = match &query.rows {
         Some(guard) if !guard.admits(rows.count, expected(guard, &context)?) => Decision::Else,
         _ => Decision::Next,
@@ -35,6 +55,7 @@ pub(super) async fn perform<W: World>(
             rows,
             show: query.show,
             guard: query.rows.as_ref().map(ToString::to_string),
+            saved,
         },
         decision,
     })

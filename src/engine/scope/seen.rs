@@ -6,10 +6,11 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
-use super::super::event::StepResult;
+use super::super::event::{Assertion, StepResult};
 use crate::runbook::data::{Rows, value};
 use crate::runbook::model::Step;
 use crate::step::Kind;
+use crate::step::database::Group;
 use crate::step::shape::RowsGuard;
 
 /// The results of a step, in order; a loop has several.
@@ -30,6 +31,9 @@ pub(super) fn result(step: &Step, results: &Results, index: usize) -> Value {
 /// What a dry run shows of a backup that it does not make, so that questions and reports that name it can be
 /// read.
 const NOT_MADE: &str = "(no backup in a dry run)";
+
+/// What a dry run shows of a file that it does not write.
+const NOT_WRITTEN: &str = "(no file in a dry run)";
 
 /// Returns what is seen of a loop.
 pub(super) fn rounds(step: &Step, results: &Results, count: u64) -> Value {
@@ -61,8 +65,13 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         })
     };
     match &results[index] {
-        StepResult::Query { rows, .. } => {
+        StepResult::Query { rows, saved, .. } => {
             add("rows", records());
+            if let Some(saved) = saved {
+                let sha256 = saved.sha256.as_deref();
+                add("path", Value::from(saved.path.as_str()));
+                add("sha256", Value::from(sha256.unwrap_or(NOT_WRITTEN)));
+            }
             add("count", Value::from(rows.count));
             if let (true, Some(row)) = (columns, rows.rows.first()) {
                 for (column, text) in rows.columns.iter().zip(row) {
@@ -72,13 +81,14 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         }
         StepResult::Check { passed, items, .. } => {
             add("passed", Value::from(*passed));
-            let items = items.iter().map(|item| {
-                Value::from_pairs([
-                    ("name", Value::from(item.name.as_str())),
-                    ("passed", Value::from(item.passed)),
-                ])
-            });
-            add("items", items.collect());
+            add("items", items.iter().map(assertion).collect());
+            // Of a check that looks for nothing of a database, no runbook that is valid reads them.
+            add("missing", missing(items));
+            let unseen = items.iter().filter(|item| !item.seen);
+            add(
+                "unseen",
+                unseen.map(|item| Value::from(item.name.as_str())).collect(),
+            );
         }
         StepResult::Confirm { yes, by, .. } => {
             add("answer", Value::from(if *yes { "yes" } else { "no" }));
@@ -118,6 +128,35 @@ fn one(results: &Results, index: usize, columns: bool) -> Value {
         StepResult::Restored(_) | StepResult::WouldRun => {}
     }
     Value::from_pairs(entries)
+}
+
+fn assertion(item: &Assertion) -> Value {
+    let mut pairs = vec![
+        ("name", Value::from(item.name.as_str())),
+        ("passed", Value::from(item.passed)),
+    ];
+    if let Some(group) = item.group {
+        let text = |text: &Option<String>| Value::from(text.as_deref());
+        pairs.extend([
+            ("group", Value::from(group.key())),
+            ("seen", Value::from(item.seen)),
+            ("found", text(&item.found)),
+            ("why", text(&item.why)),
+            ("otherwise", text(&item.otherwise)),
+        ]);
+    }
+    Value::from_pairs(pairs)
+}
+
+/// What a database does not have, or not as it must be: the names of every group.
+fn missing(items: &[Assertion]) -> Value {
+    let names = |group: Group| -> Value {
+        let of = items
+            .iter()
+            .filter(|item| item.group == Some(group) && !item.passed && item.seen);
+        of.map(|item| Value::from(item.name.as_str())).collect()
+    };
+    Value::from_pairs(Group::ALL.map(|group| (group.key(), names(group))))
 }
 
 /// The rows of a result, each a map by column.
@@ -198,6 +237,7 @@ mod tests {
             rows,
             show: Show::default(),
             guard: None,
+            saved: None,
         };
         let mut context = Context::default();
         context.insert("q", one(&Arc::new(vec![result]), 0, false));

@@ -111,10 +111,11 @@ impl Folder {
         }
     }
 
-    pub(super) fn url(&self, database: &str) -> String {
+    pub(super) fn url(&self, user: &str, database: &str) -> String {
         let folder = self.path.to_string_lossy();
         let mut url = format!(
-            "postgres://postgres@/{}?host={}",
+            "postgres://{}@/{}?host={}",
+            encode(user, ""),
             encode(database, ""),
             encode(&folder, "/")
         );

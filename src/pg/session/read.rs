@@ -4,10 +4,10 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Statement;
 
 use super::Session;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Bound, Limits};
 use crate::pg::{bind, failure};
-use crate::runbook::data::{Column, Rows, record_fields};
+use crate::runbook::data::{Column, Rows, TakeRows, record_fields};
 
 /// The server prints a row as a composite value by each type's own output function: the same texts as
 /// psql shows, whatever the types are. A name that no author would give keeps columns from hiding it.
@@ -34,7 +34,7 @@ impl Session {
                 let (begun, described, rows, ended) = tokio::join!(biased;
                     self.begin(&begin),
                     self.describe(bound, known),
-                    self.rows(bound, keep),
+                    self.rows(bound, keep, None),
                     self.send(end)
                 );
                 begun?;
@@ -58,6 +58,31 @@ impl Session {
             rows.rows.iter_mut().for_each(Vec::clear);
         }
         Ok(rows)
+    }
+
+    /// Looks at the database by statements of our own, in the frame of a read.
+    ///
+    /// # Errors
+    /// The server's word.
+    pub(in crate::pg) async fn inspect<T>(
+        &mut self,
+        limits: &Limits,
+        look: impl AsyncFnOnce(&tokio_postgres::Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let (begin, end) = self.frame(limits);
+        let work = async {
+            self.begin(&begin).await?;
+            let found = look(&self.client).await;
+            let ended = self.send(end).await;
+            let found = found?;
+            ended.map(|()| found)
+        };
+        self.guarded(limits, work).await
+    }
+
+    /// Returns the settings that the run itself makes.
+    pub(in crate::pg) fn own_settings(&self) -> Vec<String> {
+        self.local.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns what goes before and after a read. The statement before it makes sure that nothing can make
@@ -121,7 +146,47 @@ impl Session {
             .map_err(|error| failure::of(&error, text, 0))
     }
 
-    async fn rows(&self, bound: &Bound, keep: usize) -> Result<Rows, Failure> {
+    /// Reads rows as [`Self::read`] does, and hands on each of them.
+    ///
+    /// # Errors
+    /// The server's word; what keeps them from being taken.
+    pub async fn read_each(
+        &mut self,
+        bound: &Bound,
+        keep: usize,
+        limits: &Limits,
+        taker: &mut dyn TakeRows,
+    ) -> Result<Rows, Failure> {
+        let (begin, end) = self.frame(limits);
+        let work = async {
+            let read = async {
+                self.begin(&begin).await?;
+                // What is prepared lives as long as the rows are read.
+                let prepared = self.prepare(bound).await?;
+                let columns: Vec<Column> = prepared.columns().iter().map(column).collect();
+                taker.columns(&columns).map_err(|error| untaken(&error))?;
+                let rows = self.rows(bound, keep, Some(taker)).await?;
+                Ok(Rows { columns, ..rows })
+            };
+            let read = read.await;
+            // Whatever came of it, the transaction ends; the first failure is the one to tell.
+            let ended = self.send(end).await;
+            let mut rows = read?;
+            ended?;
+            if rows.columns.is_empty() {
+                rows.rows.iter_mut().for_each(Vec::clear);
+            }
+            Ok(rows)
+        };
+        self.guarded(limits, work).await
+    }
+
+    async fn rows(
+        &self,
+        bound: &Bound,
+        keep: usize,
+        mut taker: Option<&mut dyn TakeRows>,
+    ) -> Result<Rows, Failure> {
         let own = bound.statement.text();
         let wrapped = is_subquery(bound);
         let text = if wrapped {
@@ -140,12 +205,13 @@ impl Session {
         let mut rows = Rows::default();
         while let Some(row) = stream.try_next().await.map_err(wrong)? {
             rows.count += 1;
-            if rows.rows.len() >= keep {
+            let kept = rows.rows.len() < keep;
+            if !kept && taker.is_none() {
                 continue;
             }
-            if wrapped {
+            let fields = if wrapped {
                 let record: &str = row.try_get(0).map_err(wrong)?;
-                rows.rows.push(record_fields(record).unwrap_or_default());
+                record_fields(record).unwrap_or_default()
             } else {
                 if rows.columns.is_empty() {
                     rows.columns = row.columns().iter().map(column).collect();
@@ -154,12 +220,25 @@ impl Session {
                     row.try_get::<_, Option<Plain>>(index)
                         .map(|text| text.map(|text| text.0))
                 });
-                rows.rows
-                    .push(fields.collect::<Result<_, _>>().map_err(wrong)?);
+                fields.collect::<Result<_, _>>().map_err(wrong)?
+            };
+            if let Some(taker) = &mut taker {
+                taker.row(&fields).map_err(|error| untaken(&error))?;
+            }
+            if kept {
+                rows.rows.push(fields);
             }
         }
         Ok(rows)
     }
+}
+
+/// Returns why rows could not be handed on.
+fn untaken(error: &std::io::Error) -> Failure {
+    Failure::new(
+        FailureKind::File,
+        format!("the rows cannot be written: {error}"),
+    )
 }
 
 /// Returns whether a statement can stand in a FROM; SHOW and EXPLAIN cannot, but return only texts.

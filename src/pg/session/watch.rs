@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a cancelled statement may take to say so.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long to wait for that before it is asked for again.
+const AGAIN: Duration = Duration::from_millis(200);
+
 const BLOCKERS: &str = "\
     SELECT a.pid::text, coalesce(a.usename, '')::text, coalesce(a.application_name, '')::text, \
            left(regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 120), \
@@ -46,13 +49,20 @@ impl Session {
                 }
             }
         };
-        // Both the request and the answer may fail or hang; the server then notices the lost client.
-        let _ = tokio::time::timeout(GRACE, self.canceller.cancel()).await;
-        match tokio::time::timeout(GRACE, work).await {
-            // It was faster than the request to cancel it.
-            Ok(Ok(done)) => Ok(done),
-            _ => Err(cut),
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline {
+            // Both the request and the answer may fail or hang; the server then notices the lost client.
+            let _ = tokio::time::timeout(GRACE, self.canceller.cancel()).await;
+            // A request that comes between two statements is lost: it cancels what runs at that moment. The next one
+            // is not sent before this one was served, so that none can reach what is sent after all this.
+            match tokio::time::timeout(AGAIN, &mut work).await {
+                // It was faster than the request to cancel it.
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(_)) => return Err(cut),
+                Err(_) => {}
+            }
         }
+        Err(cut)
     }
 
     /// Adds who held the lock to a failure to get it.

@@ -8,6 +8,7 @@ use crate::engine::event::Assertion;
 use crate::engine::failure::Failure;
 use crate::report::changes::group::{Group, groups, unchanged};
 use crate::report::changes::{INDIRECT, VOLATILE, deeds};
+use crate::report::database::{Audited, sentence};
 use crate::report::line::legible;
 use crate::report::table::is_number;
 use crate::report::{amount, undo};
@@ -159,7 +160,14 @@ impl Block {
                 help: legible(help.unwrap_or_default().trim_end()),
             }
         };
-        let items: Vec<Entry> = items.iter().map(entry).collect();
+        let group = |group: &Audited<'_>| Entry {
+            good: group.is_good(),
+            text: legible(&sentence(group)),
+            help: legible(group.remedy().unwrap_or_default().trim_end()),
+        };
+        let own = items.iter().filter(|item| item.group.is_none());
+        let groups = Audited::all(items);
+        let items: Vec<Entry> = own.map(entry).chain(groups.iter().map(group)).collect();
         (!items.is_empty()).then_some(Self::List { items })
     }
 }

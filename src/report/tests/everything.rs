@@ -210,6 +210,7 @@ fn results(text: &str) -> Vec<EventKind> {
         rows: rows(&[(text, 25)], &[&[Some(text)]]),
         show: Show::Record,
         guard: Some(text.into()),
+        saved: None,
     };
     let fixed = StepResult::Fix {
         count: 1,

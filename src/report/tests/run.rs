@@ -304,6 +304,7 @@ fn kinds_have_their_own_words() {
             rows: Rows::default(),
             show: Show::Table,
             guard: Some("1".into()),
+            saved: None,
         },
         decision: Decision::Else,
         took_ms: 1.0,

@@ -95,7 +95,8 @@ impl Collector {
         self.routes(step);
         match &step.kind {
             Kind::Query(query) => {
-                self.templates(query.command.iter().flat_map(|command| &command.0), enter);
+                let words = query.command.iter().flat_map(|command| &command.0);
+                self.templates(words.chain(&query.save), enter);
             }
             Kind::Check(check) => {
                 let assertions = check
@@ -110,6 +111,11 @@ impl Collector {
                 }
                 self.templates(&check.otherwise, ran);
                 self.templates(check.command.iter().flat_map(|command| &command.0), enter);
+                if let Some(database) = &check.database {
+                    self.templates(&database.texts(), enter);
+                    let remedies = database.otherwise.0.iter().map(|(_, remedy)| remedy);
+                    self.templates(remedies, ran);
+                }
             }
             Kind::Confirm(confirm) => {
                 self.templates([&confirm.ask].into_iter().chain(&confirm.typed), enter);

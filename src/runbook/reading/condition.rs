@@ -35,7 +35,7 @@ pub(super) fn asks_for(step: &Step, name: &str) -> bool {
 
 /// Returns what must all be true for an expression to be: the operands of the `and` at its top. The places
 /// of a tree's nodes leave parts of them out, so the texts are cut at the words between.
-fn conjuncts(text: &str) -> Vec<String> {
+pub fn conjuncts(text: &str) -> Vec<String> {
     let words = words(text);
     if !matches!(parse_expr(text), Ok(Expr::BinOp(node)) if matches!(node.op, BinOpKind::ScAnd)) {
         return vec![words.join(" ")];

@@ -71,6 +71,7 @@ pub(super) fn begin(context: &Context<'_>, started: &RunStarted) -> Result<RunRe
         journal: Place::Database,
         target: started.target.clone(),
         actor: started.actor.clone(),
+        previous: None,
         undo_of: None,
     };
     Ok(RunRecord::create(&state::folder(context)?, &facts)?)
