@@ -9,9 +9,15 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::array_literal;
 use crate::sql::statement::Statement;
 
+/// What belongs to an extension that only looks into the storage is left out: its functions are declared volatile,
+/// since what they find changes with every write, and change nothing themselves. Those that do are refused by name.
 const VOLATILE: &str = "\
     SELECT n.nspname::text, p.proname::text, p.pronargs::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
-    WHERE p.proname = ANY ($1::text::text[]) AND p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
+    WHERE p.proname = ANY ($1::text::text[]) AND p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+      AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid \
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass \
+          AND d.deptype = 'e' AND e.extname IN ('amcheck', 'pageinspect', 'pg_buffercache', 'pg_freespacemap', \
+            'pg_visibility', 'pgrowlocks', 'pgstattuple', 'pg_stat_statements', 'pg_walinspect'))";
 
 /// Refuses reads that call a volatile function which PostgreSQL does not bring itself.
 ///

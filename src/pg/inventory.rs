@@ -19,7 +19,7 @@ const ALONE: &str = "SELECT set_config('search_path', '', true)";
 const OURS: &str = "\
     s.nspname !~ '^pg_' AND s.nspname NOT IN ('information_schema', 'runbook') \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = '{class}'::regclass \
-        AND d.objid = {oid} AND d.deptype IN ('e', 'i'))";
+        AND d.objid = {oid} AND d.deptype = ANY ('{kinds}'))";
 
 const TABLES: &str = "\
     SELECT s.nspname::text, c.relname::text, c.relrowsecurity \
@@ -62,10 +62,12 @@ const INDEXES: &str = "\
     ORDER BY s.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
 const FUNCTIONS: &str = "\
-    SELECT s.nspname::text, p.proname::text, array_to_string(ARRAY( \
-        SELECT format_type(a.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n) ORDER BY a.n), ', ') AS of \
-    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace \
-    WHERE {ours} ORDER BY s.nspname COLLATE \"C\", p.proname COLLATE \"C\", of COLLATE \"C\"";
+    SELECT f.schema, f.name, f.of FROM ( \
+        SELECT s.nspname::text AS schema, p.proname::text AS name, array_to_string(ARRAY( \
+            SELECT format_type(a.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n) ORDER BY a.n \
+        ), ', ') AS of \
+        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace WHERE {ours} \
+    ) AS f ORDER BY f.schema COLLATE \"C\", f.name COLLATE \"C\", f.of COLLATE \"C\"";
 
 const EXTENSIONS: &str =
     "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY extname COLLATE \"C\"";
@@ -77,7 +79,7 @@ const SETTINGS: &str = "\
     CROSS JOIN LATERAL unnest(s.setconfig) AS o (text) \
     WHERE s.setrole = 0 AND d.datname = current_database() \
     AND split_part(o.text, '=', 1) !~* '\\..*(secret|password|token|key|credential)' \
-    ORDER BY 1 COLLATE \"C\"";
+    ORDER BY o.text COLLATE \"C\"";
 
 impl Session {
     /// Returns all that the database has now.
@@ -129,9 +131,18 @@ impl Session {
     }
 }
 
-/// Fills in which objects are people's own.
+/// Fills in which objects are people's own. A partitioned table depends on itself as an internal part does, so
+/// that says something of functions only.
 fn ours(question: &str, class: &str, oid: &str) -> String {
-    let ours = OURS.replace("{class}", class).replace("{oid}", oid);
+    let kinds = if class == "pg_catalog.pg_proc" {
+        "{e,i}"
+    } else {
+        "{e}"
+    };
+    let ours = OURS
+        .replace("{class}", class)
+        .replace("{oid}", oid)
+        .replace("{kinds}", kinds);
     question.replace("{ours}", &ours)
 }
 

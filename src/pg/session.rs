@@ -1,6 +1,7 @@
 //! A run's one connection: set up so that nothing depends on the login's own settings, with transactions
 //! inside of one another by savepoints.
 
+mod alone;
 mod capture;
 pub mod capture_row;
 mod change;

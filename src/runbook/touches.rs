@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::model::Runbook;
+use super::model::{Runbook, Step};
 use super::statement::SqlTemplate;
 use crate::sql::ident::TableName;
+use crate::step::Kind;
 
 /// The tables that a runbook names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +19,12 @@ pub struct Touches {
 impl Touches {
     /// Returns the tables that a runbook names.
     pub fn of(runbook: &Runbook) -> Self {
-        Self::of_statements(runbook.steps.iter().flat_map(|step| &step.sql))
+        let mut touches = Self::of_statements(runbook.steps.iter().flat_map(|step| &step.sql));
+        let mut reads: BTreeSet<String> = touches.reads.into_iter().collect();
+        let looked_at = runbook.steps.iter().flat_map(rows_of);
+        reads.extend(looked_at.filter(|table| !touches.writes.contains(table)));
+        touches.reads = reads.into_iter().collect();
+        touches
     }
 
     /// Returns the tables that statements name.
@@ -39,6 +45,15 @@ impl Touches {
             writes: writes.into_iter().collect(),
         }
     }
+}
+
+/// Returns the tables whose rows a check looks for.
+fn rows_of(step: &Step) -> Vec<String> {
+    let Kind::Check(check) = &step.kind else {
+        return Vec::new();
+    };
+    let tables = check.database.iter().flat_map(|database| &database.rows.0);
+    tables.map(|(table, _)| table.value.clone()).collect()
 }
 
 /// A name that a template gives has a made-up one in the statement.

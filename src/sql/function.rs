@@ -127,15 +127,61 @@ const HAZARDS: &[(&str, Hazard)] = &[
     ("binary_upgrade_*", Hazard::ActsForGood),
 ];
 
+/// The functions that act the moment they are called: on other sessions, on the server or on counters, so that
+/// neither a rollback nor a rehearsal takes it back. Sequences are not among them: what a rollback leaves of them is
+/// a gap, which PostgreSQL promises to nobody not to be there.
+const AT_ONCE: &[&str] = &[
+    "pg_terminate_backend",
+    "pg_cancel_backend",
+    "pg_reload_conf",
+    "pg_rotate_logfile*",
+    "pg_promote",
+    "pg_switch_wal",
+    "pg_switch_xlog",
+    "pg_create_restore_point",
+    "pg_create_physical_replication_slot",
+    "pg_create_logical_replication_slot",
+    "pg_copy_physical_replication_slot",
+    "pg_copy_logical_replication_slot",
+    "pg_sync_replication_slots",
+    "pg_drop_replication_slot",
+    "pg_replication_slot_advance",
+    "pg_logical_slot_get_*",
+    "pg_wal_replay_*",
+    "pg_xlog_replay_*",
+    "pg_start_backup",
+    "pg_stop_backup",
+    "pg_backup_start",
+    "pg_backup_stop",
+    "pg_log_*",
+    "pg_stat_reset*",
+    "pg_stat_statements_reset",
+    "pg_prewarm",
+    "pg_buffercache_evict*",
+    "autoprewarm_*",
+];
+
 /// Returns why a function is dangerous by its name alone, whatever its schema.
 pub(super) fn hazard(name: &str) -> Option<Hazard> {
     HAZARDS
         .iter()
-        .find(|(pattern, _)| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *pattern,
-        })
+        .find(|(pattern, _)| is_like(name, pattern))
         .map(|(_, hazard)| *hazard)
+}
+
+/// Returns the first function in a tree that acts the moment it is called.
+pub(super) fn at_once(root: &SyntaxNode) -> Option<String> {
+    let names = hazards(root).into_iter().map(|(name, ..)| name);
+    names
+        .into_iter()
+        .find(|name| AT_ONCE.iter().any(|pattern| is_like(name, pattern)))
+}
+
+fn is_like(name: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    }
 }
 
 /// Collects every call in a tree, in order.

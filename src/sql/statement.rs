@@ -78,11 +78,13 @@ struct Facts {
     target: Option<Target>,
     placeholders: Vec<(u32, Range<usize>)>,
     needs_no_transaction: Option<&'static str>,
+    acts_at_once: Option<String>,
     picks_rows: bool,
     restriction: Option<Restriction>,
     returns_rows: bool,
     takes_parameters: bool,
     holds_code: bool,
+    one_row: bool,
     columns: Option<Vec<String>>,
     risk: Assessment,
 }
@@ -169,6 +171,11 @@ impl Statement {
         self.facts.needs_no_transaction
     }
 
+    /// Returns the function in it that acts the moment it is called, whatever becomes of the transaction.
+    pub fn acts_at_once(&self) -> Option<&str> {
+        self.facts.acts_at_once.as_deref()
+    }
+
     /// Returns true when it changes rows that it picks: an UPDATE, DELETE or MERGE, inside of a WITH too.
     pub fn picks_rows(&self) -> bool {
         self.facts.picks_rows
@@ -195,6 +202,11 @@ impl Statement {
     /// Returns true where PostgreSQL takes parameters: in what is planned as a query.
     pub fn takes_parameters(&self) -> bool {
         self.facts.takes_parameters
+    }
+
+    /// Returns true when it returns exactly one row, whatever the tables hold.
+    pub fn is_one_row(&self) -> bool {
+        self.facts.one_row
     }
 
     /// Returns true when a text in it is the body of a function.
@@ -254,6 +266,7 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
         target: target::target(node, text),
         placeholders: placeholders(node)?,
         needs_no_transaction: transaction::needs_none(node),
+        acts_at_once: function::at_once(node),
         restriction: matches!(node.kind(), SyntaxKind::UPDATE | SyntaxKind::DELETE)
             .then(|| predicate::restriction(node)),
         takes_parameters: allow::takes_parameters(node),
@@ -261,6 +274,7 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
             node.kind(),
             SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE
         ),
+        one_row: super::one_row::is_certain(node),
         columns: super::column::columns(node),
         returns_rows: match Class::of(node) {
             Class::Query | Class::Explain | Class::Show => true,

@@ -1,5 +1,6 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
+mod alone;
 mod audit;
 mod backup_back;
 mod backup_cli;
@@ -11,6 +12,7 @@ mod backup_restore;
 mod backup_safety;
 mod backup_step;
 mod batch;
+mod between;
 mod binding;
 mod cancel;
 mod capture;
@@ -26,6 +28,7 @@ mod fix;
 mod flow;
 mod guard;
 mod identity;
+mod impact;
 mod init;
 mod journal;
 mod lease;

@@ -25,7 +25,7 @@ UPDATE tasks SET assigned_to = '00000000-0000-4000-9000-000000009999' WHERE id I
 UPDATE orders SET total_cents = total_cents + 100 WHERE id IN (11, 23);
 
 -- An item of one farm in an order of another.
-UPDATE order_items SET farm_id = '00000000-0000-4000-8000-000000000002' WHERE id = 61;
+UPDATE order_items SET farm_id = '00000000-0000-4000-8000-000000000003' WHERE id = 61;
 
 -- An owner who is no member.
 DELETE FROM farm_users WHERE farm_id = '00000000-0000-4000-8000-000000000004';

@@ -63,14 +63,16 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
         })?;
     file.write_all(text.as_bytes())
         .map_err(|error| CliError::io(&format!("cannot write `{shown}`"), &error))?;
-    let test = test(name, args.template);
+    // A check of a live database is tried on that; what tests of it would need is the database itself.
+    let (tests, next) = if args.from_database {
+        (String::new(), "run")
+    } else {
+        let test = test(name, args.template);
+        let path = folder.join(format!("{name}.test.yaml"));
+        (beside(context, &path, &test, "its first tests")?, "test")
+    };
     let beside = [
-        beside(
-            context,
-            &folder.join(format!("{name}.test.yaml")),
-            &test,
-            "its first tests",
-        )?,
+        tests,
         schema(
             context,
             &folder,
@@ -81,7 +83,7 @@ pub fn run(context: &Context<'_>, args: &NewArgs) -> Result<u8, CliError> {
     ]
     .concat();
     invocation.print(&format!(
-        "{shown}\n{beside}\nEdit them, then:\n  runbook check {name}\n  runbook test {name}\n  runbook show {name}\n"
+        "{shown}\n{beside}\nEdit them, then:\n  runbook check {name}\n  runbook {next} {name}\n  runbook show {name}\n"
     ))?;
     Ok(exit::DONE)
 }

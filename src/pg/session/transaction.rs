@@ -159,7 +159,7 @@ impl Session {
     }
 
     /// Does not wait without end for a server that is silent: what is open there ends with the connection.
-    async fn answered<T>(
+    pub(super) async fn answered<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
@@ -168,7 +168,7 @@ impl Session {
             .unwrap_or_else(|_| Err(failure::lost()))
     }
 
-    async fn batch(&self, text: &str) -> Result<(), Failure> {
+    pub(super) async fn batch(&self, text: &str) -> Result<(), Failure> {
         self.client
             .batch_execute(text)
             .await
@@ -293,41 +293,6 @@ impl Session {
             Some(status) => status == "aborted",
             None => true,
         })
-    }
-
-    /// Runs a statement outside of transactions.
-    ///
-    /// # Errors
-    /// The server's word.
-    pub async fn act(
-        &mut self,
-        bound: &crate::engine::port::Bound,
-        limits: &Limits,
-    ) -> Result<(), Failure> {
-        if self.depth > 0 {
-            let message = "a statement that cannot run in a transaction was about to run in one";
-            return Err(Failure::new(FailureKind::Unsupported, message)
-                .help("please report it: it is a defect"));
-        }
-        self.forget();
-        let text = bound.statement.text();
-        let params = crate::pg::bind::params(&bound.binds);
-        let work = async {
-            self.client
-                .execute_typed(text, &crate::pg::bind::borrowed(&params))
-                .await
-                .map(|_| ())
-                .map_err(|error| failure::of(&error, text, 0))
-        };
-        // What PostgreSQL allows only outside of transactions is slow by nature: an index that is built
-        // concurrently, a VACUUM. Only the step's own time-out ends it.
-        self.answered(self.batch("SET statement_timeout = 0"))
-            .await?;
-        let result = self.guarded(limits, work).await;
-        let restore = format!("SET statement_timeout = '{}ms'", LONGEST.as_millis());
-        let restored = self.answered(self.batch(&restore)).await;
-        self.broken |= restored.is_err();
-        result.and(restored)
     }
 }
 

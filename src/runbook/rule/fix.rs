@@ -29,6 +29,9 @@ impl Rules<'_> {
                 self.say(template.refused(&error, text, &self.source()));
             }
         }
+        for (text, template) in undo.iter().zip(&self.step.undo) {
+            self.undo(template, text);
+        }
         self.verify(fix);
         self.batch(fix);
         for (text, template) in sql.iter().zip(&self.step.sql) {
@@ -91,20 +94,46 @@ impl Rules<'_> {
         }
     }
 
+    /// What is put back is put back in one transaction, or not at all.
+    fn undo(&mut self, template: &SqlTemplate, text: &Sql) {
+        let statement = &template.statement;
+        let what = statement
+            .needs_no_transaction()
+            .or(statement.acts_at_once());
+        if let Some(what) = what {
+            let title = format!("an `undo` runs in a transaction, which {what} cannot");
+            self.say(
+                Diagnostic::error("transaction", title)
+                    .at(text.span(), "")
+                    .help("write `undo: none`, and a runbook that does the reverse"),
+            );
+        }
+    }
+
     fn transaction(&mut self, fix: &Fix, template: &SqlTemplate, text: &Sql) {
-        let needs = template.statement.needs_no_transaction();
+        let statement = &template.statement;
         let (none, span) = (fix.transaction == TransactionMode::None, text.span());
-        match needs {
-            Some(reason) if !none || self.step.atomic.is_some() => {
-                let verb = template.statement.verb();
+        let alone = match (statement.needs_no_transaction(), statement.acts_at_once()) {
+            (Some(what), _) => Some((
+                format!("{} cannot run in a transaction", statement.verb()),
+                what.to_owned(),
+            )),
+            (None, Some(function)) => Some((
+                format!("`{function}` acts at once: no rollback takes it back, and no rehearsal"),
+                "whatever becomes of the transaction".to_owned(),
+            )),
+            (None, None) => None,
+        };
+        match alone {
+            Some((title, label)) if !none || self.step.atomic.is_some() => {
                 let help = if self.step.atomic.is_some() {
                     "take the step out of the `atomic`"
                 } else {
                     "add `transaction: none` to the fix"
                 };
                 self.say(
-                    Diagnostic::error("transaction", format!("{verb} cannot run in a transaction"))
-                        .at(span, reason)
+                    Diagnostic::error("transaction", title)
+                        .at(span, label)
                         .help(help),
                 );
             }

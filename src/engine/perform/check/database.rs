@@ -1,6 +1,6 @@
 //! What a check wants of a database: its texts are filled, the world is asked, each answer becomes an assertion.
 
-use super::super::super::database::{Found, Standing, Wanted};
+use super::super::super::database::{Found, OfTable, Standing, Wanted, WantedRow};
 use super::super::super::event::Assertion;
 use super::super::super::failure::Failure;
 use super::super::super::port::World;
@@ -96,7 +96,7 @@ impl Fill<'_> {
     fn columns(
         &self,
         tables: &Entries<Columns>,
-    ) -> Result<Vec<(String, Vec<(String, Option<String>)>)>, Failure> {
+    ) -> Result<Vec<OfTable<(String, Option<String>)>>, Failure> {
         let one = |(table, columns): &(Spanned<String>, Columns)| {
             let columns = match columns {
                 Columns::Names(names) => {
@@ -116,7 +116,7 @@ impl Fill<'_> {
     fn under(
         &self,
         tables: &Entries<OneOrMany<Template>>,
-    ) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    ) -> Result<Vec<OfTable<String>>, Failure> {
         let one = |(table, names): &(_, OneOrMany<Template>)| {
             Ok((self.key(table)?, self.list(&names.0)?))
         };
@@ -126,7 +126,7 @@ impl Fill<'_> {
     fn rows(
         &self,
         tables: &Entries<Vec<Entries<Option<Template>>>>,
-    ) -> Result<Vec<(String, Vec<Vec<(String, Option<String>)>>)>, Failure> {
+    ) -> Result<Vec<OfTable<WantedRow>>, Failure> {
         let value = |(column, value): &(_, Option<Template>)| {
             let value = value.as_ref().map(|text| self.text(text)).transpose()?;
             Ok((self.key(column)?, value))
