@@ -104,11 +104,21 @@ fn rows(cells: &[&[Option<&str>]]) -> Rows {
 
 fn shown(differences: &[Difference]) -> String {
     let found = differences.iter();
-    let texts = found.map(|found| format!("{}
-  {}", found.key, found.lines.join("
-  ")));
-    texts.collect::<Vec<_>>().join("
-")
+    let texts = found.map(|found| {
+        format!(
+            "{}
+  {}",
+            found.key,
+            found.lines.join(
+                "
+  "
+            )
+        )
+    });
+    texts.collect::<Vec<_>>().join(
+        "
+",
+    )
 }
 
 fn judged(case: &str, came: &Came) -> String {

@@ -130,13 +130,121 @@ fn colours_change_no_word() {
 #[test]
 fn results_are_json() {
     let json = json(&played(), &coverage());
-    assert_snapshot!(format!("{:#}", json["cases"]), @"");
+    assert_snapshot!(format!("{:#}", json["cases"]), @r#"
+    [
+      {
+        "runbook": "t",
+        "case": "it works",
+        "file": "t.test.yaml",
+        "line": 3,
+        "passed": true,
+        "outcome": "done",
+        "path": [
+          "one",
+          "two",
+          "three"
+        ],
+        "took_ms": 412,
+        "trouble": null,
+        "differences": []
+      },
+      {
+        "runbook": "t",
+        "case": "it has nothing to do",
+        "file": "t.test.yaml",
+        "line": 3,
+        "passed": false,
+        "outcome": "done",
+        "path": [
+          "one",
+          "two",
+          "three"
+        ],
+        "took_ms": 412,
+        "trouble": null,
+        "differences": [
+          {
+            "key": "outcome",
+            "lines": [
+              "- nothing",
+              "+ done",
+              "  One row",
+              "    of it",
+              "  Reset First?",
+              "  Done."
+            ]
+          },
+          {
+            "key": "path",
+            "lines": [
+              "  one",
+              "  two",
+              "+ three"
+            ]
+          },
+          {
+            "key": "says",
+            "lines": [
+              "- a line that is long enough to be broken at the width of eighty columns, as a person reads it",
+              "  it says nothing like it"
+            ]
+          }
+        ]
+      }
+    ]
+    "#);
 }
 
 #[test]
 fn ways_are_json() {
     let json = json(&played(), &coverage());
-    assert_snapshot!(format!("{:#}\n{:#}", json["coverage"], json["summary"]), @"");
+    assert_snapshot!(format!("{:#}\n{:#}", json["coverage"], json["summary"]), @r#"
+    [
+      {
+        "runbook": "t",
+        "file": "t.test.yaml",
+        "ways": [
+          {
+            "way": "one.next",
+            "cases": [
+              "it works",
+              "it has nothing to do"
+            ],
+            "untested": null
+          },
+          {
+            "way": "one.else",
+            "cases": [],
+            "untested": null
+          },
+          {
+            "way": "two.next",
+            "cases": [
+              "it works"
+            ],
+            "untested": "nobody can"
+          },
+          {
+            "way": "two.else",
+            "cases": [],
+            "untested": "one and one is two, and will be that for as long as anybody can say it"
+          }
+        ],
+        "unknown": [
+          "two.error"
+        ]
+      }
+    ]
+    {
+      "cases": 2,
+      "passed": 1,
+      "failed": 1,
+      "ways": 4,
+      "taken": 2,
+      "justified": 1,
+      "missing": 1
+    }
+    "#);
 }
 
 #[test]
@@ -206,7 +314,6 @@ branches:
     let proved = check(&Source::new("t.yaml", text), &|_| None).unwrap();
     assert_snapshot!(ways(&proved).join("\n"), @"
     one.next
-    one.else
     one.error
     one.cancel
     two.next
