@@ -49,10 +49,13 @@ pub struct Impact {
 }
 
 /// The rows of a table that change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AtRisk {
     /// The table.
     pub table: String,
+    /// Whether all of it goes, which cannot be told row by row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// How many rows are deleted.
     pub deleted: u64,
     /// How many are updated.
@@ -116,7 +119,7 @@ pub(super) async fn of<W: World>(
         operation: operations(&fixes),
         risk: risk.max(runbook.risk),
         reason,
-        data: at_risk(changes, world, limits).await,
+        data: at_risk(changes, &emptied(&fixes), world, limits).await,
         unseen: changes.unseen.clone(),
         backups,
         lost,
@@ -162,6 +165,16 @@ fn operations(fixes: &[&Step]) -> Vec<String> {
     operations
 }
 
+/// Returns the tables that a statement empties or drops as a whole.
+fn emptied(fixes: &[&Step]) -> Vec<String> {
+    let statements = fixes.iter().flat_map(|step| &step.sql);
+    let whole = statements.filter(|sql| matches!(sql.statement.verb(), "TRUNCATE" | "DROP TABLE"));
+    whole
+        .flat_map(|sql| sql.statement.tables())
+        .map(|table| table.name.to_string())
+        .collect()
+}
+
 fn backups(runbook: &Runbook, state: &State) -> Vec<Saving> {
     let steps = runbook.steps.iter();
     let steps = steps.filter(|step| matches!(step.kind, Kind::Backup(_)));
@@ -184,17 +197,24 @@ fn backups(runbook: &Runbook, state: &State) -> Vec<Saving> {
 }
 
 /// Returns the rows that change, by table. That the server does not know how many a table has is no failure.
-async fn at_risk<W: World>(changes: &Changes, world: &mut W, limits: &Limits) -> Vec<AtRisk> {
-    let mut found: Vec<AtRisk> = Vec::new();
+async fn at_risk<W: World>(
+    changes: &Changes,
+    emptied: &[String],
+    world: &mut W,
+    limits: &Limits,
+) -> Vec<AtRisk> {
+    let whole = |table: &String| AtRisk {
+        table: table.clone(),
+        whole: true,
+        ..AtRisk::default()
+    };
+    let mut found: Vec<AtRisk> = emptied.iter().map(whole).collect();
     for table in &changes.tables {
         let known = found.iter().position(|known| known.table == table.table);
         let at = known.unwrap_or_else(|| {
             found.push(AtRisk {
                 table: table.table.clone(),
-                deleted: 0,
-                updated: 0,
-                inserted: 0,
-                of: None,
+                ..AtRisk::default()
             });
             found.len() - 1
         });
@@ -208,7 +228,7 @@ async fn at_risk<W: World>(changes: &Changes, world: &mut W, limits: &Limits) ->
     for (table, of) in found.iter_mut().zip(sizes(&names, world, limits).await) {
         table.of = of.filter(|of| *of >= table.deleted + table.updated);
     }
-    found.sort_by_key(|table| std::cmp::Reverse((table.deleted, table.updated)));
+    found.sort_by_key(|table| std::cmp::Reverse((table.whole, table.deleted, table.updated)));
     found
 }
 

@@ -32,7 +32,10 @@ pub(super) fn lines(impact: &Impact) -> [Said; 5] {
 
 fn data(impact: &Impact) -> String {
     let tables = impact.data.iter().map(at_risk);
-    let all: Vec<String> = tables.chain(impact.unseen.iter().cloned()).collect();
+    // What is told by its table needs no other words.
+    let whole = impact.data.iter().any(|table| table.whole);
+    let unseen = impact.unseen.iter().filter(|_| !whole).cloned();
+    let all: Vec<String> = tables.chain(unseen).collect();
     if all.is_empty() {
         return "no row changes".to_owned();
     }
@@ -41,6 +44,10 @@ fn data(impact: &Impact) -> String {
 
 /// Returns "3 rows of farms deleted, 1 updated (of about 1200)".
 fn at_risk(found: &AtRisk) -> String {
+    if found.whole {
+        let rows = found.of.map(|of| format!(", about {}", amount::rows(of)));
+        return format!("all of {}{}", found.table, rows.unwrap_or_default());
+    }
     let deeds = [
         (found.deleted, "deleted"),
         (found.updated, "updated"),

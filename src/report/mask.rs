@@ -102,7 +102,7 @@ mask_struct!(Backed { id, path, tables, pruned }
     keeps { holds, rows, bytes, sha256, verified, encrypted });
 mask_struct!(Impact { operation, reason, data, unseen, backups, lost, recovery }
     keeps { risk, undoable, recovery_seconds });
-mask_struct!(AtRisk { table } keeps { deleted, updated, inserted, of });
+mask_struct!(AtRisk { table } keeps { whole, deleted, updated, inserted, of });
 mask_struct!(Saving { id } keeps { bytes, verified });
 mask_struct!(Saved { path } keeps { sha256, bytes });
 mask_struct!(BackedTable { table } keeps { rows });

@@ -115,3 +115,78 @@ fn settings_of_the_session_hold_outside_of_transactions() {
     test.run("run t --yes").code(10).says("lock timeout");
     other.run("ROLLBACK");
 }
+
+#[test]
+fn a_list_of_names_stands_between_commas() {
+    let test = Test::sql("CREATE TABLE things (id int, \"Odd \"\"name\" text)").runbook(
+        "t",
+        "
+        risk: high
+        params:
+          columns: { type: list of identifier }
+        steps:
+          - confirm: go
+            of: index
+            ask: Go?
+          - fix: index
+            sql: CREATE INDEX several ON things ({{ columns | ident }})
+            undo: DROP INDEX several
+          - check: after
+            that: true
+        ",
+    );
+    let columns = ["run", "t", "--yes", "--columns", "[\"id\", \"Odd \\\"name\"]"];
+    test.run_with(columns).code(0);
+    assert_eq!(
+        test.rows("SELECT pg_get_indexdef('several'::regclass)"),
+        "CREATE INDEX several ON public.things USING btree (id, \"Odd \"\"name\")"
+    );
+    let plan = ["plan", "t", "--columns", "id,name"];
+    test.run_with(plan).code(0).says("(id, name)");
+}
+
+#[test]
+fn a_fix_may_be_meant_for_the_rows_that_policies_show() {
+    let setup = "DO $$ BEGIN
+          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'between_farmer') THEN CREATE ROLE between_farmer; END IF;
+        END $$;
+        CREATE TABLE batches (id int PRIMARY KEY, farm text, status text);
+        INSERT INTO batches VALUES (1, 'north', 'new'), (2, 'south', 'new'), (3, 'north', 'new');
+        ALTER TABLE batches ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON batches USING (farm = current_setting('app.farm'));
+        GRANT SELECT, INSERT, UPDATE, DELETE ON batches TO between_farmer";
+    let steps = |key: &str, last: &str| {
+        format!(
+            "
+            risk: high
+            session: {{ role: between_farmer, app.farm: north }}
+            steps:
+              - confirm: go
+                of: update
+                ask: Go?
+              - fix: update
+                sql: UPDATE batches SET status = 'done'
+                rows: 2
+                {key}
+              - check: after
+                that: {last}
+            "
+        )
+    };
+    let state = "SELECT string_agg(status, ',' ORDER BY id) FROM batches";
+    let test = Test::sql(setup);
+    test.run("init").code(0);
+    test.connect().run(
+        "GRANT USAGE ON SCHEMA runbook TO between_farmer;
+         GRANT ALL ON ALL TABLES IN SCHEMA runbook TO between_farmer;
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA runbook TO between_farmer",
+    );
+    let test = test.runbook("t", &steps("", "true"));
+    test.run("run t --yes").code(10).says("row_security: true");
+    let test = test.runbook("t", &steps("row_security: true", "false"));
+    test.run("run t --yes").code(11);
+    assert_eq!(test.rows(state), "new,new,new");
+    let test = test.runbook("t", &steps("row_security: true", "not run.dry_run"));
+    test.run("run t --yes").code(0);
+    assert_eq!(test.rows(state), "done,new,done");
+}

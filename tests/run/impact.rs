@@ -109,7 +109,7 @@ fn a_backup_brings_back_what_nothing_else_does() {
             ! TRUNCATE: its rows cannot be shown one by one
           Operation      TRUNCATE batches
           Risk           high: TRUNCATE deletes every row
-          Data at risk   TRUNCATE: its rows cannot be shown one by one
+          Data at risk   all of batches, about 30 rows
           Backup         before (not made in a dry run)
           Recovery time  about a minute at most: runbook backup restore before
           Go?
@@ -132,9 +132,9 @@ fn a_backup_brings_back_what_nothing_else_does() {
             ! TRUNCATE: its rows cannot be shown one by one
           Operation      TRUNCATE batches
           Risk           high: TRUNCATE deletes every row
-          Data at risk   TRUNCATE: its rows cannot be shown one by one
-          Backup         p2gf34-before (81 B, verified)
-          Recovery time  about a minute at most: runbook backup restore p2gf34-before
+          Data at risk   all of batches, about 30 rows
+          Backup         RUN-before (81 B, verified)
+          Recovery time  about a minute at most: runbook backup restore RUN-before
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ empty                  no row changed, committed  TIME
@@ -166,7 +166,7 @@ fn that_nothing_brings_it_back_is_said_loudly() {
             ! DROP TABLE: its rows cannot be shown one by one
           Operation      DROP TABLE logs
           Risk           high: DROP TABLE destroys what it names
-          Data at risk   DROP TABLE: its rows cannot be shown one by one
+          Data at risk   all of logs
           Backup         NONE: nothing puts back what is done
           Recovery time  it cannot be recovered
           Go?

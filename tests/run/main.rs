@@ -54,6 +54,8 @@ mod server;
 mod session;
 mod shell;
 mod shipped;
+mod suite;
+mod suite_faults;
 mod terminal;
 mod test;
 mod told_after;

@@ -201,6 +201,7 @@ fn at_stake(text: &str) -> Impact {
         reason: said(),
         data: vec![AtRisk {
             table: said(),
+            whole: false,
             deleted: 3,
             updated: 2,
             inserted: 1,
