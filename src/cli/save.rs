@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -14,6 +15,9 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::report::export::Export;
 use crate::runbook::data::{Column, TakeRows};
 use crate::step::query::FileFormat;
+
+/// How many files were begun: two of a process have names of their own.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A file that is being written, under another name.
 pub(super) struct File {
@@ -42,7 +46,9 @@ impl File {
         let mut folders = fs::DirBuilder::new();
         folders.mode(0o700).recursive(true);
         folders.create(folder).map_err(refused)?;
-        let name = format!(".{}.{}.partial", name.to_string_lossy(), std::process::id());
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let (name, process) = (name.to_string_lossy(), std::process::id());
+        let name = format!(".{name}.{process}-{number}.partial");
         let partial = Partial(folder.join(name));
         let file = OpenOptions::new()
             .write(true)

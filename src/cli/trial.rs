@@ -13,6 +13,7 @@ pub(super) mod case;
 mod contents;
 mod fault;
 pub(super) mod ground;
+mod hearing;
 pub(super) mod library;
 mod script;
 mod session;

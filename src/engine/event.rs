@@ -9,6 +9,7 @@ use super::backup::Progressing;
 use super::change::Changes;
 use super::conflict::Conflict;
 use super::failure::Failure;
+use super::impact::Impact;
 use super::journal::Unit;
 use super::outcome::Outcome;
 use crate::runbook::data::Rows;
@@ -102,6 +103,9 @@ pub enum EventKind {
         /// Rows to look at beside.
         #[serde(skip_serializing_if = "Option::is_none")]
         show: Option<Rows>,
+        /// What is at stake, where that is much.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        impact: Option<Box<Impact>>,
     },
     /// A step was left out because its `when` was not true.
     StepSkipped {

@@ -74,6 +74,8 @@ pub struct Terms {
     pub tables: Option<Vec<String>>,
     /// Columns that triggers keep: left out of comparisons.
     pub ignore: Vec<String>,
+    /// Whether rows that row-level security hides are none of its business.
+    pub row_security: bool,
 }
 
 /// How a fix can be put back.

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod driver;
 pub mod event;
 pub mod failure;
+pub mod impact;
 mod item;
 pub mod journal;
 mod lease;

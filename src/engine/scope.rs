@@ -73,8 +73,12 @@ pub fn of_scope(
         ("actor", plan.actor.as_str()),
     ];
     let previous = ("previous", Value::from(plan.previous.as_deref()));
+    let dry_run = ("dry_run", Value::from(plan.dry_run));
     let run = run.map(|(key, value)| (key, Value::from(value)));
-    context.insert("run", Value::from_pairs(run.into_iter().chain([previous])));
+    context.insert(
+        "run",
+        Value::from_pairs(run.into_iter().chain([previous, dry_run])),
+    );
     let previous = Cell {
         text: plan.previous.clone(),
         oid: oid::TIMESTAMPTZ,

@@ -254,5 +254,6 @@ fn terms(step: StepId) -> Terms {
         undo: Undo::Never,
         tables: None,
         ignore: Vec::new(),
+        row_security: false,
     }
 }

@@ -84,6 +84,8 @@ pub struct Session {
     settled: bool,
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
+    /// Whether a fix was done under the policies of row-level security.
+    policed: bool,
     /// Keys that the transaction's INSERTs were given.
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
@@ -164,6 +166,7 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
+            policed: false,
             generated: HashSet::new(),
             reaches: Vec::new(),
             spooled: Mutex::default(),
@@ -274,6 +277,7 @@ impl Session {
             head: self.head.take(),
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
+            policed: self.policed,
             committing: Arc::clone(&self.committing),
             ..fresh
         };

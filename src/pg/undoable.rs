@@ -58,5 +58,6 @@ fn terms(step: &Step, fix: &Fix) -> Terms {
                 .collect()
         }),
         ignore: Vec::new(),
+        row_security: fix.row_security,
     }
 }

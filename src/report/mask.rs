@@ -12,6 +12,7 @@ use crate::engine::event::{
     Shown, StepResult, TargetFacts,
 };
 use crate::engine::failure::Failure;
+use crate::engine::impact::{AtRisk, Impact, Saving};
 use crate::runbook::data::{Column, Rows};
 
 /// What can hold secrets.
@@ -99,6 +100,10 @@ mask_struct!(ConflictColumn {
 });
 mask_struct!(Backed { id, path, tables, pruned }
     keeps { holds, rows, bytes, sha256, verified, encrypted });
+mask_struct!(Impact { operation, reason, data, unseen, backups, lost, recovery }
+    keeps { risk, undoable, recovery_seconds });
+mask_struct!(AtRisk { table } keeps { whole, deleted, updated, inserted, of });
+mask_struct!(Saving { id } keeps { bytes, verified });
 mask_struct!(Saved { path } keeps { sha256, bytes });
 mask_struct!(BackedTable { table } keeps { rows });
 mask_struct!(RestoredInto {
@@ -149,8 +154,9 @@ impl Mask for EventKind {
                 question,
                 typed,
                 show,
+                impact,
             } => {
-                mask_fields!(by; question, typed, show);
+                mask_fields!(by; question, typed, show, impact);
             }
             Self::StepFinished {
                 step: _,

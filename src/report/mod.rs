@@ -26,6 +26,7 @@ pub mod failure;
 pub mod graph;
 mod header;
 pub mod html;
+mod impact;
 pub mod json;
 pub mod line;
 pub mod look;

@@ -13,6 +13,7 @@ use crate::engine::event::{
     Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, StepRef, StepResult,
 };
 use crate::engine::failure::Failure;
+use crate::engine::impact::Impact;
 use crate::runbook::data::Rows;
 
 /// What happened in a run.
@@ -89,6 +90,8 @@ pub(super) enum Aside<'a> {
     Rehearsed(&'a [String], &'a Changes),
     /// A person was asked, and what had to be typed for a yes.
     Asked(&'a str, Option<&'a str>, Option<&'a Rows>),
+    /// What was at stake.
+    AtStake(&'a Impact),
     /// Parts of a batch were committed: how many rows of how many.
     Batch(u64, u64),
     /// Its transaction was about to commit, by this id.

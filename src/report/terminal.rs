@@ -301,12 +301,7 @@ impl Terminal {
                 self.retried(step, failure, &format!("retry {retry} of {of} in {wait}"))
             }
             EventKind::Rehearsed { step, of, changes } => self.rehearsed(step, of, changes),
-            EventKind::Asked {
-                step,
-                question,
-                show,
-                ..
-            } => self.asked(step, question, show.as_ref()),
+            EventKind::Asked { step, .. } => self.asked(step, kind),
             EventKind::StepSkipped { step } => self.skipped(step),
             EventKind::StepFinished {
                 step,

@@ -75,6 +75,22 @@ impl Context {
         compiled.eval(self.root()).map_err(|error| explain(&error))
     }
 
+    /// Returns the names that an expression stands for: those of a list, or the only one.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn names(&self, expression: &str) -> Result<Vec<String>, String> {
+        let value = self.evaluate(expression)?;
+        match value.kind() {
+            ValueKind::Seq | ValueKind::Iterable => {
+                let items = value.try_iter().map_err(|error| explain(&error))?;
+                Ok(items.map(|item| plain(&item)).collect())
+            }
+            ValueKind::Undefined => Err(format!("`{expression}` has no value")),
+            _ => Ok(vec![plain(&value)]),
+        }
+    }
+
     /// Evaluates a condition.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ use crate::base::source::{Source, Span, Spanned};
 use crate::sql::risk::Risk;
 use crate::step::Kind;
 use crate::step::backup::Backup;
-use crate::step::text::Sql;
+use crate::step::shape::Entries;
+use crate::step::text::{Sql, Template};
 
 /// More than this many runbooks inside of one another is a mistake.
 const MAX_DEPTH: usize = 8;
@@ -46,6 +47,7 @@ pub(super) fn resolve(
 ) -> Option<Resolved> {
     let mut resolver = Resolver {
         library,
+        session: document.head.session.clone(),
         source: document.source.clone(),
         scopes: Vec::new(),
         branches: Vec::new(),
@@ -62,7 +64,7 @@ pub(super) fn resolve(
     // without its way.
     let sound = resolver.diagnostics[before..]
         .iter()
-        .all(|found| matches!(found.code, "sql" | "template"));
+        .all(|found| matches!(found.code, "sql" | "template" | "literal"));
     let Resolver {
         source,
         scopes,
@@ -103,6 +105,8 @@ pub(super) fn resolve(
 
 struct Resolver<'a> {
     library: Library<'a>,
+    /// The settings of the runbook's session.
+    session: Entries<Template>,
     source: Source,
     scopes: Vec<Scope>,
     /// The first steps of the runbook's own branches.

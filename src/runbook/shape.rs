@@ -29,7 +29,13 @@ impl Shape {
 /// Returns what the engine itself provides under a name.
 pub fn builtin(name: &str) -> Option<Shape> {
     match name {
-        "run" => Some(Shape::of(&["id", "started_at", "actor", "previous"])),
+        "run" => Some(Shape::of(&[
+            "id",
+            "started_at",
+            "actor",
+            "previous",
+            "dry_run",
+        ])),
         "target" => Some(Shape::of(&[
             "name",
             "database",

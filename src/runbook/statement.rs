@@ -57,8 +57,8 @@ enum PartKind {
 /// What stands for the names and literals of a statement.
 #[derive(Clone, Debug, Default)]
 pub struct Fillings {
-    /// The names, as they are.
-    pub names: Vec<String>,
+    /// The names, as they are; of a list of them all, which stand between commas.
+    pub names: Vec<Vec<String>>,
     /// The texts of the literals; none for NULL.
     pub literals: Vec<Option<String>>,
 }
@@ -131,11 +131,11 @@ impl SqlTemplate {
             .map(|part| match &part.kind {
                 PartKind::Text(text) => text.clone(),
                 PartKind::Bind => self.bind_text(part),
-                PartKind::Name(index) => with
-                    .names
-                    .get(*index)
-                    .map(|name| quote_ident(name))
-                    .unwrap_or_default(),
+                PartKind::Name(index) => {
+                    let names = with.names.get(*index).into_iter().flatten();
+                    let names: Vec<String> = names.map(|name| quote_ident(name)).collect();
+                    names.join(", ")
+                }
                 PartKind::Literal(index) => match with.literals.get(*index) {
                     Some(Some(text)) => quote_literal(text),
                     _ => "NULL".to_owned(),

@@ -26,6 +26,7 @@ mod allow;
 mod class;
 mod column;
 mod guard;
+mod one_row;
 mod part;
 mod predicate;
 mod transaction;

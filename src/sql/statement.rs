@@ -84,6 +84,7 @@ struct Facts {
     returns_rows: bool,
     takes_parameters: bool,
     holds_code: bool,
+    one_row: bool,
     columns: Option<Vec<String>>,
     risk: Assessment,
 }
@@ -203,6 +204,11 @@ impl Statement {
         self.facts.takes_parameters
     }
 
+    /// Returns true when it returns exactly one row, whatever the tables hold.
+    pub fn is_one_row(&self) -> bool {
+        self.facts.one_row
+    }
+
     /// Returns true when a text in it is the body of a function.
     pub fn holds_code(&self) -> bool {
         self.facts.holds_code
@@ -268,6 +274,7 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
             node.kind(),
             SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE
         ),
+        one_row: super::one_row::is_certain(node),
         columns: super::column::columns(node),
         returns_rows: match Class::of(node) {
             Class::Query | Class::Explain | Class::Show => true,

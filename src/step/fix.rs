@@ -35,6 +35,10 @@ pub struct Fix {
     /// `none` where PostgreSQL demands that a statement runs outside of a transaction.
     #[serde(default)]
     pub transaction: TransactionMode,
+    /// Whether it is meant for the rows alone that row-level security shows to the login or role: those that it
+    /// hides stay as they are. Without it, a fix under such policies is refused.
+    #[serde(default)]
+    pub row_security: bool,
     /// Columns that triggers keep, such as `updated_at`: left out of comparisons.
     pub ignore: Option<Vec<Template>>,
     /// Hands the command the connection's password in PGPASSWORD.

@@ -235,6 +235,7 @@ fn case_07_commit_of_an_aborted_transaction_is_no_success() {
             undo: Undo::Images,
             tables: None,
             ignore: Vec::new(),
+            row_security: false,
         };
         session.change(&update, &terms, limits).await.unwrap();
         // A mistake that nobody looked at: the server answers COMMIT with ROLLBACK, and no error.

@@ -26,9 +26,15 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
             "runbook $1 RUN",
         ),
         (r"\bbackups/[2-9a-hjkmnp-z]{6}-", "backups/RUN-"),
+        (r"\b(restore|Backup) ( *)[2-9a-hjkmnp-z]{6}-", "$1 ${2}RUN-"),
         (r"\brun `[2-9a-hjkmnp-z]{6}`", "run `RUN`"),
         (r"error: [^()\s]+@[^()\s]+ works", "error: USER@HOST works"),
         (r"as process \d+ since \S+", "as process PID since MOMENT"),
+        // Scratch servers of `runbook test`, and the databases of cases there.
+        (
+            r"/\S*/runbook-\w{6}:5432/(case_\d+|test)",
+            "SERVER:5432/CASE",
+        ),
         (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
         // On a terminal, durations stand at its right side.
         (r"(?m) {2,}TIME$", "  TIME"),

@@ -67,6 +67,7 @@ pub(crate) fn terms() -> Terms {
         undo: Undo::Images,
         tables: None,
         ignore: Vec::new(),
+        row_security: false,
     }
 }
 

@@ -189,6 +189,14 @@ impl Test {
         self.ran(&self.command(args).output().unwrap())
     }
 
+    /// Starts a command, to go on beside it.
+    pub(crate) fn begin(&self, mut command: Command) -> Running<'_> {
+        Running {
+            child: command.spawn().unwrap(),
+            test: self,
+        }
+    }
+
     /// Starts the program, to go on beside it.
     pub(crate) fn start(&self, args: &str) -> Running<'_> {
         Running {

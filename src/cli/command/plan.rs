@@ -151,7 +151,8 @@ fn one(runbook: &Runbook, step: &Step, known: &Known) -> String {
 /// Returns a statement, and under it the value of each of its parameters.
 fn statement(step: &Step, sql: &SqlTemplate, known: &Known) -> String {
     let value = |expression: &String| known.value(step.scope.0, expression);
-    let names: Option<Vec<String>> = sql.names.iter().map(value).collect();
+    let name = |expression: &String| known.names(step.scope.0, expression);
+    let names: Option<Vec<_>> = sql.names.iter().map(name).collect();
     let literals: Option<Vec<_>> = (sql.literals.iter())
         .map(|literal| value(literal).map(Some))
         .collect();

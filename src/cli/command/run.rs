@@ -65,7 +65,12 @@ pub(super) async fn connect(
     runbook: &Runbook,
 ) -> Result<Session, CliError> {
     let mut session = connection::connect(context, application).await?;
-    let changes = |step: &Step| matches!(step.kind, Kind::Fix(_) | Kind::Rollback(_));
+    // What runs outside of transactions writes no journal: a replica lets sessions be ended, and settings be read
+    // again, and refuses the rest itself.
+    let changes = |step: &Step| match &step.kind {
+        Kind::Fix(fix) => !fix.is_final(),
+        kind => matches!(kind, Kind::Rollback(_)),
+    };
     if runbook.steps.iter().any(changes) {
         session.refuse_replica()?;
     }

@@ -116,6 +116,15 @@ impl Stage<'_> {
     fn once(&mut self, context: &Context<'_>) -> Result<u8, CliError> {
         let mut library = Library::load(context, self.args)?;
         let mut turns = library.turns(&self.args.filters);
+        if turns.is_empty() && library.wrong.is_empty() && !self.args.filters.is_empty() {
+            let message = format!(
+                "no case has {} in its name",
+                words::quoted(&self.args.filters)
+            );
+            return Err(
+                CliError::usage(message).help("nor has its runbook; leave out --filter to see all")
+            );
+        }
         self.open(&library, &turns)?;
         let unfit = self.prepare(&library, &turns)?;
         turns.retain(|turn| unfit.iter().all(|(book, _)| *book != turn.book));
@@ -268,6 +277,8 @@ impl Stage<'_> {
         let invocation = self.context.invocation;
         match self.args.output {
             ListOutput::Json => invocation.print(&pretty(&json(played, &coverage)))?,
+            // Where nothing could be played, what is wrong says it all.
+            ListOutput::Human if played.is_empty() && !wrong.is_empty() => {}
             ListOutput::Human => {
                 invocation.print(&page::closing(played, &coverage, self.look()))?;
             }

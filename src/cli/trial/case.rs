@@ -1,9 +1,7 @@
 //! Plays one case: a run of the very program, on a database of its own.
 
 use std::cell::RefCell;
-use std::io::Write;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -14,8 +12,9 @@ use super::book::Book;
 use super::contents::Contents;
 use super::fault::Faults;
 use super::ground::{Ground, Place, Unfit};
+use super::hearing::{Hearing, Said};
 use super::script::Script;
-use super::session::{Others, words};
+use super::session::{Looking, Others, words};
 use super::world::Stage;
 use crate::cli::Context;
 use crate::cli::args::{Global, RunArgs, UndoArgs};
@@ -25,12 +24,13 @@ use crate::cli::invocation::Invocation;
 use crate::cli::look::{Look, When};
 use crate::engine::cancel::Cancel;
 use crate::engine::driver;
-use crate::engine::event::{Event, Sink};
+use crate::engine::event::Event;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::{Outcome, exit};
 use crate::engine::port::{Bound, Limits};
 use crate::pg::environment::Environment;
 use crate::pg::session::Session;
+use crate::pg::settings::ConnectSettings;
 use crate::runbook::data::Rows;
 use crate::sql::statement::Statement;
 use crate::suite::document::{Case, RowsAfter};
@@ -131,7 +131,7 @@ impl<'a> Player<'a> {
                 width: context.look.width,
             },
         };
-        player.whole(&context).await
+        Box::pin(player.whole(&context)).await
     }
 
     /// Plays it from the first session to the last look at the tables.
@@ -143,22 +143,14 @@ impl<'a> Player<'a> {
             self.place.contents.clone()
         };
         let settings = self.place.settings()?;
-        let mut others = match Others::open(&self.case.sessions, &settings).await {
+        let mut others = match self.others(&settings, &mut before).await? {
             Ok(others) => others,
             Err(trouble) => {
                 came.trouble = Some(trouble);
                 return Ok(came);
             }
         };
-        if !self.case.sessions.is_empty() {
-            // What they committed is not the run's; what they have locked cannot have changed meanwhile.
-            self.set("lock_timeout", "50ms").await?;
-            if let Ok(now) = Contents::read(&self.harness).await {
-                before = now;
-            }
-            self.set("lock_timeout", "5s").await?;
-        }
-        let ran = self.run(context, &mut came, &mut before).await?;
+        let ran = Box::pin(self.run(context, &mut came, &mut before)).await?;
         came.rows = self.questions(&mut others).await?;
         others.end(&self.harness).await;
         let after = self.contents().await?;
@@ -168,6 +160,26 @@ impl<'a> Player<'a> {
             came.undone = Some(self.undo(context, ran, &before).await);
         }
         Ok(came)
+    }
+
+    /// Opens the other sessions; what they commit by that belongs to what was there `before`.
+    async fn others(
+        &self,
+        settings: &ConnectSettings,
+        before: &mut Contents,
+    ) -> Result<Result<Others, String>, Unfit> {
+        if self.case.sessions.is_empty() {
+            return Ok(Ok(Others::default()));
+        }
+        self.set("lock_timeout", "50ms").await?;
+        let mut looking = Looking {
+            client: &self.harness,
+            seen: before,
+            locked: false,
+        };
+        let others = Others::open(&self.case.sessions, settings, &mut looking).await;
+        self.set("lock_timeout", "5s").await?;
+        Ok(others)
     }
 
     async fn contents(&self) -> Result<Contents, Unfit> {
@@ -363,42 +375,5 @@ fn given(value: &Json) -> Option<String> {
         Json::Null => None,
         Json::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
-    }
-}
-
-/// What a run says.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Said {
-    /// Takes what was said up to now.
-    fn take(&self) -> String {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&std::mem::take(&mut *said)).into_owned()
-    }
-}
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Keeps the events that another one is told.
-struct Hearing {
-    events: Rc<RefCell<Vec<Event>>>,
-    sink: Box<dyn Sink>,
-}
-
-impl Sink for Hearing {
-    fn take(&mut self, event: &Event) -> std::io::Result<()> {
-        self.events.borrow_mut().push(event.clone());
-        self.sink.take(event)
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::pg::settings::ConnectSettings;
 use crate::step::shape::OneOrMany;
-use crate::step::text::{Name, Sql};
+use crate::step::text::{Name, Sql, Template};
 use crate::suite::document::Fault;
 use tokio_postgres::Client;
 
@@ -148,7 +148,7 @@ impl<'a> Faults<'a> {
                 return Err(Failure::new(FailureKind::Cancelled, "cancelled by Ctrl-C"));
             }
             if failing.is_none() {
-                failing = fault.error.as_ref().map(|error| error.text());
+                failing = fault.error.as_ref().map(Template::text);
             }
         }
         self.settle().await;

@@ -6,11 +6,34 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_postgres::{Client, Error};
 
+use super::contents::Contents;
 use crate::pg::settings::ConnectSettings;
 use crate::suite::document::Session;
 
 /// How long a session may take to come to wait for somebody.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks at the tables after each statement of a session: what it commits is not the run's.
+pub(super) struct Looking<'a> {
+    /// The session that looks; it does not wait for locks.
+    pub(super) client: &'a Client,
+    /// What is in the tables.
+    pub(super) seen: &'a mut Contents,
+    /// Whether somebody has locked a table: what was seen before is so as long as nobody commits.
+    pub(super) locked: bool,
+}
+
+impl Looking<'_> {
+    async fn look(&mut self) {
+        if self.locked {
+            return;
+        }
+        match Contents::read(self.client).await {
+            Ok(now) => *self.seen = now,
+            Err(_) => self.locked = true,
+        }
+    }
+}
 
 /// Sessions that are open.
 #[derive(Default)]
@@ -27,17 +50,23 @@ impl Others {
     pub(super) async fn open(
         sessions: &[Session],
         settings: &ConnectSettings,
+        looking: &mut Looking<'_>,
     ) -> Result<Self, String> {
         let mut others = Self::default();
         for session in sessions {
             let name = session.session.text();
-            let opened = others.add(session, settings).await;
+            let opened = others.add(session, settings, looking).await;
             opened.map_err(|why| format!("session `{name}`: {why}"))?;
         }
         Ok(others)
     }
 
-    async fn add(&mut self, session: &Session, settings: &ConnectSettings) -> Result<(), String> {
+    async fn add(
+        &mut self,
+        session: &Session,
+        settings: &ConnectSettings,
+        looking: &mut Looking<'_>,
+    ) -> Result<(), String> {
         let mut settings = settings
             .clone()
             .with_application_name(session.session.text());
@@ -51,6 +80,7 @@ impl Others {
         for sql in session.sql.iter().flat_map(|sql| &sql.0) {
             let ran = connected.client.batch_execute(sql.text()).await;
             ran.map_err(|error| format!("{}: {}", sql.text().trim(), words(&error)))?;
+            looking.look().await;
         }
         let Some(sql) = &session.waits else {
             self.idle.push(connected.client);

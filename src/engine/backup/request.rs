@@ -90,6 +90,7 @@ impl<'a, W: World> Run<'a, W> {
             question: question.text.clone(),
             typed: question.typed.clone(),
             show,
+            impact: None,
         })?;
         let began = Instant::now();
         let answer = ask(self.world, &question, Vec::new(), &self.limits.cancel).await;

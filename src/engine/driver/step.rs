@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::clock::millis;
 use super::super::event::{Decision, EventKind, Item, StepResult};
 use super::super::failure::{Failure, FailureKind};
+use super::super::impact;
 use super::super::perform::{
     Performed, Stage, ask, has_transaction, limits, perform, prepare, step_ref,
 };
@@ -160,7 +161,9 @@ impl<W: World> Driver<'_, W> {
         };
         let name = step_ref(self.plan.runbook(), step);
         let mut approved = Vec::new();
+        let mut at_stake = None;
         if !step.of.is_empty() {
+            let began = Instant::now();
             match rehearse(
                 self.plan,
                 &self.state,
@@ -173,6 +176,17 @@ impl<W: World> Driver<'_, W> {
             {
                 Ok(rehearsal) => {
                     approved = rehearsal.approved;
+                    let limits = limits(step, &self.cancel);
+                    let found = impact::of(
+                        self.plan,
+                        &self.state,
+                        self.world,
+                        step,
+                        &rehearsal.changes,
+                        millis(began),
+                        &limits,
+                    );
+                    at_stake = found.await;
                     let of = step
                         .of
                         .iter()
@@ -192,6 +206,7 @@ impl<W: World> Driver<'_, W> {
             question: asking.question.text.clone(),
             typed: asking.question.typed.clone(),
             show: asking.show,
+            impact: at_stake,
         })?;
         let started = Instant::now();
         let answer = ask(self.world, &asking.question, approved, &self.cancel).await;

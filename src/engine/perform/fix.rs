@@ -145,6 +145,7 @@ fn terms(step: &Step, fix: &Fix, context: &Context) -> Result<Terms, Failure> {
         },
         tables: fix.tables.as_deref().map(names).transpose()?,
         ignore: names(fix.ignore.as_deref().unwrap_or_default())?,
+        row_security: fix.row_security,
     })
 }
 

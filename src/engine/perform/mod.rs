@@ -92,10 +92,10 @@ pub(super) fn bind(context: &Context, sql: &SqlTemplate) -> Result<Bound, Failur
 
 /// Fills a statement with its names and literals alone.
 pub(super) fn named(context: &Context, sql: &SqlTemplate) -> Result<Statement, Failure> {
-    let names: Vec<String> = sql
+    let names: Vec<Vec<String>> = sql
         .names
         .iter()
-        .map(|expression| context.render(&format!("{{{{ {expression} }}}}")))
+        .map(|expression| context.names(expression))
         .collect::<Result<_, _>>()
         .map_err(template)?;
     let literals = sql

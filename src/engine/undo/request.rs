@@ -210,6 +210,7 @@ impl<W: World> Undoing<'_, W> {
             question: question.text.clone(),
             typed: None,
             show: None,
+            impact: None,
         })?;
         let began = Instant::now();
         let answer = ask(self.world, &question, Vec::new(), &self.limits.cancel).await;

@@ -97,8 +97,10 @@ impl Session {
 
     /// Returns what is sent before anything is put back.
     fn pending_to_restore(&mut self, limits: &Limits) -> String {
-        // Rows that row-level security hides would pass for rows that are gone.
-        self.add_pending("SET LOCAL row_security = off");
+        // Rows that row-level security hides would pass for rows that are gone: but what a fix of this run changed
+        // under its policies it sees under them.
+        let hidden = if self.policed { "on" } else { "off" };
+        self.add_pending(&format!("SET LOCAL row_security = {hidden}"));
         self.settled = false;
         self.take_pending_within(limits)
     }

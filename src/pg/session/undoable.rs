@@ -118,6 +118,7 @@ fn hidden(facts: &TableFacts) -> Failure {
     )
     .note("nothing was changed")
     .help("run it as a login that sees all rows: the table's owner, or one with BYPASSRLS")
+    .help("or say `row_security: true` in the fix, where it is meant for the rows that the policies show")
 }
 
 /// Returns the failure of a fix whose `tables` leave out the table of its own statement.
@@ -163,7 +164,10 @@ impl Session {
             declared.extend(self.table_named(name).await?);
         }
         let tables = subject.iter().map(|subject| &subject.facts);
-        let hidden = refuse_hidden(tables.chain(&tree).chain(&declared));
+        let hidden = match terms.row_security {
+            true => Ok(()),
+            false => refuse_hidden(tables.chain(&tree).chain(&declared)),
+        };
         let images = || match terms.undo {
             Undo::Images => refuse(statement, subject.as_ref(), &tree, &declared),
             Undo::Statements | Undo::Never => Ok(()),

@@ -12,7 +12,7 @@ use crate::report::look::Mark;
 use crate::report::step::{self, Telling, Went};
 use crate::report::story::{Aside, Passage, What};
 use crate::report::undo::{Undoing, Undone};
-use crate::report::{amount, backup, ending};
+use crate::report::{amount, backup, ending, impact};
 use crate::runbook::data::{Column, Rows, oid};
 use crate::step::query::Show;
 
@@ -308,6 +308,12 @@ fn told(aside: &Aside, passage: &Passage) -> Vec<Block> {
             let words = format!("Rehearsed: {}", words::list(of));
             let first = [Block::text(&words)].into_iter();
             first.chain(changes(found)).collect()
+        }
+        Aside::AtStake(found) => {
+            let lines = impact::lines(found).into_iter();
+            lines
+                .map(|line| Block::text(&format!("{}: {}", line.label, line.text)))
+                .collect()
         }
         Aside::Asked(question, typed, show) => {
             let shown = show.and_then(|found| rows(found, Show::Table));

@@ -191,7 +191,11 @@ impl<'a> Teller<'a> {
                 question,
                 typed,
                 show,
+                impact,
             } => {
+                if let Some(impact) = impact {
+                    self.aside(step, Aside::AtStake(impact));
+                }
                 let asked = Aside::Asked(question, typed.as_deref(), show.as_ref());
                 self.aside(step, asked);
             }

@@ -5,13 +5,16 @@ use std::io;
 use super::{INDENT, Terminal};
 use crate::base::words;
 use crate::engine::change::Changes;
-use crate::engine::event::StepRef;
+use crate::engine::event::{EventKind, StepRef};
+use crate::engine::impact::Impact;
 use crate::report::line::prose;
 use crate::report::look::{Mark, Tone};
 use crate::report::step::Told;
-use crate::report::{changes, table};
-use crate::runbook::data::Rows;
+use crate::report::{changes, impact, table};
 use crate::step::query::Show;
+
+/// What is at stake stands at this column.
+const LABEL: usize = 15;
 
 impl Terminal {
     pub(super) fn ask(&mut self, step: &StepRef) -> io::Result<()> {
@@ -46,16 +49,35 @@ impl Terminal {
         self.print(&lines, INDENT + 2)
     }
 
-    pub(super) fn asked(
-        &mut self,
-        step: &StepRef,
-        question: &str,
-        show: Option<&Rows>,
-    ) -> io::Result<()> {
+    /// Draws what is at stake.
+    fn at_stake(&mut self, found: &Impact) -> io::Result<()> {
+        let body = self.body();
+        let lines = impact::lines(found).into_iter().flat_map(|line| {
+            let label = body.line().dim(line.label).to(LABEL);
+            let tone = if line.loud { Tone::Bad } else { Tone::Plain };
+            prose(&label, tone, &line.text)
+        });
+        let lines: Vec<_> = lines.collect();
+        self.print(&lines, INDENT)
+    }
+
+    pub(super) fn asked(&mut self, step: &StepRef, kind: &EventKind) -> io::Result<()> {
+        let EventKind::Asked {
+            question,
+            show,
+            impact,
+            ..
+        } = kind
+        else {
+            return Ok(());
+        };
         self.ask(step)?;
         if let Some(rows) = show {
             let lines = table::draw(rows, Show::Table, table::MOST_ROWS, self.body());
             self.print(&lines, INDENT)?;
+        }
+        if let Some(found) = impact {
+            self.at_stake(found)?;
         }
         self.print(&prose(&self.body().line(), Tone::Ask, question), INDENT)
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::conflict::Conflict;
 use crate::engine::event::{Approved, Blocker};
+use crate::engine::impact::{AtRisk, Impact, Saving};
 use crate::engine::journal::Unit;
 
 const UNIT: Unit = Unit {
@@ -186,9 +187,37 @@ fn confirmed(text: &str) -> Vec<EventKind> {
             question: said(),
             typed: Some(said()),
             show: Some(shown(text)),
+            impact: Some(Box::new(at_stake(text))),
         },
         finish(named(text), yes, 1.0),
     ]
+}
+
+fn at_stake(text: &str) -> Impact {
+    let said = || text.to_owned();
+    Impact {
+        operation: vec![said()],
+        risk: Risk::High,
+        reason: said(),
+        data: vec![AtRisk {
+            table: said(),
+            whole: false,
+            deleted: 3,
+            updated: 2,
+            inserted: 1,
+            of: Some(9),
+        }],
+        unseen: vec![said()],
+        backups: vec![Saving {
+            id: said(),
+            bytes: 5,
+            verified: None,
+        }],
+        lost: vec![said()],
+        undoable: true,
+        recovery_seconds: Some(7),
+        recovery: Some(said()),
+    }
 }
 
 fn atomic(text: &str) -> Vec<EventKind> {

@@ -30,6 +30,7 @@ fn confirmed() -> Vec<EventKind> {
             question: "Reactivate Acme GmbH and 3 users?".into(),
             typed: Some("Acme GmbH".into()),
             show: None,
+            impact: None,
         },
         finish(
             step("go_ahead"),

@@ -82,6 +82,7 @@ fn no_sink_behind_a_redactor_sees_a_secret() {
             question: all("q"),
             typed: Some(SECRET.into()),
             show: Some(shown.clone()),
+            impact: None,
         },
         finish(step("a"), query(shown), 1.0),
         finish(

@@ -173,6 +173,7 @@ fn a_no_ends_a_run_with_nothing_changed() {
         question: "Go on?".into(),
         typed: None,
         show: Some(rows(&[("id", oid::INT4)], &[&[Some("1")]])),
+        impact: None,
     };
     let no = EventKind::StepFinished {
         step: step("go_ahead"),

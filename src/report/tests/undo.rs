@@ -277,6 +277,7 @@ fn an_undo_that_was_approved_shows_its_rows_once() {
             question: "Put back 2 rows?".into(),
             typed: None,
             show: None,
+            impact: None,
         },
         finish(step("undo"), answer(true, "anna", None), 0.0),
         EventKind::UndoStarted {

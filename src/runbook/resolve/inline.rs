@@ -6,8 +6,10 @@ use crate::base::source::Span;
 use crate::base::words;
 use crate::runbook::document::{self, Document, StepNode};
 use crate::runbook::model::{Ending, ScopeId, StepId, Target};
+use crate::runbook::reference::of_template;
 use crate::step::common::Common;
 use crate::step::structure::Use;
+use crate::step::text::Template;
 
 impl Resolver<'_> {
     pub(super) fn inline(&mut self, step: &Use, node: &StepNode, list: &List, last: bool) {
@@ -60,7 +62,10 @@ impl Resolver<'_> {
             }
         };
         self.check_with(step, &document, list.site, span);
-        if let Some((setting, _)) = document.head.session.0.first() {
+        let mut settings = document.head.session.0.iter();
+        if let Some((setting, _)) =
+            settings.find(|(name, text)| !self.sets(name, text, step, list, &document))
+        {
             let title = format!(
                 "`{name}` sets `{}` for its session, which `use` does not bring here",
                 setting.value
@@ -98,6 +103,37 @@ impl Resolver<'_> {
                 step.routes.next = next.clone();
             }
         }
+    }
+
+    /// Returns whether the runbook itself sets the same: the same text, and what it reads are parameters that
+    /// are handed on as they are.
+    fn sets(
+        &self,
+        name: &str,
+        text: &Template,
+        step: &Use,
+        list: &List,
+        document: &Document,
+    ) -> bool {
+        let mut own = self.session.0.iter();
+        let same = own.any(|(own, value)| {
+            own.value.eq_ignore_ascii_case(name) && value.text() == text.text()
+        });
+        let handed_on = |name: &str| {
+            let given = step.with.0.iter().find(|(key, _)| key.value == name);
+            given.is_some_and(|(_, value)| {
+                let inner = value.text().trim();
+                let inner = inner
+                    .strip_prefix("{{")
+                    .and_then(|rest| rest.strip_suffix("}}"));
+                inner.is_some_and(|inner| inner.trim() == name)
+            })
+        };
+        let Ok(reads) = of_template(text, &document.source) else {
+            return false;
+        };
+        let top = list.scope == ScopeId(0);
+        same && reads.iter().all(|read| top && handed_on(&read.name))
     }
 
     /// Returns a scope and those around it.

@@ -74,6 +74,11 @@ impl Known {
         Some(cell.text.unwrap_or_else(|| "NULL".to_owned()))
     }
 
+    /// Returns the names that an expression stands for, where they are known.
+    pub(super) fn names(&self, scope: usize, expression: &str) -> Option<Vec<String>> {
+        self.scopes.get(scope)?.context.names(expression).ok()
+    }
+
     /// Returns a text with its templates filled, or as it is written where one is not known.
     pub(super) fn text(&self, scope: usize, template: &str) -> String {
         let rendered = self

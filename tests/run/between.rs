@@ -1,0 +1,192 @@
+//! Small parts of the language: what always has its one row, the session of a used runbook, and what the
+//! settings of a session hold for.
+
+use runbook::base::source::Source;
+use runbook::runbook::check::check;
+use runbook::runbook::graph::{Moment, Way};
+use runbook::runbook::model::StepId;
+
+use crate::test::Test;
+
+#[test]
+fn a_query_that_has_its_one_row_for_certain_has_no_other_way() {
+    let text = "runbook: t
+title: Test
+steps:
+  - query: certain
+    sql: SELECT count(*) AS n FROM pg_class
+    rows: 1
+  - query: more
+    sql: SELECT count(*) AS n FROM pg_class
+    rows: 2..
+  - query: open
+    sql: SELECT relname FROM pg_class WHERE relname = 'pg_class'
+    rows: 1
+";
+    let source = Source::new("t", text);
+    let proved = check(&source, &|_| None).unwrap();
+    let says_no = |id: usize| {
+        let ran = proved.graph.find(Moment::Ran(StepId(id))).unwrap();
+        let mut ways = proved.graph.moments.edges(ran);
+        ways.any(|way| *way.weight() == Way::Else)
+    };
+    assert_eq!([0, 1, 2].map(says_no), [false, true, true]);
+}
+
+const USED: &str = "
+    params:
+      farm: { type: text }
+    session: { app.farm: \"{{ farm }}\", work_mem: 8MB }
+    steps:
+      - query: own
+        sql: SELECT current_setting('app.farm') AS farm, current_setting('work_mem') AS memory
+        rows: 1
+      - check: there
+        that: own.farm == 'north' and own.memory == '8MB'
+";
+
+fn using(session: &str, with: &str) -> String {
+    format!(
+        "
+        params:
+          farm: {{ type: text, default: north }}
+        session: {session}
+        steps:
+          - use: used
+            with: {{ farm: {with} }}
+        "
+    )
+}
+
+#[test]
+fn a_used_runbook_may_set_what_its_user_sets() {
+    let both = "{ work_mem: 8MB, app.farm: \"{{ farm }}\" }";
+    let test = Test::sql("SELECT 1")
+        .runbook("used", USED)
+        .runbook("t", &using(both, "\"{{ farm }}\""));
+    test.run("run t").code(0);
+    let refused = [
+        (both, "north"),
+        ("{ work_mem: 8MB }", "\"{{ farm }}\""),
+        (
+            "{ work_mem: 9MB, app.farm: \"{{ farm }}\" }",
+            "\"{{ farm }}\"",
+        ),
+        ("{ work_mem: 8MB, app.farm: north }", "\"{{ farm }}\""),
+    ];
+    let mut test = test;
+    for (session, with) in refused {
+        test = test.runbook("t", &using(session, with));
+        test.run("run t")
+            .code(3)
+            .says("for its session, which `use` does not bring here");
+    }
+}
+
+#[test]
+fn settings_of_the_session_hold_outside_of_transactions() {
+    let index = |session: &str| {
+        format!(
+            "
+            risk: high
+            {session}
+            steps:
+              - confirm: go
+                ask: Go?
+              - fix: index
+                sql: CREATE INDEX CONCURRENTLY one ON things (id)
+                transaction: none
+                undo: none
+              - check: after
+                sql: SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone
+                that: zone == 'UTC'
+            "
+        )
+    };
+    let test = Test::sql("CREATE SCHEMA crm; CREATE TABLE crm.things (id int)").runbook(
+        "t",
+        &index("session: { search_path: crm, lock_timeout: 50ms }"),
+    );
+    test.run("run t --yes").code(0);
+    assert_eq!(test.rows("SELECT to_regclass('crm.one') IS NOT NULL"), "t");
+    test.connect().run("DROP INDEX crm.one");
+    let other = test.connect();
+    other.run("BEGIN; LOCK TABLE crm.things IN SHARE ROW EXCLUSIVE MODE");
+    test.run("run t --yes").code(10).says("lock timeout");
+    other.run("ROLLBACK");
+}
+
+#[test]
+fn a_list_of_names_stands_between_commas() {
+    let test = Test::sql("CREATE TABLE things (id int, \"Odd \"\"name\" text)").runbook(
+        "t",
+        "
+        risk: high
+        params:
+          columns: { type: list of identifier }
+        steps:
+          - confirm: go
+            of: index
+            ask: Go?
+          - fix: index
+            sql: CREATE INDEX several ON things ({{ columns | ident }})
+            undo: DROP INDEX several
+          - check: after
+            that: true
+        ",
+    );
+    let columns = ["run", "t", "--yes", "--columns", "[\"id\", \"Odd \\\"name\"]"];
+    test.run_with(columns).code(0);
+    assert_eq!(
+        test.rows("SELECT pg_get_indexdef('several'::regclass)"),
+        "CREATE INDEX several ON public.things USING btree (id, \"Odd \"\"name\")"
+    );
+    let plan = ["plan", "t", "--columns", "id,name"];
+    test.run_with(plan).code(0).says("(id, name)");
+}
+
+#[test]
+fn a_fix_may_be_meant_for_the_rows_that_policies_show() {
+    let setup = "DO $$ BEGIN
+          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'between_farmer') THEN CREATE ROLE between_farmer; END IF;
+        END $$;
+        CREATE TABLE batches (id int PRIMARY KEY, farm text, status text);
+        INSERT INTO batches VALUES (1, 'north', 'new'), (2, 'south', 'new'), (3, 'north', 'new');
+        ALTER TABLE batches ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON batches USING (farm = current_setting('app.farm'));
+        GRANT SELECT, INSERT, UPDATE, DELETE ON batches TO between_farmer";
+    let steps = |key: &str, last: &str| {
+        format!(
+            "
+            risk: high
+            session: {{ role: between_farmer, app.farm: north }}
+            steps:
+              - confirm: go
+                of: update
+                ask: Go?
+              - fix: update
+                sql: UPDATE batches SET status = 'done'
+                rows: 2
+                {key}
+              - check: after
+                that: {last}
+            "
+        )
+    };
+    let state = "SELECT string_agg(status, ',' ORDER BY id) FROM batches";
+    let test = Test::sql(setup);
+    test.run("init").code(0);
+    test.connect().run(
+        "GRANT USAGE ON SCHEMA runbook TO between_farmer;
+         GRANT ALL ON ALL TABLES IN SCHEMA runbook TO between_farmer;
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA runbook TO between_farmer",
+    );
+    let test = test.runbook("t", &steps("", "true"));
+    test.run("run t --yes").code(10).says("row_security: true");
+    let test = test.runbook("t", &steps("row_security: true", "false"));
+    test.run("run t --yes").code(11);
+    assert_eq!(test.rows(state), "new,new,new");
+    let test = test.runbook("t", &steps("row_security: true", "not run.dry_run"));
+    test.run("run t --yes").code(0);
+    assert_eq!(test.rows(state), "done,new,done");
+}
