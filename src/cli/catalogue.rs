@@ -304,8 +304,19 @@ impl Catalogue {
         }
     }
 
-    /// Returns the text of a runbook that another one uses.
-    pub fn library(&self, name: &str) -> Option<Source> {
+    /// Returns the text of a runbook that another one uses: one in the same folder comes before those of other
+    /// folders, so that files go together wherever they are.
+    pub fn used_by(&self, user: &Entry, name: &str) -> Option<Source> {
+        let folder = user.path().and_then(Path::parent);
+        let beside = folder.map(|folder| folder.join(format!("{name}.yaml")));
+        if let Some(path) = beside.filter(|path| path.is_file()) {
+            return text::read(&path, &show(&self.current, &path)).ok();
+        }
+        self.text_of(name)
+    }
+
+    /// Returns the text of a runbook.
+    pub fn text_of(&self, name: &str) -> Option<Source> {
         let entry = self.entries.iter().find(|entry| entry.name == name)?;
         entry.read().ok()
     }
@@ -316,9 +327,11 @@ impl Catalogue {
     /// [`CliError::Diagnostics`] with what is wrong with it; also those of [`Entry::read`].
     pub fn load(&self, entry: &Entry) -> Result<Proved, CliError> {
         let source = entry.read()?;
-        check(&source, &|name| self.library(name)).map_err(|diagnostics| CliError::Diagnostics {
-            source_text: source,
-            diagnostics,
+        check(&source, &|name| self.used_by(entry, name)).map_err(|diagnostics| {
+            CliError::Diagnostics {
+                source_text: source,
+                diagnostics,
+            }
         })
     }
 }

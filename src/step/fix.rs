@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Expect};
-use super::shape::{OneOrMany, RowsGuard, Span};
+use super::shape::{Entries, OneOrMany, RowsGuard, Span};
 use super::text::{Name, Sql, Template};
 
 /// Changes data, in one transaction that ends only when the row guard holds. Its result is `.count`,
@@ -41,6 +41,9 @@ pub struct Fix {
     pub row_security: bool,
     /// Columns that triggers keep, such as `updated_at`: left out of comparisons.
     pub ignore: Option<Vec<Template>>,
+    /// Rules of the lint that it breaks on purpose, each with the reason: `ban-drop-column: …`.
+    #[serde(default)]
+    pub accept: Entries<Template>,
     /// Hands the command the connection's password in PGPASSWORD.
     #[serde(default)]
     pub pass_connection: bool,

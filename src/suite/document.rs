@@ -55,7 +55,8 @@ pub fn parse(source: &Source) -> Result<Suite, Vec<Diagnostic>> {
 /// Returns whether a text of `schema` or `data` is the path of a file beside the test, rather than SQL.
 pub fn is_path(text: &str) -> bool {
     let text = text.trim();
-    text.ends_with(".sql") && !text.contains('\n')
+    let end = std::path::Path::new(text).extension();
+    end.is_some_and(|end| end == "sql") && !text.contains('\n')
 }
 
 /// A server of its own for every case.

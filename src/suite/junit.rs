@@ -1,5 +1,7 @@
 //! The results of tests as XML in JUnit's format.
 
+use std::fmt::Write as _;
+
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::verdict::Played;
@@ -44,7 +46,7 @@ fn test(case: &Played) -> TestCase {
         status.set_message(format!("not as expected: {}", keys.join(", ")));
         let mut text = format!("{}:{}\n", case.file, case.line);
         for found in &case.differences {
-            text += &format!("{}\n  {}\n", found.key, found.lines.join("\n  "));
+            let _ = writeln!(text, "{}\n  {}", found.key, found.lines.join("\n  "));
         }
         status.set_description(text);
         status

@@ -8,6 +8,8 @@ use runbook::base::source::Source;
 use runbook::engine::outcome::exit;
 use runbook::pg::environment::Environment;
 use runbook::pg::scratch::{self, Scratch, ScratchOptions};
+use runbook::runbook::check::check;
+use runbook::suite::{document, resolve};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -156,20 +158,42 @@ async fn every_command_comes_to_what_the_readme_says() {
 #[test]
 fn every_runbook_of_the_readme_is_valid() {
     let blocks = blocks("yaml");
-    assert!(!blocks.is_empty());
-    for block in blocks {
+    let runbooks = || blocks.iter().filter(|block| !block.starts_with("test: "));
+    assert!(runbooks().count() > 0);
+    for block in runbooks() {
         let name = block
             .lines()
             .find_map(|line| line.strip_prefix("runbook: "))
             .unwrap();
         let source = Source::new(format!("{name}.yaml"), block.as_str());
-        if let Err(errors) = runbook::runbook::check::check(&source, &|_| None) {
+        if let Err(errors) = check(&source, &|_| None) {
             let errors: Vec<String> = errors
                 .iter()
                 .map(|error| error.render(&source, false))
                 .collect();
             panic!("{}", errors.join("\n"));
         }
+    }
+}
+
+#[test]
+fn every_test_of_the_readme_fits_its_runbook() {
+    let blocks = blocks("yaml");
+    let tests = || blocks.iter().filter(|block| block.starts_with("test: "));
+    assert!(tests().count() > 0);
+    for block in tests() {
+        let name = block
+            .lines()
+            .next()
+            .unwrap()
+            .strip_prefix("test: ")
+            .unwrap();
+        let path = format!("runbooks/crm/{name}.yaml");
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)).unwrap();
+        let proved = check(&Source::new(path, text), &|_| None).unwrap();
+        let source = Source::new(format!("{name}.test.yaml"), block.as_str());
+        let suite = document::parse(&source).unwrap();
+        resolve::check(&source, &suite, &proved).unwrap();
     }
 }
 

@@ -135,7 +135,13 @@ fn a_list_of_names_stands_between_commas() {
             that: true
         ",
     );
-    let columns = ["run", "t", "--yes", "--columns", "[\"id\", \"Odd \\\"name\"]"];
+    let columns = [
+        "run",
+        "t",
+        "--yes",
+        "--columns",
+        "[\"id\", \"Odd \\\"name\"]",
+    ];
     test.run_with(columns).code(0);
     assert_eq!(
         test.rows("SELECT pg_get_indexdef('several'::regclass)"),

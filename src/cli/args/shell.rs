@@ -188,7 +188,7 @@ fn words(words: Vec<String>) -> ArgValueCandidates {
 }
 
 fn title(name: &str, catalogue: &Catalogue) -> Option<String> {
-    let source = catalogue.library(name)?;
+    let source = catalogue.text_of(name)?;
     let document = crate::runbook::document::parse(&source).ok()?;
     Some(document.head.title.text().to_owned())
 }

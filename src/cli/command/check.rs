@@ -183,12 +183,13 @@ fn one(entry: &Entry, catalogue: &Catalogue) -> Outcome {
             checked: unread(file, &error),
             proved: None,
         },
-        Ok(source) => proof(file, source, catalogue),
+        Ok(source) => proof(entry, source, catalogue),
     }
 }
 
-fn proof(file: String, source: Source, catalogue: &Catalogue) -> Outcome {
-    let (diagnostics, proved) = match check(&source, &|name| catalogue.library(name)) {
+fn proof(entry: &Entry, source: Source, catalogue: &Catalogue) -> Outcome {
+    let file = entry.shown.clone();
+    let (diagnostics, proved) = match check(&source, &|name| catalogue.used_by(entry, name)) {
         Ok(mut proved) => (std::mem::take(&mut proved.warnings), Some(proved)),
         Err(diagnostics) => (diagnostics, None),
     };

@@ -11,6 +11,7 @@ use super::super::state::{State, Way};
 use super::super::undo::Works;
 use super::{Driver, Untold};
 use crate::base::words;
+use crate::step::Kind;
 
 impl<W: World> Driver<'_, W> {
     pub(super) async fn finish_with(&mut self, failure: Failure) -> Result<RunFinished, Untold> {
@@ -60,6 +61,24 @@ impl<W: World> Driver<'_, W> {
         }
     }
 
+    /// A dry run that could not do a fix cannot find what it makes either: that is no failure.
+    fn as_rehearsed(&self, outcome: Outcome, says: String) -> (Outcome, String) {
+        let steps = self.plan.runbook().steps.iter();
+        let left_out = steps.filter(|step| {
+            matches!(step.kind, Kind::Fix(_))
+                && matches!(self.state.result(step.id), Some(StepResult::WouldRun))
+        });
+        let left_out: Vec<String> = left_out.map(|step| format!("`{}`", step.title)).collect();
+        if !self.plan.dry_run || outcome != Outcome::Failed || left_out.is_empty() {
+            return (outcome, says);
+        }
+        let says = format!(
+            "The rehearsal ends here, since {} would run only for real: {says}",
+            words::list(&left_out)
+        );
+        (Outcome::Done, says)
+    }
+
     /// Returns whether anything that stays in place can be put back.
     fn undoable(&self) -> bool {
         let works = Works::of(self.plan, &self.state, &self.surroundings, &[]);
@@ -82,6 +101,7 @@ impl<W: World> Driver<'_, W> {
         {
             self.tell(EventKind::Noticed { message })?;
         }
+        let (outcome, says) = self.as_rehearsed(outcome, says);
         let finished = RunFinished {
             outcome,
             says,

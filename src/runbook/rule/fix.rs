@@ -34,11 +34,13 @@ impl Rules<'_> {
         }
         self.verify(fix);
         self.batch(fix);
+        let mut accepted = Vec::new();
         for (text, template) in sql.iter().zip(&self.step.sql) {
             self.guarded(fix, template.statement.picks_rows(), text.span());
             self.transaction(fix, template, text);
-            self.lint(fix, template, text);
+            accepted.extend(self.lint(fix, template, text));
         }
+        self.accepts(fix, &accepted);
     }
 
     fn batch(&mut self, fix: &Fix) {
@@ -152,15 +154,39 @@ impl Rules<'_> {
         }
     }
 
-    fn lint(&mut self, fix: &Fix, template: &SqlTemplate, text: &Sql) {
+    /// Says what breaks a rule of the lint, but for the rules that the author accepts to break; returns those.
+    fn lint(&mut self, fix: &Fix, template: &SqlTemplate, text: &Sql) -> Vec<String> {
         let in_transaction = fix.transaction == TransactionMode::One;
+        let mut accepted = Vec::new();
         for finding in lint::lint(template.statement.text(), in_transaction) {
+            let accepts = &fix.accept.0;
+            if accepts.iter().any(|(rule, _)| rule.value == finding.rule) {
+                accepted.push(finding.rule);
+                continue;
+            }
             let span = template.locate(finding.range, text, &self.source());
+            let rule = finding.rule;
             self.say(
-                Diagnostic::warning("lint", format!("{} ({})", finding.message, finding.rule))
+                Diagnostic::warning("lint", format!("{} ({rule})", finding.message))
                     .at(span, "")
-                    .help_opt(finding.help),
+                    .help_opt(finding.help)
+                    .help(format!("if it is meant: accept: {{ {rule}: the reason }}")),
             );
+        }
+        accepted
+    }
+
+    /// What is accepted without need is a mistake: it would hide what comes later.
+    fn accepts(&mut self, fix: &Fix, found: &[String]) {
+        for (rule, _) in &fix.accept.0 {
+            if !found.contains(&rule.value) {
+                let title = format!("`accept` names `{}`, which nothing here breaks", rule.value);
+                self.say(
+                    Diagnostic::error("lint", title)
+                        .at(rule.span, "")
+                        .help("take it out; `runbook check` names the rules that are broken"),
+                );
+            }
         }
     }
 }
