@@ -1,6 +1,7 @@
 //! Runs the program of a `command`: a list of words, without a shell, and without the connection's password
 //! unless the runbook hands it over.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -22,6 +23,7 @@ const SECRETS: [&str; 4] = ["PGPASSWORD", "PGPASSFILE", "DATABASE_URL", "PGSERVI
 /// It cannot be started, or was stopped.
 pub async fn run(
     program: &Program,
+    folder: &Path,
     settings: &ConnectSettings,
     limits: &Limits,
 ) -> Result<Output, Failure> {
@@ -34,6 +36,7 @@ pub async fn run(
     let mut command = Command::new(name);
     command
         .args(arguments)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -28,12 +28,12 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Begins a file, and the folders above it.
+    /// Begins a file, and the folders above it; a relative path begins at `base`.
     ///
     /// # Errors
     /// It is there already, or the system refuses.
-    pub(super) fn create(shown: &str) -> Result<Self, Failure> {
-        let path = PathBuf::from(shown);
+    pub(super) fn create(base: &Path, shown: &str) -> Result<Self, Failure> {
+        let path = base.join(shown);
         let (Some(name), Some(format)) = (path.file_name(), FileFormat::of(shown)) else {
             let message = format!("`{shown}` is no name of a file that ends in .csv or .jsonl");
             return Err(Failure::new(FailureKind::File, message));

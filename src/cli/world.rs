@@ -1,5 +1,7 @@
 //! The real world: a session on a server, a person or flags that answer, programs, and those who listen.
 
+use std::path::PathBuf;
+
 use super::answers::Answers;
 use super::{program, save};
 use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
@@ -34,6 +36,8 @@ pub struct RealWorld {
     pub record: Option<RunRecord>,
     /// Where backups are.
     pub site: Site,
+    /// What relative paths are relative to: the current folder, in a test the folder of the case.
+    pub folder: PathBuf,
     /// What masks secrets before anybody is told, or anything is written.
     pub redactor: Redactor,
 }
@@ -95,7 +99,7 @@ impl World for RealWorld {
     ) -> Result<(Rows, Saved), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        let mut file = save::File::create(path)?;
+        let mut file = save::File::create(&self.folder, path)?;
         let rows = self
             .session
             .read_each(bound, keep, limits, &mut file)
@@ -157,7 +161,7 @@ impl World for RealWorld {
         let mut order = order.clone();
         if let Some(to) = &mut order.to {
             // Whoever puts back from it may be in another folder.
-            *to = std::path::absolute(&*to).unwrap_or_else(|_| to.clone());
+            *to = self.folder.join(&*to);
         }
         if let What::Rows(rows) = &mut order.what {
             for rows in rows {
@@ -233,7 +237,7 @@ impl World for RealWorld {
 
     async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {
         self.flush()?;
-        program::run(program, self.session.settings(), limits).await
+        program::run(program, &self.folder, self.session.settings(), limits).await
     }
 
     fn tell(&mut self, event: &Event) -> std::io::Result<()> {

@@ -84,8 +84,8 @@ pub struct Session {
     settled: bool,
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
-    /// Whether a fix was done under the policies of row-level security.
-    policed: bool,
+    /// Under which `row_security` rows are put back: `on` once a fix was done under the policies.
+    row_security: &'static str,
     /// Keys that the transaction's INSERTs were given.
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
@@ -166,7 +166,7 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
-            policed: false,
+            row_security: "off",
             generated: HashSet::new(),
             reaches: Vec::new(),
             spooled: Mutex::default(),
@@ -277,7 +277,7 @@ impl Session {
             head: self.head.take(),
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
-            policed: self.policed,
+            row_security: self.row_security,
             committing: Arc::clone(&self.committing),
             ..fresh
         };

@@ -87,7 +87,7 @@ fn a_link_inside_of_the_folder_and_loops_are_fine() {
 fn tests_of_runbooks_and_hidden_files_are_not_runbooks() {
     let test = Test::new()
         .runbook("x", titled("x", "T"))
-        .runbook("x.test", "not: a runbook")
+        .runbook("y.test", "not: a runbook")
         .file("work/runbooks/.hidden/y.yaml", "broken")
         .file("work/runbooks/readme.md", "broken");
     assert_eq!(test.args(["check"]).stdout(0), "1 runbook: 1 valid\n");

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod catalogue;
 mod check;
+mod dangerous;
 mod find;
 mod history;
 mod hostile;

@@ -93,6 +93,7 @@ async fn play(
     found: &Rc<RefCell<Found>>,
 ) -> Result<Outcome, CliError> {
     let world = RealWorld {
+        folder: context.invocation.folder.clone(),
         site: backups::reading(context, None)?,
         answers: answers::Answers {
             given: std::collections::BTreeMap::new(),

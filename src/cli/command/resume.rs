@@ -259,6 +259,7 @@ impl Resuming<'_> {
             dry_run: false,
         };
         let world = RealWorld {
+            folder: context.invocation.folder.clone(),
             site: backups::site(context, None)?,
             answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
             sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,

@@ -151,6 +151,7 @@ pub(in crate::cli) async fn prepare(
         Journal::Local => Place::Local,
     };
     let world = RealWorld {
+        folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
         sink: runner::sink(context, args.told),

@@ -122,6 +122,7 @@ pub(in crate::cli) async fn start(
     };
     let facts = facts(&started, target.journal);
     let world = RealWorld {
+        folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, actor, None)?,
         sink: runner::sink(context, args.told),

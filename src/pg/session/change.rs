@@ -65,8 +65,10 @@ impl Session {
         // Rows that row-level security hides are an error, never a part that is left out. What captures rows
         // is planned as if it were costly, and compiling it would take longer than running it.
         // A fix that is meant for the rows that it sees leaves the others alone.
-        self.policed |= terms.row_security;
         let hidden = if terms.row_security { "on" } else { "off" };
+        if terms.row_security {
+            self.row_security = hidden;
+        }
         self.add_pending(&format!(
             "SET LOCAL row_security = {hidden}; SET LOCAL jit = off"
         ));

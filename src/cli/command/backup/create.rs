@@ -103,6 +103,7 @@ async fn start(
         dry_run: false,
     };
     let world = RealWorld {
+        folder: context.invocation.folder.clone(),
         site,
         answers: runner::answers(context, &answering, actor, None)?,
         sink: runner::sink(context, args.told),

@@ -186,6 +186,7 @@ impl Restoring<'_> {
             session.set_writer(merge::writer(self.context, self.args, started)?);
         }
         Ok(RealWorld {
+            folder: self.context.invocation.folder.clone(),
             site,
             answers,
             sink: runner::sink(self.context, self.args.told),
