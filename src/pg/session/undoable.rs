@@ -164,9 +164,10 @@ impl Session {
             declared.extend(self.table_named(name).await?);
         }
         let tables = subject.iter().map(|subject| &subject.facts);
-        let hidden = match terms.row_security {
-            true => Ok(()),
-            false => refuse_hidden(tables.chain(&tree).chain(&declared)),
+        let hidden = if terms.row_security {
+            Ok(())
+        } else {
+            refuse_hidden(tables.chain(&tree).chain(&declared))
         };
         let images = || match terms.undo {
             Undo::Images => refuse(statement, subject.as_ref(), &tree, &declared),
