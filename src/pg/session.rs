@@ -10,6 +10,7 @@ mod counter;
 mod durable;
 pub mod fingerprint;
 mod guard;
+mod hidden;
 pub mod identity;
 mod image;
 pub mod image_file;
@@ -44,6 +45,7 @@ use crate::engine::event::{Blocker, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::Column;
 use counter::Watch;
+use hidden::Hidden;
 use identity::{FACTS, Facts};
 use journal::entry::Entered;
 use journal::schema::Standing;
@@ -84,8 +86,13 @@ pub struct Session {
     settled: bool,
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
+<<<<<<< HEAD
     /// Under which `row_security` rows are put back: `on` once a fix was done under the policies.
     row_security: &'static str,
+=======
+    /// What becomes of rows that row-level security hides.
+    hidden: Hidden,
+>>>>>>> b-green
     /// Keys that the transaction's INSERTs were given.
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
@@ -166,7 +173,11 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
+<<<<<<< HEAD
             row_security: "off",
+=======
+            hidden: Hidden::default(),
+>>>>>>> b-green
             generated: HashSet::new(),
             reaches: Vec::new(),
             spooled: Mutex::default(),
@@ -277,7 +288,11 @@ impl Session {
             head: self.head.take(),
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
+<<<<<<< HEAD
             row_security: self.row_security,
+=======
+            hidden: self.hidden,
+>>>>>>> b-green
             committing: Arc::clone(&self.committing),
             ..fresh
         };

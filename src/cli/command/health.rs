@@ -4,6 +4,7 @@ mod diagnosis;
 mod face;
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use serde_json::json;
@@ -58,7 +59,8 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
             for (number, step) in (1..).zip(tries) {
                 let lines = words::wrapped(&step, width.saturating_sub(5).max(20));
                 let lines = lines.join("\n     ");
-                text.push_str(&format!("  {number}. {lines}\n"));
+                // A string takes everything.
+                let _ = writeln!(text, "  {number}. {lines}");
             }
             context.invocation.eprint(&text);
             return Ok(error.code());

@@ -192,10 +192,10 @@ impl Shell<'_> {
             Line::Fix(words) => {
                 let refused = CliError::invalid("nothing can be changed in this shell");
                 let help = remedy::of_words(self.context, &words);
-                return Ok(self.refused(help.into_iter().fold(refused, CliError::help)));
+                return Ok(self.refused(&help.into_iter().fold(refused, CliError::help)));
             }
             Line::Unknown(message) => {
-                return Ok(self.refused(CliError::usage(message).help("\\? shows what there is")));
+                return Ok(self.refused(&CliError::usage(message).help("\\? shows what there is")));
             }
             Line::Describe(what) => return self.describe(&what),
             Line::Sql(sql) => return self.ask(&sql),
@@ -245,14 +245,14 @@ impl Shell<'_> {
         let statement = match Statement::parse(sql) {
             Ok(statement) => statement,
             Err(error) => {
-                return Ok(self.refused(CliError::invalid(error.message).help_opt(error.help)));
+                return Ok(self.refused(&CliError::invalid(error.message).help_opt(error.help)));
             }
         };
         if let Err(error) = statement.allowed_in_read() {
             let refused = CliError::invalid(error.message)
                 .help("nothing can be changed in this shell: what changes data is a runbook");
             let runbooks = remedy::of_statement(self.context, &statement);
-            return Ok(self.refused(runbooks.into_iter().fold(refused, CliError::help)));
+            return Ok(self.refused(&runbooks.into_iter().fold(refused, CliError::help)));
         }
         let began = Instant::now();
         let rows = self.runtime.block_on(read(&mut self.session, statement));
@@ -271,7 +271,7 @@ impl Shell<'_> {
     }
 
     /// Says why a line is not sent.
-    fn refused(&self, error: CliError) -> After {
+    fn refused(&self, error: &CliError) -> After {
         let colored = self.context.look.color_err;
         self.context.invocation.eprint(&error.render(colored));
         After::Failed(error.code())
