@@ -86,13 +86,8 @@ pub struct Session {
     settled: bool,
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
-<<<<<<< HEAD
-    /// Under which `row_security` rows are put back: `on` once a fix was done under the policies.
-    row_security: &'static str,
-=======
     /// What becomes of rows that row-level security hides.
     hidden: Hidden,
->>>>>>> b-green
     /// Keys that the transaction's INSERTs were given.
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
@@ -173,11 +168,7 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
-<<<<<<< HEAD
-            row_security: "off",
-=======
             hidden: Hidden::default(),
->>>>>>> b-green
             generated: HashSet::new(),
             reaches: Vec::new(),
             spooled: Mutex::default(),
@@ -288,11 +279,7 @@ impl Session {
             head: self.head.take(),
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
-<<<<<<< HEAD
-            row_security: self.row_security,
-=======
             hidden: self.hidden,
->>>>>>> b-green
             committing: Arc::clone(&self.committing),
             ..fresh
         };

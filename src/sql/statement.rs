@@ -92,15 +92,8 @@ struct Facts {
     acts_at_once: Option<String>,
     picks_rows: bool,
     restriction: Option<Restriction>,
-<<<<<<< HEAD
-    returns_rows: bool,
-    values: Values,
-    one_row: bool,
-=======
     returned: Returned,
-    takes_parameters: bool,
-    holds_code: bool,
->>>>>>> b-green
+    values: Values,
     columns: Option<Vec<String>>,
     risk: Assessment,
 }
@@ -294,20 +287,11 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
         acts_at_once: function::at_once(node),
         restriction: matches!(node.kind(), SyntaxKind::UPDATE | SyntaxKind::DELETE)
             .then(|| predicate::restriction(node)),
-<<<<<<< HEAD
         values: match node.kind() {
             SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE => Values::Code,
             _ if allow::takes_parameters(node) => Values::Parameters,
             _ => Values::Literals,
         },
-        one_row: super::one_row::is_certain(node),
-=======
-        takes_parameters: allow::takes_parameters(node),
-        holds_code: matches!(
-            node.kind(),
-            SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE
-        ),
->>>>>>> b-green
         columns: super::column::columns(node),
         returned: returned(node),
         risk: risk::assess(node, &verb, &functions),
