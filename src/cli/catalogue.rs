@@ -321,6 +321,18 @@ impl Catalogue {
         entry.read().ok()
     }
 
+    /// Returns whether the runbook of a text has tests beside it.
+    pub fn has_tests(&self, runbook: &Source) -> bool {
+        let path = Path::new(runbook.name());
+        let mut tests = ["test.yaml", "test.yml"]
+            .map(|end| path.with_extension(end))
+            .into_iter();
+        tests.any(|path| match path.strip_prefix("(built in)") {
+            Ok(path) => path.to_str().and_then(builtin::file).is_some(),
+            Err(_) => self.current.join(path).is_file(),
+        })
+    }
+
     /// Reads and checks a runbook.
     ///
     /// # Errors

@@ -67,6 +67,17 @@ pub struct Statement {
     facts: Arc<Facts>,
 }
 
+/// How values get into a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Values {
+    /// Apart from its text.
+    Parameters,
+    /// As texts in it.
+    Literals,
+    /// Not at all: a text in it is the body of a function.
+    Code,
+}
+
 #[derive(Clone, Debug)]
 struct Facts {
     verb: String,
@@ -82,8 +93,7 @@ struct Facts {
     picks_rows: bool,
     restriction: Option<Restriction>,
     returned: Returned,
-    takes_parameters: bool,
-    holds_code: bool,
+    values: Values,
     columns: Option<Vec<String>>,
     risk: Assessment,
 }
@@ -209,7 +219,7 @@ impl Statement {
 
     /// Returns true where PostgreSQL takes parameters: in what is planned as a query.
     pub fn takes_parameters(&self) -> bool {
-        self.facts.takes_parameters
+        self.facts.values == Values::Parameters
     }
 
     /// Returns true when it returns exactly one row, whatever the tables hold.
@@ -219,7 +229,7 @@ impl Statement {
 
     /// Returns true when a text in it is the body of a function.
     pub fn holds_code(&self) -> bool {
-        self.facts.holds_code
+        self.facts.values == Values::Code
     }
 
     /// Returns how dangerous it is, and why (language: Risk).
@@ -277,11 +287,11 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
         acts_at_once: function::at_once(node),
         restriction: matches!(node.kind(), SyntaxKind::UPDATE | SyntaxKind::DELETE)
             .then(|| predicate::restriction(node)),
-        takes_parameters: allow::takes_parameters(node),
-        holds_code: matches!(
-            node.kind(),
-            SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE
-        ),
+        values: match node.kind() {
+            SyntaxKind::CREATE_FUNCTION | SyntaxKind::CREATE_PROCEDURE => Values::Code,
+            _ if allow::takes_parameters(node) => Values::Parameters,
+            _ => Values::Literals,
+        },
         columns: super::column::columns(node),
         returned: returned(node),
         risk: risk::assess(node, &verb, &functions),

@@ -16,6 +16,9 @@
 //! the `error` and `cancel` that `on_failure` and `on_cancel` of the whole runbook give to a step that asks
 //! nobody, such as a check of what is known already; and the `else` of a rollback that skips conflicts.
 //! A check with `severity: warning` has an `else`: the one time that it warns.
+//!
+//! The ways of steps that come from a `use` are those of the runbook that is used, where that has tests of its
+//! own: they are held to take them all. They are not counted again for each runbook that uses it.
 
 mod trace;
 
@@ -25,7 +28,7 @@ use crate::base::source::Source;
 use crate::engine::event::Event;
 use crate::runbook::check::Proved;
 use crate::runbook::graph::{Moment, Way};
-use crate::runbook::model::{Runbook, Step, StepId};
+use crate::runbook::model::{Runbook, ScopeId, Step, StepId};
 use crate::step::Kind;
 use crate::step::rollback::OnConflict;
 use trace::Trace;
@@ -41,6 +44,34 @@ pub struct Coverage {
     pub ways: Vec<Covered>,
     /// Ways that a run took although the graph does not have them: a defect of the program.
     pub unknown: Vec<String>,
+    /// How many ways more there are, in runbooks that it uses and that have tests of their own.
+    pub elsewhere: usize,
+}
+
+/// The parts of a runbook that come from others which have tests of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere(Vec<ScopeId>);
+
+impl Elsewhere {
+    /// Finds them; `has_tests` says whether the runbook of a text has. What such a runbook uses in its turn is a
+    /// matter of its tests too.
+    pub fn of(runbook: &Runbook, has_tests: impl Fn(&Source) -> bool) -> Self {
+        let mut elsewhere = Vec::new();
+        // A scope comes after the one that it is used in.
+        for (index, scope) in runbook.scopes.iter().enumerate() {
+            let Some((outer, _)) = &scope.from else {
+                continue;
+            };
+            if elsewhere.contains(outer) || has_tests(&scope.source) {
+                elsewhere.push(ScopeId(index));
+            }
+        }
+        Self(elsewhere)
+    }
+
+    fn has(&self, step: &Step) -> bool {
+        self.0.contains(&step.scope)
+    }
 }
 
 /// A way of the graph, and who takes it.
@@ -56,14 +87,21 @@ pub struct Covered {
 
 impl Coverage {
     /// Returns how the cases of a file, all of them played, cover its runbook.
-    pub fn of(source: &Source, suite: &Suite, proved: &Proved, played: &[Played]) -> Self {
+    pub fn of(
+        source: &Source,
+        suite: &Suite,
+        proved: &Proved,
+        elsewhere: &Elsewhere,
+        played: &[Played],
+    ) -> Self {
         let mut coverage = Self {
             runbook: proved.runbook.name.clone(),
             file: source.name().to_owned(),
             ways: Vec::new(),
             unknown: Vec::new(),
+            elsewhere: ways_elsewhere(proved, elsewhere).len(),
         };
-        for way in ways(proved) {
+        for way in ways(proved, elsewhere) {
             let untested = suite.untested.0.iter().find(|(name, _)| name.value == way);
             let reason = untested.map(|(name, reason)| {
                 let line = source.position(name.span.start).line;
@@ -126,8 +164,17 @@ impl Coverage {
 }
 
 /// Returns the names of the ways of a runbook that its tests should take, in the order of its steps.
-pub fn ways(proved: &Proved) -> Vec<String> {
-    named(proved, |step, way| expected(&proved.runbook, step, way))
+pub fn ways(proved: &Proved, elsewhere: &Elsewhere) -> Vec<String> {
+    named(proved, |step, way| {
+        !elsewhere.has(step) && expected(&proved.runbook, step, way)
+    })
+}
+
+/// Returns the names of those that the tests of the runbooks that it uses should take.
+pub fn ways_elsewhere(proved: &Proved, elsewhere: &Elsewhere) -> Vec<String> {
+    named(proved, |step, way| {
+        elsewhere.has(step) && expected(&proved.runbook, step, way)
+    })
 }
 
 /// Returns the names of all ways of a runbook, of those too that nothing can bring about.

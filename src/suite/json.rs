@@ -56,5 +56,6 @@ fn of_runbook(coverage: &Coverage) -> Value {
         "file": coverage.file,
         "ways": ways.collect::<Vec<_>>(),
         "unknown": coverage.unknown,
+        "elsewhere": coverage.elsewhere,
     })
 }

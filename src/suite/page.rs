@@ -199,6 +199,11 @@ fn listed(text: &mut String, coverage: &Coverage, look: Look) {
             }
         }
     }
+    if coverage.elsewhere > 0 {
+        let ways = words::count(words::long(coverage.elsewhere), "way");
+        let told = format!("and {ways} of the runbooks that it uses: their own tests take them");
+        let _ = writeln!(text, "  {}", paint.dim(&told));
+    }
 }
 
 /// Tells what the file of tests says of its ways that is not so, and what the graph lacks.

@@ -4,7 +4,7 @@ mod case;
 mod fault;
 mod path;
 
-use super::coverage;
+use super::coverage::{self, Elsewhere};
 use super::document::Suite;
 use crate::base::diagnostic::{Diagnostic, has_errors};
 use crate::base::source::{Source, Span};
@@ -24,10 +24,16 @@ pub struct Checked {
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text, warnings included.
-pub fn check(source: &Source, suite: &Suite, proved: &Proved) -> Result<Checked, Vec<Diagnostic>> {
+pub fn check(
+    source: &Source,
+    suite: &Suite,
+    proved: &Proved,
+    elsewhere: &Elsewhere,
+) -> Result<Checked, Vec<Diagnostic>> {
     let mut checker = Checker {
         source,
         proved,
+        elsewhere,
         diagnostics: Vec::new(),
     };
     checker.suite(suite);
@@ -45,6 +51,7 @@ pub fn check(source: &Source, suite: &Suite, proved: &Proved) -> Result<Checked,
 struct Checker<'a> {
     source: &'a Source,
     proved: &'a Proved,
+    elsewhere: &'a Elsewhere,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -88,7 +95,8 @@ impl Checker<'_> {
         if suite.untested.0.is_empty() {
             return;
         }
-        let ways = coverage::ways(self.proved);
+        let ways = coverage::ways(self.proved, self.elsewhere);
+        let others = coverage::ways_elsewhere(self.proved, self.elsewhere);
         for (way, reason) in &suite.untested.0 {
             if reason.text().trim().is_empty() {
                 self.wrong(
@@ -98,6 +106,17 @@ impl Checker<'_> {
                 );
             }
             if ways.contains(&way.value) {
+                continue;
+            }
+            if others.contains(&way.value) {
+                self.wrong(
+                    way.span,
+                    format!(
+                        "`{}` is a way of a runbook that is used, and its own tests take it",
+                        way.value
+                    ),
+                    "take it out of `untested`: nobody expects it here",
+                );
                 continue;
             }
             let help = other_way(&way.value, &ways);

@@ -9,6 +9,7 @@ use runbook::engine::outcome::exit;
 use runbook::pg::environment::Environment;
 use runbook::pg::scratch::{self, Scratch, ScratchOptions};
 use runbook::runbook::check::check;
+use runbook::suite::coverage::Elsewhere;
 use runbook::suite::{document, resolve};
 
 fn readme() -> String {
@@ -193,7 +194,7 @@ fn every_test_of_the_readme_fits_its_runbook() {
         let proved = check(&Source::new(path, text), &|_| None).unwrap();
         let source = Source::new(format!("{name}.test.yaml"), block.as_str());
         let suite = document::parse(&source).unwrap();
-        resolve::check(&source, &suite, &proved).unwrap();
+        resolve::check(&source, &suite, &proved, &Elsewhere::default()).unwrap();
     }
 }
 

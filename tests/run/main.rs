@@ -27,6 +27,7 @@ mod errors;
 mod fix;
 mod flow;
 mod guard;
+mod health;
 mod identity;
 mod impact;
 mod init;

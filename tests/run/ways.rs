@@ -4,7 +4,7 @@
 use runbook::base::source::Source;
 use runbook::engine::event::{Event, EventKind};
 use runbook::runbook::check::{Proved, check};
-use runbook::suite::coverage::{Coverage, taken, ways};
+use runbook::suite::coverage::{Coverage, Elsewhere, taken, ways};
 use runbook::suite::document::{self, Suite};
 use runbook::suite::resolve;
 use runbook::suite::verdict::{Came, Played, path_of};
@@ -50,7 +50,7 @@ fn agrees(proved: &Proved, events: &[Event]) -> Result<(), String> {
     let text = expecting(events);
     let source = Source::new("t.test.yaml", &*text);
     let suite: Suite = document::parse(&source).unwrap();
-    if let Err(found) = resolve::check(&source, &suite, proved) {
+    if let Err(found) = resolve::check(&source, &suite, proved, &Elsewhere::default()) {
         return Err(found[0].render(&source, false));
     }
     let came = Came {
@@ -62,7 +62,7 @@ fn agrees(proved: &Proved, events: &[Event]) -> Result<(), String> {
     if !played.passed() {
         return Err(format!("{:?}", played.differences));
     }
-    let coverage = Coverage::of(&source, &suite, proved, &[played]);
+    let coverage = Coverage::of(&source, &suite, proved, &Elsewhere::default(), &[played]);
     if coverage.unknown.is_empty() {
         Ok(())
     } else {
@@ -77,7 +77,7 @@ fn takes(text: &str, expected: &[&str]) {
     let events = events(&test);
     assert_eq!(agrees(&proved, &events), Ok(()));
     assert_eq!(taken(&proved, &events), expected);
-    let all = ways(&proved);
+    let all = ways(&proved, &Elsewhere::default());
     for way in expected {
         assert!(
             all.iter().any(|known| known == way),

@@ -94,6 +94,30 @@ impl Walker<'_> {
             self.folder(path, depth + 1);
         } else if facts.is_file() && is_runbook(path) {
             self.found.files.push(path.to_owned());
+        } else if facts.is_file() {
+            self.tests(path);
+        }
+    }
+
+    /// Refuses tests that nobody would play: those of a runbook that is not there.
+    fn tests(&mut self, path: &Path) {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let stem = name.as_ref().and_then(|name| {
+            name.strip_suffix(".test.yaml")
+                .or_else(|| name.strip_suffix(".test.yml"))
+        });
+        let Some(stem) = stem else {
+            return;
+        };
+        let mut runbooks = ["yaml", "yml"]
+            .map(|end| path.with_file_name(format!("{stem}.{end}")))
+            .into_iter();
+        if !runbooks.any(|path| path.is_file()) {
+            self.found.refused.push(Refused {
+                name: stem.to_owned(),
+                shown: show(self.current, path),
+                why: format!("tests a runbook that is not there: `{stem}.yaml` would be beside it"),
+            });
         }
     }
 

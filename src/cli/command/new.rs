@@ -156,6 +156,7 @@ mod tests {
     use super::*;
     use crate::base::source::Source;
     use crate::runbook::check::check;
+    use crate::suite::coverage::Elsewhere;
     use crate::suite::{document, resolve};
 
     #[test]
@@ -167,7 +168,8 @@ mod tests {
                     assert_eq!(proved.warnings, Vec::new());
                     let source = Source::new("try-it.test.yaml", test("try-it", template));
                     let suite = document::parse(&source).unwrap();
-                    let checked = resolve::check(&source, &suite, &proved).unwrap();
+                    let checked = resolve::check(&source, &suite, &proved, &Elsewhere::default());
+                    let checked = checked.unwrap();
                     assert_eq!(checked.warnings, Vec::new());
                 }
                 Err(found) => panic!("{}", found[0].render(&source, false)),

@@ -323,7 +323,10 @@ impl Stage<'_> {
                 let own = played.iter().filter(|played| played.file == file);
                 let own: Vec<Played> = own.cloned().collect();
                 let is_whole = own.len() == book.suite.cases.len();
-                is_whole.then(|| Coverage::of(&book.source, &book.suite, &book.proved, &own))
+                is_whole.then(|| {
+                    let elsewhere = &book.elsewhere;
+                    Coverage::of(&book.source, &book.suite, &book.proved, elsewhere, &own)
+                })
             })
             .collect()
     }

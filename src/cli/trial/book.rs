@@ -12,6 +12,7 @@ use crate::cli::findings::Checked;
 use crate::runbook::check::Proved;
 use crate::step::shape::OneOrMany;
 use crate::step::text::Template;
+use crate::suite::coverage::Elsewhere;
 use crate::suite::document::{self, Suite};
 use crate::suite::resolve;
 
@@ -20,6 +21,8 @@ use crate::suite::resolve;
 pub(in crate::cli) struct Book {
     /// The runbook.
     pub(in crate::cli) proved: Proved,
+    /// What of it the tests of others take.
+    pub(in crate::cli) elsewhere: Elsewhere,
     /// The text of its tests.
     pub(in crate::cli) source: Source,
     /// Its tests.
@@ -45,7 +48,7 @@ impl Book {
     ) -> Option<Result<Self, Checked>> {
         let (source, shelf) = Shelf::tests_of(entry, catalogue, current)?;
         Some(match source {
-            Ok(source) => Self::read(source, &shelf, proved),
+            Ok(source) => Self::read(source, &shelf, proved, catalogue),
             Err(error) => Err(Checked {
                 file: entry.shown.clone(),
                 source: None,
@@ -60,7 +63,12 @@ impl Book {
         texts.join("\0")
     }
 
-    fn read(source: Source, shelf: &Shelf, proved: &Proved) -> Result<Self, Checked> {
+    fn read(
+        source: Source,
+        shelf: &Shelf,
+        proved: &Proved,
+        catalogue: &Catalogue,
+    ) -> Result<Self, Checked> {
         let wrong = |diagnostics| Checked {
             file: source.name().to_owned(),
             source: Some(source.clone()),
@@ -78,7 +86,8 @@ impl Book {
         setup.extend(scripts(suite.data.as_ref()));
         let additions = suite.cases.iter().map(|case| scripts(case.data.as_ref()));
         let additions = additions.collect();
-        let warnings = match resolve::check(&source, &suite, proved) {
+        let elsewhere = Elsewhere::of(&proved.runbook, |used| catalogue.has_tests(used));
+        let warnings = match resolve::check(&source, &suite, proved, &elsewhere) {
             Ok(checked) => checked.warnings,
             Err(others) => {
                 found.extend(others);
@@ -91,6 +100,7 @@ impl Book {
         }
         Ok(Self {
             proved: proved.clone(),
+            elsewhere,
             source,
             suite,
             setup,

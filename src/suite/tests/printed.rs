@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{came, proved, suite};
 use crate::base::source::Source;
 use crate::runbook::check::check;
-use crate::suite::coverage::{Coverage, Covered, ways};
+use crate::suite::coverage::{Coverage, Covered, Elsewhere, ways};
 use crate::suite::json::json;
 use crate::suite::junit::junit;
 use crate::suite::page::{self, Look};
@@ -48,6 +48,7 @@ fn coverage() -> Vec<Coverage> {
             ),
         ],
         unknown: vec!["two.error".to_owned()],
+        elsewhere: 12,
     }]
 }
 
@@ -312,7 +313,7 @@ branches:
     - { rollback: six, on_conflict: skip }
 ";
     let proved = check(&Source::new("t.yaml", text), &|_| None).unwrap();
-    assert_snapshot!(ways(&proved).join("\n"), @"
+    assert_snapshot!(ways(&proved, &Elsewhere::default()).join("\n"), @"
     one.next
     one.error
     one.cancel

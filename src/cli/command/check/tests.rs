@@ -3,6 +3,7 @@
 use super::{Outcome, unread};
 use crate::cli::catalogue::{Catalogue, Entry};
 use crate::cli::findings::Checked;
+use crate::suite::coverage::Elsewhere;
 use crate::suite::{document, resolve};
 
 /// The end of the name of a file of tests.
@@ -20,8 +21,9 @@ pub(super) fn check(entry: &Entry, outcome: &Outcome, catalogue: &Catalogue) -> 
         Ok(source) => source,
         Err(error) => return Some(unread(beside.shown, &error)),
     };
+    let elsewhere = Elsewhere::of(&proved.runbook, |used| catalogue.has_tests(used));
     let found = document::parse(&source)
-        .and_then(|suite| resolve::check(&source, &suite, proved))
+        .and_then(|suite| resolve::check(&source, &suite, proved, &elsewhere))
         .map_or_else(|found| found, |checked| checked.warnings);
     Some(Checked {
         file: beside.shown,
