@@ -139,6 +139,7 @@ fn cases_that_hold_pass() {
       ✓ only a rehearsal  TIME
       ✓ another item is there  TIME
       ✓ not a number  TIME
+
     7 cases of 1 runbook: 7 passed; coverage 88 % (8 of 9 ways)
     --- stderr
     warning: the case only expects an outcome
@@ -226,6 +227,7 @@ fn each_difference_is_told() {
             ✓ is_set                 passed  TIME
 
           Done in TIME. Undo with: runbook undo RUN
+
     1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
     "#);
 }
@@ -280,6 +282,7 @@ fn what_keeps_a_case_from_being_undone_is_told() {
             ✓ is_set                 passed  TIME
 
           Done in TIME. Undo with: runbook undo RUN
+
     1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
     "#);
 }
@@ -352,6 +355,7 @@ fn coverage_is_listed_and_demanded() {
     --- stdout
     set-price
       ✓ it has that price  TIME
+
     1 case of 1 runbook: 1 passed; coverage 22 % (2 of 9 ways)
     --- stderr
     warning: the case only expects an outcome
@@ -373,6 +377,7 @@ fn only_cases_with_a_text_in_their_name_are_played() {
     set-price
       ✓ only a rehearsal  TIME
       ✓ not a number  TIME
+
     2 cases of 1 runbook: 2 passed
     --- stderr
     warning: the case only expects an outcome
@@ -458,6 +463,7 @@ fn set_up_that_fails_is_shown_where_it_stands() {
     --- stdout
     set-price
       ✓ a good one  TIME
+
     1 case of 1 runbook: 1 passed
     --- stderr
     warning: the case only expects an outcome
