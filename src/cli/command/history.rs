@@ -220,6 +220,7 @@ fn draw(context: &Context<'_>, past: &[Past<'_>]) -> String {
         } else {
             oid::TEXT
         },
+        ..Column::default()
     };
     let cells = |past: &Past<'_>| columns.iter().map(|name| Some(past.cell(name))).collect();
     let rows = Rows {
