@@ -83,14 +83,24 @@ fn a_link_inside_of_the_folder_and_loops_are_fine() {
     assert_eq!(test.args(["check"]).stdout(0), "1 runbook: 1 valid\n");
 }
 
+const X_TEST: &str = "test: x
+cases:
+  - case: it runs
+    outcome: done
+    path: [q]
+";
+
 #[test]
 fn tests_of_runbooks_and_hidden_files_are_not_runbooks() {
     let test = Test::new()
         .runbook("x", titled("x", "T"))
-        .runbook("y.test", "not: a runbook")
+        .runbook("x.test", X_TEST)
         .file("work/runbooks/.hidden/y.yaml", "broken")
         .file("work/runbooks/readme.md", "broken");
-    assert_eq!(test.args(["check"]).stdout(0), "1 runbook: 1 valid\n");
+    assert_eq!(
+        test.args(["check"]).stdout(0),
+        "1 runbook, 1 test file: 2 valid\n"
+    );
 }
 
 #[test]
