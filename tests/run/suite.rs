@@ -671,3 +671,86 @@ fn ctrl_c_ends_a_case_that_would_take_long() {
     running.end().code(130).says("cancelled");
     assert_eq!(left(), 0);
 }
+
+const USED: &str = "\
+runbook: price-is-fair
+title: Is the price fair?
+params:
+  price: { type: int }
+steps:
+  - check: cheap
+    sql: SELECT {{ price }}::int AS price
+    that: price < 100
+    else: { fail: Too dear. }
+";
+
+const USES: &str = "\
+runbook: look-first
+title: Look first
+steps:
+  - use: price-is-fair
+    with: { price: '10' }
+  - query: prices
+    sql: SELECT 1
+";
+
+const OF_USED: &str = "\
+test: price-is-fair
+cases:
+  - case: it is
+    params: { price: 10 }
+    outcome: done
+  - case: it is not
+    params: { price: 100 }
+    outcome: failed
+";
+
+const OF_USES: &str = "\
+test: look-first
+cases:
+  - case: it is fair
+    outcome: done
+";
+
+fn with_used(tests: &str) -> Test {
+    Test::sql("SELECT 1")
+        .file("runbooks/price-is-fair.yaml", USED)
+        .file("runbooks/look-first.yaml", USES)
+        .file("runbooks/look-first.test.yaml", tests)
+}
+
+fn played(test: &Test, args: &str) -> Ran {
+    let mut command = test.bare(format!("test {args}").split_whitespace());
+    test.ran(&command.output().unwrap())
+}
+
+#[test]
+fn the_ways_of_a_used_runbook_are_those_of_its_own_tests() {
+    let test = with_used(OF_USES);
+    let alone = played(&test, "look-first --coverage=full").code(1);
+    assert_snapshot!(alone, @"");
+    let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
+    let beside = played(&test, "look-first --coverage=full").code(0);
+    assert_snapshot!(beside, @"");
+    played(&test, "--coverage=full")
+        .code(0)
+        .says("coverage 100 % (");
+}
+
+#[test]
+fn what_others_take_needs_no_excuse() {
+    let excuse = format!("{OF_USES}untested:\n  price_is_fair.cheap.else: It is never dear.\n");
+    let test = with_used(&excuse);
+    played(&test, "look-first --coverage=full").code(0);
+    let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
+    assert_snapshot!(played(&test, "look-first").code(3), @"");
+}
+
+#[test]
+fn tests_of_no_runbook_are_refused() {
+    let suite = Suite::cases(GOOD).file("runbooks/set-prise.test.yaml", HEAD);
+    let all = suite.run("");
+    assert_snapshot!(all.stderr, @"");
+    all.code(3);
+    assert_snapshot!(suite.run("runbooks/set-prise.test.yaml").code(3), @"");
+}
