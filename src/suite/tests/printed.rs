@@ -100,6 +100,7 @@ fn results_read_well() {
       ✓ two.next  1 case
       – two.else  one and one is two, and will be that for as long as anybody can
                   say it
+      and 12 ways of the runbooks that it uses: their own tests take them
     error: t.test.yaml:12: `two.next` is not untested: `it works` takes it. Take it out of `untested`.
     error: a run of t took `two.error`, which its graph does not have. Please report it: it is a defect.
 
@@ -233,7 +234,8 @@ fn ways_are_json() {
         ],
         "unknown": [
           "two.error"
-        ]
+        ],
+        "elsewhere": 12
       }
     ]
     {
