@@ -77,18 +77,22 @@ fn shrink(widths: &mut [usize], width: usize) {
 
 /// Breaks the lines that are wider than `width` between words; what follows of one stands a little deeper.
 pub(super) fn folded(text: &str, width: usize) -> String {
-    text.lines()
-        .map(|line| {
-            let deep = line.len() - line.trim_start().len();
-            let room = width.saturating_sub(deep + 2).max(20);
-            if measure_text_width(line) <= width {
-                return format!("{line}\n");
-            }
-            let parts = words::wrapped(line.trim_start(), room);
-            let after = format!("\n{}", " ".repeat(deep + 2));
-            format!("{}{}\n", " ".repeat(deep), parts.join(&after))
-        })
-        .collect()
+    let mut all = String::new();
+    for line in text.lines() {
+        if measure_text_width(line) <= width {
+            all.extend([line, "\n"]);
+            continue;
+        }
+        let deep = line.len() - line.trim_start().len();
+        let room = width.saturating_sub(deep + 2).max(20);
+        for (part, deep) in words::wrapped(line.trim_start(), room)
+            .iter()
+            .zip(std::iter::once(deep).chain(std::iter::repeat(deep + 2)))
+        {
+            all.extend([" ".repeat(deep).as_str(), part, "\n"]);
+        }
+    }
+    all
 }
 
 /// Lays the paragraphs of a text out anew where they are wider than `width`; lists and what is indented keep their

@@ -108,10 +108,20 @@ pub struct ScratchOptions {
     /// Whether `initdb` runs for this very server. Else a copy of an earlier `initdb` is used, which takes a tenth
     /// of the time, and gives servers that share one system identifier.
     pub fresh: bool,
-    /// Whether its files may be in memory, where there is plenty.
-    pub in_memory: bool,
-    /// The folder to put it in; by default the system's folder for temporary files.
-    pub parent: Option<PathBuf>,
+    /// Where its files are.
+    pub place: Place,
+}
+
+/// Where the files of a scratch server are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In the system's folder for temporary files.
+    #[default]
+    Temporary,
+    /// In memory, where there is plenty and nothing of the server is to last; else the same.
+    Memory,
+    /// In a folder in this one.
+    Folder(PathBuf),
 }
 
 /// A running private server, its superuser `postgres`. Dropping it stops it and removes its folder.

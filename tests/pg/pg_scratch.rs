@@ -11,7 +11,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use runbook::pg::binaries::Binaries;
 use runbook::pg::environment::Environment;
-use runbook::pg::scratch::{ScratchError, ScratchOptions};
+use runbook::pg::scratch::{Place, ScratchError, ScratchOptions};
 
 use crate::support::{connect, start, text};
 
@@ -148,7 +148,7 @@ async fn a_kept_folder_stays_and_a_fresh_server_has_its_own_identity() {
     let kept = start(ScratchOptions {
         keep: true,
         fresh: true,
-        parent: Some(parent.path().to_owned()),
+        place: Place::Folder(parent.path().to_owned()),
         ..ScratchOptions::default()
     })
     .await;
@@ -177,7 +177,7 @@ async fn a_wrong_setting_fails_with_the_servers_own_words_and_leaves_nothing() {
         .expect("a folder");
     let options = ScratchOptions {
         settings: vec![("shared_buffers".to_owned(), "many".to_owned())],
-        parent: Some(parent.path().to_owned()),
+        place: Place::Folder(parent.path().to_owned()),
         fresh: true,
         ..ScratchOptions::default()
     };

@@ -727,11 +727,50 @@ fn played(test: &Test, args: &str) -> Ran {
 #[test]
 fn the_ways_of_a_used_runbook_are_those_of_its_own_tests() {
     let test = with_used(OF_USES);
-    let alone = played(&test, "look-first --coverage=full").code(1);
-    assert_snapshot!(alone, @"");
+    let alone = played(&test, "look-first --coverage=full").code(10);
+    assert_snapshot!(alone, @"
+    exit 10
+    --- stdout
+    look-first
+      ✓ it is fair  TIME
+
+    look-first  coverage 66 % (2 of 3 ways)
+      ✓ price_is_fair.cheap.next  1 case
+      ✗ price_is_fair.cheap.else  no case takes it
+      ✓ prices.next               1 case
+
+    1 case of 1 runbook: 1 passed; coverage 66 % (2 of 3 ways)
+    --- stderr
+    warning: the case only expects an outcome
+     --> runbooks/look-first.test.yaml:3:11
+      |
+    3 |   - case: it is fair
+      |           ^^^^^^^^^^
+      |
+      = help: add `path`, `says`, `rows` or `unchanged`: another reason for the same outcome would pass as well
+    ");
     let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
     let beside = played(&test, "look-first --coverage=full").code(0);
-    assert_snapshot!(beside, @"");
+    assert_snapshot!(beside, @"
+    exit 0
+    --- stdout
+    look-first
+      ✓ it is fair  TIME
+
+    look-first  coverage 100 % (1 of 1 way)
+      ✓ prices.next  1 case
+      and 2 ways of the runbooks that it uses: their own tests take them
+
+    1 case of 1 runbook: 1 passed; coverage 100 % (1 of 1 way)
+    --- stderr
+    warning: the case only expects an outcome
+     --> runbooks/look-first.test.yaml:3:11
+      |
+    3 |   - case: it is fair
+      |           ^^^^^^^^^^
+      |
+      = help: add `path`, `says`, `rows` or `unchanged`: another reason for the same outcome would pass as well
+    ");
     played(&test, "--coverage=full")
         .code(0)
         .says("coverage 100 % (");
@@ -743,14 +782,46 @@ fn what_others_take_needs_no_excuse() {
     let test = with_used(&excuse);
     played(&test, "look-first --coverage=full").code(0);
     let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
-    assert_snapshot!(played(&test, "look-first").code(3), @"");
+    assert_snapshot!(played(&test, "look-first").code(3), @"
+    exit 3
+    --- stderr
+    warning: the case only expects an outcome
+     --> runbooks/look-first.test.yaml:3:11
+      |
+    3 |   - case: it is fair
+      |           ^^^^^^^^^^
+      |
+      = help: add `path`, `says`, `rows` or `unchanged`: another reason for the same outcome would pass as well
+
+    error: `price_is_fair.cheap.else` is a way of a runbook that is used, and its own tests take it
+     --> runbooks/look-first.test.yaml:6:3
+      |
+    6 |   price_is_fair.cheap.else: It is never dear.
+      |   ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: take it out of `untested`: nobody expects it here
+    ");
 }
 
 #[test]
 fn tests_of_no_runbook_are_refused() {
     let suite = Suite::cases(GOOD).file("runbooks/set-prise.test.yaml", HEAD);
     let all = suite.run("");
-    assert_snapshot!(all.stderr, @"");
+    assert_snapshot!(all.stderr, @"
+    warning: the case only expects an outcome
+      --> runbooks/set-price.test.yaml:37:11
+       |
+    37 |   - case: another item is there
+       |           ^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: add `path`, `says`, `rows` or `unchanged`: another reason for the same outcome would pass as well
+
+    error: `runbooks/set-prise.test.yaml` tests a runbook that is not there: `set-prise.yaml` would be beside it
+    ");
     all.code(3);
-    assert_snapshot!(suite.run("runbooks/set-prise.test.yaml").code(3), @"");
+    assert_snapshot!(suite.run("runbooks/set-prise.test.yaml").code(3), @"
+    exit 3
+    --- stderr
+    error: there is no file `runbooks/set-prise.yaml`
+    ");
 }

@@ -81,7 +81,7 @@ impl Ground {
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
-            in_memory: true,
+            place: scratch::Place::Memory,
             ..ScratchOptions::default()
         };
         Ok(Self {
@@ -172,7 +172,7 @@ impl<'a> Place<'a> {
             settings: settings
                 .map(|(name, value)| (name.value.clone(), value.text().to_owned()))
                 .collect(),
-            in_memory: true,
+            place: scratch::Place::Memory,
             ..ScratchOptions::default()
         };
         let server = scratch::start(environment, options).await?;

@@ -15,7 +15,7 @@ use crate::pg::settings::{ConnectSettings, Keepalives, SessionAttrs};
 use crate::pg::tls::{Roots, SslMode, TlsSettings};
 
 use super::account::Account;
-use super::{ScratchError, ScratchOptions, memory};
+use super::{Place, ScratchError, ScratchOptions, memory};
 
 /// The longest path a socket may have: 104 bytes with the final zero on macOS and BSD, 108 on Linux.
 const LONGEST_SOCKET: usize = 103;
@@ -39,11 +39,11 @@ impl Folder {
         account: &Account,
         options: &ScratchOptions,
     ) -> Result<Self, ScratchError> {
-        let (parent, lasting) = match &options.parent {
-            Some(parent) => (parent.clone(), parent.clone()),
-            None => {
+        let (parent, lasting) = match &options.place {
+            Place::Folder(parent) => (parent.clone(), parent.clone()),
+            Place::Temporary | Place::Memory => {
                 let lasting = suitable_parent(account);
-                let memory = options.in_memory && !options.keep && !options.durable;
+                let memory = options.place == Place::Memory && !options.keep && !options.durable;
                 let memory = memory.then(memory::folder).flatten();
                 (
                     memory.map_or_else(|| lasting.clone(), Path::to_owned),

@@ -18,15 +18,16 @@ const ROOM: u64 = 2 << 30;
 /// Returns the folder, where there is one with room. Who has set `$TMPDIR` has chosen another.
 pub(super) fn folder() -> Option<&'static Path> {
     let is_roomy = std::env::var_os("TMPDIR").is_none()
-        && free(MEMORY).is_some_and(|free| free >= ROOM)
+        && free(MEMORY).is_some_and(|free| free >= u128::from(ROOM))
         && available().is_some_and(|available| available >= ROOM)
         && limit().is_none_or(|limit| limit >= 2 * ROOM);
     is_roomy.then(|| Path::new(MEMORY))
 }
 
-fn free(folder: &str) -> Option<u64> {
+fn free(folder: &str) -> Option<u128> {
     let facts = statvfs(folder).ok()?;
-    Some(u64::from(facts.blocks_available()) * u64::from(facts.fragment_size()))
+    // Their types differ from system to system.
+    Some(u128::from(facts.blocks_available()) * u128::from(facts.fragment_size()))
 }
 
 /// Returns the memory that can be had without swapping, in bytes.
