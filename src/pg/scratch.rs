@@ -96,6 +96,16 @@ impl ScratchError {
     }
 }
 
+/// What the files of a scratch server are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// A disk, as the system's other temporary files.
+    #[default]
+    Disk,
+    /// The memory, where there is plenty; else a disk.
+    Memory,
+}
+
 /// How a scratch server is to be.
 #[derive(Clone, Debug, Default)]
 pub struct ScratchOptions {
@@ -108,8 +118,8 @@ pub struct ScratchOptions {
     /// Whether `initdb` runs for this very server. Else a copy of an earlier `initdb` is used, which takes a tenth
     /// of the time, and gives servers that share one system identifier.
     pub fresh: bool,
-    /// Whether its files may be in memory, where there is plenty.
-    pub in_memory: bool,
+    /// What its files are on.
+    pub medium: Medium,
     /// The folder to put it in; by default the system's folder for temporary files.
     pub parent: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use runbook::pg::connect::Connected;
 use runbook::pg::environment::Environment;
-use runbook::pg::scratch::{self, Scratch, ScratchOptions};
+use runbook::pg::scratch::{self, Medium, Scratch, ScratchOptions};
 use tokio::runtime::{Builder, Runtime};
 
 const SCHEMA: &str = include_str!("../../runbooks/crm/sample/schema.sql");
@@ -21,7 +21,7 @@ static SERVER: LazyLock<Scratch> = LazyLock::new(|| {
         settings: [("max_connections", "100"), ("deadlock_timeout", "100ms")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
-        in_memory: true,
+        medium: Medium::Memory,
         ..ScratchOptions::default()
     };
     let server = runtime.block_on(async {

@@ -10,7 +10,7 @@ use super::script::Script;
 use crate::cli::findings::Checked;
 use crate::pg::connect_error::ConnectError;
 use crate::pg::environment::Environment;
-use crate::pg::scratch::{self, Scratch, ScratchError, ScratchOptions};
+use crate::pg::scratch::{self, Medium, Scratch, ScratchError, ScratchOptions};
 use crate::pg::settings::ConnectSettings;
 use crate::suite::document::Server;
 use tokio_postgres::Error;
@@ -81,7 +81,7 @@ impl Ground {
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
-            in_memory: true,
+            medium: Medium::Memory,
             ..ScratchOptions::default()
         };
         Ok(Self {
@@ -172,7 +172,7 @@ impl<'a> Place<'a> {
             settings: settings
                 .map(|(name, value)| (name.value.clone(), value.text().to_owned()))
                 .collect(),
-            in_memory: true,
+            medium: Medium::Memory,
             ..ScratchOptions::default()
         };
         let server = scratch::start(environment, options).await?;

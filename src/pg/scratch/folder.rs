@@ -15,7 +15,7 @@ use crate::pg::settings::{ConnectSettings, Keepalives, SessionAttrs};
 use crate::pg::tls::{Roots, SslMode, TlsSettings};
 
 use super::account::Account;
-use super::{ScratchError, ScratchOptions, memory};
+use super::{Medium, ScratchError, ScratchOptions, memory};
 
 /// The longest path a socket may have: 104 bytes with the final zero on macOS and BSD, 108 on Linux.
 const LONGEST_SOCKET: usize = 103;
@@ -43,7 +43,7 @@ impl Folder {
             Some(parent) => (parent.clone(), parent.clone()),
             None => {
                 let lasting = suitable_parent(account);
-                let memory = options.in_memory && !options.keep && !options.durable;
+                let memory = options.medium == Medium::Memory && !options.keep && !options.durable;
                 let memory = memory.then(memory::folder).flatten();
                 (
                     memory.map_or_else(|| lasting.clone(), Path::to_owned),

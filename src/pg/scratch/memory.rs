@@ -26,7 +26,9 @@ pub(super) fn folder() -> Option<&'static Path> {
 
 fn free(folder: &str) -> Option<u64> {
     let facts = statvfs(folder).ok()?;
-    Some(u64::from(facts.blocks_available()) * u64::from(facts.fragment_size()))
+    // Their types differ between systems.
+    let free = u128::from(facts.blocks_available()) * u128::from(facts.fragment_size());
+    u64::try_from(free).ok()
 }
 
 /// Returns the memory that can be had without swapping, in bytes.
