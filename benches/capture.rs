@@ -125,6 +125,7 @@ async fn fix(session: &mut Session, entry: &Entry, sql: &str, rows: u32) -> Dura
         undo: Undo::Images,
         tables: None,
         ignore: Vec::new(),
+        row_security: false,
     };
     let bound = Bound {
         statement: Statement::parse(sql).expect("a statement"),

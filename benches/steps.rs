@@ -210,6 +210,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         keeping: Keeping::Database,
     });
     let plan = Plan {
+        previous: None,
         proved,
         arguments: BTreeMap::new(),
         dry_run: false,
@@ -233,6 +234,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         needed: runbook::pg::backup::Needed::default(),
     };
     let mut world = RealWorld {
+        folder: folder.path().to_owned(),
         site,
         record: Some(record),
         redactor: Redactor::default(),
@@ -266,6 +268,7 @@ fn facts() -> Facts {
         target: runbook::engine::event::TargetFacts::default(),
         actor: "bench".to_owned(),
         undo_of: None,
+        previous: None,
     }
 }
 

@@ -43,6 +43,9 @@
 //!   [`record`].
 //! - what makes a backup good? [`archive::proof`] reads it back in full and compares it with what the
 //!   server counted and hashed under the same snapshot; `pg/backup.rs` makes it and puts it back.
+//! - what a test of a runbook proves? [`suite`] reads it, judges what it came to and counts the ways that its cases
+//!   take; `cli/trial` plays each case on a database of its own, through the same code as `runbook run`.
+//! - what a database must have? `step/database.rs` says it, `pg/audit.rs` looks for it, one kind of thing a file.
 //! - an exit code? [`engine::outcome::exit`].
 
 pub mod archive;

@@ -299,7 +299,7 @@ pub struct ShellArgs {
 /// What `health` is asked.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HealthArgs {
-    /// A limit by its name in `runbook show pg-health`, such as long_transaction='1 hour' (repeatable)
+    /// A limit by its name in `runbook show pg-health`, such as `long_transaction='1 hour'` (repeatable)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub param: Vec<(String, String)>,
     /// How it is printed: human or json

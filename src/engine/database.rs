@@ -5,6 +5,9 @@ use crate::step::database::Group;
 /// A table, and what it must have.
 pub type OfTable<T> = (String, Vec<T>);
 
+/// A column, and its type where one is wanted.
+pub type WantedColumn = (String, Option<String>);
+
 /// A row: columns and their values; none for NULL.
 pub type WantedRow = Vec<(String, Option<String>)>;
 
@@ -16,7 +19,7 @@ pub struct Wanted {
     /// Tables.
     pub tables: Vec<String>,
     /// Columns by table, some with their types.
-    pub columns: Vec<OfTable<(String, Option<String>)>>,
+    pub columns: Vec<OfTable<WantedColumn>>,
     /// Constraints by table.
     pub constraints: Vec<OfTable<String>>,
     /// Triggers by table.

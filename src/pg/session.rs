@@ -10,6 +10,7 @@ mod counter;
 mod durable;
 pub mod fingerprint;
 mod guard;
+mod hidden;
 pub mod identity;
 mod image;
 pub mod image_file;
@@ -19,6 +20,7 @@ mod part;
 mod reach;
 mod read;
 mod restore;
+mod sensitive;
 mod settle;
 pub(in crate::pg) mod snapshot;
 mod spool;
@@ -43,7 +45,9 @@ use super::settings::ConnectSettings;
 use crate::engine::event::{Blocker, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::Column;
+use crate::runbook::sensitive::Sensitive;
 use counter::Watch;
+use hidden::Hidden;
 use identity::{FACTS, Facts};
 use journal::entry::Entered;
 use journal::schema::Standing;
@@ -84,8 +88,8 @@ pub struct Session {
     settled: bool,
     /// Whether a rollback failed: nothing may follow on this connection.
     broken: bool,
-    /// Under which `row_security` rows are put back: `on` once a fix was done under the policies.
-    row_security: &'static str,
+    /// What becomes of rows that row-level security hides.
+    hidden: Hidden,
     /// Keys that the transaction's INSERTs were given.
     generated: HashSet<(String, String)>,
     /// What the statements since constraints were last looked at may change.
@@ -120,6 +124,8 @@ pub struct Session {
     said: Vec<String>,
     /// The transaction's id, once it has changed something.
     xid: Option<String>,
+    /// The columns whose values nobody is to see.
+    sensitive: Vec<Sensitive>,
     columns: HashMap<String, Vec<Column>>,
     /// What was prepared to learn columns: closing it would take a message of its own, so it ends with the session.
     described: Vec<Statement>,
@@ -166,7 +172,7 @@ impl Session {
             depth: 0,
             settled: false,
             broken: false,
-            row_security: "off",
+            hidden: Hidden::default(),
             generated: HashSet::new(),
             reaches: Vec::new(),
             spooled: Mutex::default(),
@@ -184,6 +190,7 @@ impl Session {
             leases: lease::Leases::default(),
             said: Vec::new(),
             xid: None,
+            sensitive: Vec::new(),
             columns: HashMap::new(),
             described: Vec::new(),
             tables: HashMap::new(),
@@ -277,7 +284,8 @@ impl Session {
             head: self.head.take(),
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
-            row_security: self.row_security,
+            hidden: self.hidden,
+            sensitive: std::mem::take(&mut self.sensitive),
             committing: Arc::clone(&self.committing),
             ..fresh
         };

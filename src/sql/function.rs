@@ -118,6 +118,7 @@ const HAZARDS: &[(&str, Hazard)] = &[
     ("pg_nextoid", Hazard::Acts),
     ("pg_prewarm", Hazard::Acts),
     ("pg_buffercache_evict*", Hazard::Acts),
+    ("pg_buffercache_mark_dirty*", Hazard::Acts),
     ("autoprewarm_*", Hazard::Acts),
     ("pg_truncate_visibility_map", Hazard::Acts),
     ("heap_force_*", Hazard::ActsForGood),
@@ -127,9 +128,9 @@ const HAZARDS: &[(&str, Hazard)] = &[
     ("binary_upgrade_*", Hazard::ActsForGood),
 ];
 
-/// The functions that act the moment they are called: on other sessions, on the server or on counters, so that
-/// neither a rollback nor a rehearsal takes it back. Sequences are not among them: what a rollback leaves of them is
-/// a gap, which PostgreSQL promises to nobody not to be there.
+/// The functions that act the moment they are called: on other sessions, on the server, on counters or on pages, so
+/// that neither a rollback nor a rehearsal takes it back. `nextval` is not among them: what a rollback leaves of it is
+/// a gap, which PostgreSQL promises to nobody not to be there. `setval` is: keys that are there would come again.
 const AT_ONCE: &[&str] = &[
     "pg_terminate_backend",
     "pg_cancel_backend",
@@ -147,6 +148,13 @@ const AT_ONCE: &[&str] = &[
     "pg_drop_replication_slot",
     "pg_replication_slot_advance",
     "pg_logical_slot_get_*",
+    "pg_logical_emit_message",
+    "setval",
+    "heap_force_*",
+    "pg_truncate_visibility_map",
+    "brin_summarize_*",
+    "brin_desummarize_range",
+    "gin_clean_pending_list",
     "pg_wal_replay_*",
     "pg_xlog_replay_*",
     "pg_start_backup",
@@ -158,6 +166,7 @@ const AT_ONCE: &[&str] = &[
     "pg_stat_statements_reset",
     "pg_prewarm",
     "pg_buffercache_evict*",
+    "pg_buffercache_mark_dirty*",
     "autoprewarm_*",
 ];
 

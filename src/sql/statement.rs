@@ -92,11 +92,19 @@ struct Facts {
     acts_at_once: Option<String>,
     picks_rows: bool,
     restriction: Option<Restriction>,
-    returns_rows: bool,
+    returned: Returned,
     values: Values,
-    one_row: bool,
     columns: Option<Vec<String>>,
     risk: Assessment,
+}
+
+/// What comes back of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Returned {
+    Nothing,
+    Rows,
+    /// Exactly one row, whatever the tables hold.
+    OneRow,
 }
 
 impl Statement {
@@ -206,7 +214,7 @@ impl Statement {
 
     /// Returns true when rows come back: of a read, and of RETURNING.
     pub fn returns_rows(&self) -> bool {
-        self.facts.returns_rows
+        self.facts.returned != Returned::Nothing
     }
 
     /// Returns true where PostgreSQL takes parameters: in what is planned as a query.
@@ -216,7 +224,7 @@ impl Statement {
 
     /// Returns true when it returns exactly one row, whatever the tables hold.
     pub fn is_one_row(&self) -> bool {
-        self.facts.one_row
+        self.facts.returned == Returned::OneRow
     }
 
     /// Returns true when a text in it is the body of a function.
@@ -284,19 +292,27 @@ fn facts(node: &SyntaxNode, text: &str) -> Result<Facts, SqlError> {
             _ if allow::takes_parameters(node) => Values::Parameters,
             _ => Values::Literals,
         },
-        one_row: super::one_row::is_certain(node),
         columns: super::column::columns(node),
-        returns_rows: match Class::of(node) {
-            Class::Query | Class::Explain | Class::Show => true,
-            Class::Rows => node
-                .children()
-                .any(|child| child.kind() == SyntaxKind::RETURNING_CLAUSE),
-            _ => false,
-        },
+        returned: returned(node),
         risk: risk::assess(node, &verb, &functions),
         functions,
         verb,
     })
+}
+
+fn returned(node: &SyntaxNode) -> Returned {
+    let rows = match Class::of(node) {
+        Class::Query | Class::Explain | Class::Show => true,
+        Class::Rows => node
+            .children()
+            .any(|child| child.kind() == SyntaxKind::RETURNING_CLAUSE),
+        _ => false,
+    };
+    match rows {
+        true if super::one_row::is_certain(node) => Returned::OneRow,
+        true => Returned::Rows,
+        false => Returned::Nothing,
+    }
 }
 
 fn access(node: &SyntaxNode, calls: &[FunctionCall]) -> Access {

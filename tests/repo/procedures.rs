@@ -38,7 +38,7 @@ fn runbooks() -> BTreeMap<String, String> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Some(stem) = name.strip_suffix(".yaml")
-                && !stem.ends_with(".test")
+                && stem.strip_suffix(".test").is_none()
             {
                 let shown = path.strip_prefix(root().join("runbooks")).unwrap();
                 let twin = found.insert(stem.to_owned(), shown.display().to_string());

@@ -120,3 +120,51 @@ fn extensions_that_look_into_the_storage_only_read() {
     );
     test.run("run t").code(0);
 }
+
+#[test]
+fn no_rehearsal_does_what_no_rollback_takes_back() {
+    let calls = [
+        "heap_force_kill('t'::regclass, ARRAY['(0,1)']::tid[])",
+        "heap_force_freeze('t'::regclass, ARRAY['(0,1)']::tid[])",
+        "setval('s', 1)",
+        "pg_logical_emit_message(false, 'a', 'b')",
+        "pg_truncate_visibility_map('t')",
+        "brin_desummarize_range('i', 0)",
+        "gin_clean_pending_list('i')",
+    ];
+    for call in calls {
+        let test = Test::sql(
+            "CREATE EXTENSION pg_surgery; CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2); \
+             CREATE SEQUENCE s START 100; SELECT nextval('s')",
+        )
+        .unrehearsed(&format!("- fix: f\n  sql: SELECT {call}\n  undo: none"));
+        test.run("run t --dry-run")
+            .code(3)
+            .says("acts at once: no rollback takes it back, and no rehearsal");
+        assert_eq!(
+            test.rows("SELECT (SELECT count(*) FROM t), (SELECT last_value FROM s)"),
+            "2 | 100"
+        );
+    }
+}
+
+#[test]
+fn a_sequence_is_set_after_the_answer_alone() {
+    let test = Test::sql("CREATE SEQUENCE s START 100; SELECT nextval('s')").steps(
+        "
+         - confirm: go
+           ask: Set it?
+         - fix: set
+           sql: SELECT setval('s', 7)
+           transaction: none
+           undo: none
+         - check: is_set
+           sql: SELECT last_value FROM s
+           that: last_value == 7",
+    );
+    let last = "SELECT last_value FROM s";
+    test.run("run t --answer go=no").code(12);
+    assert_eq!(test.rows(last), "100");
+    test.run("run t --yes").code(0);
+    assert_eq!(test.rows(last), "7");
+}

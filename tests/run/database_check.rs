@@ -119,14 +119,14 @@ fn what_is_missing_is_listed_by_group_with_what_was_found_instead() {
         .run("INSERT INTO users (id, name, mail) VALUES (8, 'same', 'a@b'), (9, 'same', 'a@b')");
     connection.refused("CREATE UNIQUE INDEX CONCURRENTLY half_made ON users (mail)");
     let test = test.steps(&format!(
-        r#"{DRIFTED}
+        r"{DRIFTED}
     - query: told
       sql: |
         SELECT {{{{ has.missing.columns | join(' ') }}}}::text AS columns, {{{{ has.missing.triggers | join(' ') }}}}::text AS triggers,
           {{{{ has.missing.rows | join('; ') }}}}::text AS rows, {{{{ has.missing.extensions | length }}}}::int AS extensions,
           {{{{ has.items | length }}}}::int AS items
       show: record
-"#
+"
     ));
     assert_snapshot!(test.run("run t --yes"), @r#"
     exit 0
@@ -298,7 +298,7 @@ fn a_value_that_the_type_refuses_is_an_error_that_says_which() {
 #[test]
 fn what_a_fix_adds_is_there_in_a_dry_run_and_in_an_atomic() {
     let test = Test::sql(SETUP).confirmed(
-        r#"
+        r"
         - atomic: all
           steps:
             - check: before
@@ -317,7 +317,7 @@ fn what_a_fix_adds_is_there_in_a_dry_run_and_in_an_atomic() {
             - fix: more
               sql: INSERT INTO users (id, name) VALUES (4, 'Dan')
               rows: 1
-        "#,
+        ",
     );
     test.run("run t --dry-run").code(0);
     assert_eq!(test.rows("SELECT count(*) FROM users"), "2");
@@ -362,7 +362,7 @@ fn what_the_login_may_not_see_is_listed_apart() {
          GRANT SELECT ON open, own TO dbcheck_onlooker",
     )
     .steps(
-        r#"
+        r"
         - check: has
           severity: warning
           database:
@@ -377,7 +377,7 @@ fn what_the_login_may_not_see_is_listed_apart() {
               own: [{ id: 1 }]
         - check: told
           that: has.unseen | length == 5 and has.missing.rows | length == 2 and not has.passed
-        "#,
+        ",
     );
     let url = test.db.url().replace("postgres@", "dbcheck_onlooker@");
     let mut command = test.bare(["run", "t", "--yes"]);
@@ -481,9 +481,9 @@ fn settings_are_those_that_others_have() {
 }
 
 #[test]
-fn what_it_looks_for_is_proved_and_told_before_it_runs() {
+fn what_it_looks_for_is_proved() {
     let test = Test::sql(SETUP).steps(
-        r#"
+        r"
         - check: has
           database:
             tables: [users, '{{ nothing }}', users]
@@ -493,7 +493,7 @@ fn what_it_looks_for_is_proved_and_told_before_it_runs() {
           database: {}
         - check: read
           that: has.missing.nothing == [] and has.gone
-        "#,
+        ",
     );
     assert_snapshot!(test.run("check t"), @"
     exit 3
@@ -558,7 +558,11 @@ fn what_it_looks_for_is_proved_and_told_before_it_runs() {
 
     1 runbook: 0 valid, 1 invalid (8 errors)
     ");
-    let test = test.steps(
+}
+
+#[test]
+fn what_it_looks_for_is_told_before_it_runs() {
+    let test = Test::sql(SETUP).steps(
         "- check: has\n  database: { tables: [users], columns: { users: { id: int } }, rows: { users: [{ id: 1, name: null }, {}] } }\n",
     );
     assert_snapshot!(test.run("check t"), @"
@@ -632,27 +636,34 @@ fn a_report_tells_it_by_group() {
     }
 }
 
-#[test]
-fn a_check_of_all_that_there_is_passes_until_something_goes() {
-    let test = Test::sql(&format!(
-        r#"{SETUP}
-        CREATE TABLE "weird ""name: #1" ("on" int, "a: b" text, "{{{{ x }}}}" int, "größe" numeric(3,1)[], i interval day to second(2));
-        CREATE TABLE parts (id int PRIMARY KEY, at date) PARTITION BY RANGE (id);
-        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10);
-        CREATE INDEX ON parts (at);
-        CREATE TRIGGER part BEFORE UPDATE ON parts FOR EACH ROW EXECUTE FUNCTION touch();
-        CREATE TYPE span AS RANGE (subtype = float8);
-        CREATE PROCEDURE act(INOUT a int, b app.state[]) LANGUAGE sql AS 'SELECT 1';
-        CREATE AGGREGATE summed(int) (SFUNC = int4pl, STYPE = int);
-        CREATE FUNCTION many(VARIADIC a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
-    "#
-    ));
+/// One of everything else that a check looks for, and names that need quotes.
+const MORE: &str = r#"
+    CREATE TABLE "weird ""name: #1" ("on" int, "a: b" text, "{{ x }}" int, "größe" numeric(3,1)[], i interval day to second(2));
+    CREATE TABLE parts (id int PRIMARY KEY, at date) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10);
+    CREATE INDEX ON parts (at);
+    CREATE TRIGGER part BEFORE UPDATE ON parts FOR EACH ROW EXECUTE FUNCTION touch();
+    CREATE TYPE span AS RANGE (subtype = float8);
+    CREATE PROCEDURE act(INOUT a int, b app.state[]) LANGUAGE sql AS 'SELECT 1';
+    CREATE AGGREGATE summed(int) (SFUNC = int4pl, STYPE = int);
+    CREATE FUNCTION many(VARIADIC a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+"#;
+
+/// A database, and a check of all that it has.
+fn all_of_it() -> Test {
+    let test = Test::sql(&format!("{SETUP}{MORE}"));
     let name = test.db.name().to_owned();
     test.connect().run(&format!(
         "ALTER DATABASE {name} SET work_mem = '5MB'; ALTER DATABASE {name} SET app.api_key = 'hush'"
     ));
     test.run("new all-of-it --from-database").code(0);
     test.run("check all-of-it --deny-warnings").code(0);
+    test
+}
+
+#[test]
+fn a_check_of_all_that_there_is_is_written() {
+    let test = all_of_it();
     let text = std::fs::read_to_string(test.root().join("work/runbooks/all-of-it.yaml")).unwrap();
     assert_snapshot!(text, @r#"
     # Editors complete and explain this file with the schema beside it, which `runbook schema` prints.
@@ -733,6 +744,11 @@ fn a_check_of_all_that_there_is_passes_until_something_goes() {
           settings:
             work_mem: '5MB'
     "#);
+}
+
+#[test]
+fn a_check_of_all_that_there_is_passes_until_something_goes() {
+    let test = all_of_it();
     assert_snapshot!(test.run("run all-of-it"), @"
     exit 0
     --- stdout

@@ -26,7 +26,7 @@ const CHANGES: &str = "
 fn saved(test: &Test, args: &str, code: i32) -> String {
     let ran = test.run(&format!("run t {args}")).code(code).to_string();
     let line = ran.lines().find(|line| line.contains("changes ")).unwrap();
-    let rows = line.trim().split_whitespace().skip(2).take(2);
+    let rows = line.split_whitespace().skip(2).take(2);
     rows.collect::<Vec<_>>().join(" ")
 }
 

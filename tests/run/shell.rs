@@ -133,6 +133,7 @@ fn who_wants_to_change_something_is_told_the_runbook() {
     --- stderr
     error: UPDATE changes something
       = help: nothing can be changed in this shell: what changes data is a runbook
+      = help: Activate a subscription: runbook run activate-subscription --subscription 42 --dry-run
       = help: Enable a suspended customer: runbook run enable-suspended-customer --company 42 --dry-run
     ");
     let ran = test.run_with(["shell", "-c", "\\fix"]);

@@ -169,12 +169,6 @@ fn each_difference_is_told() {
             - sql: SELECT missing FROM items
               are: []
           unchanged: all
-        - case: it cannot be undone
-          params: { item: 1, price: 15 }
-          answers: { go: yes }
-          faults: [{ after: is_set, sql: UPDATE items SET price = 99 WHERE id = 1 }]
-          outcome: done
-          undo: true
         ",
     );
     let ran = suite.run("--show-output").code(10);
@@ -233,8 +227,29 @@ fn each_difference_is_told() {
             ✓ is_set                 passed  TIME
 
           Done in TIME. Undo with: runbook undo RUN
+
+    1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
+    "#);
+}
+
+#[test]
+fn what_keeps_a_case_from_being_undone_is_told() {
+    let suite = Suite::cases(
+        "
+        - case: it cannot be undone
+          params: { item: 1, price: 15 }
+          answers: { go: yes }
+          faults: [{ after: is_set, sql: UPDATE items SET price = 99 WHERE id = 1 }]
+          outcome: done
+          undo: true
+        ",
+    );
+    assert_snapshot!(suite.run("--show-output").code(10), @r#"
+    exit 10
+    --- stdout
+    set-price
       ✗ it cannot be undone  TIME
-          runbooks/set-price.test.yaml:18
+          runbooks/set-price.test.yaml:5
         undo
           + Undo of run RUN: Set a price  run RUN · postgres@SERVER:5432/CASE · medium risk
           +
@@ -268,7 +283,7 @@ fn each_difference_is_told() {
 
           Done in TIME. Undo with: runbook undo RUN
 
-    2 cases of 1 runbook: 0 passed, 2 failed; coverage 55 % (5 of 9 ways)
+    1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
     "#);
 }
 

@@ -4,6 +4,7 @@ mod diagnosis;
 mod face;
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use serde_json::json;
@@ -58,7 +59,8 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
             for (number, step) in (1..).zip(tries) {
                 let lines = words::wrapped(&step, width.saturating_sub(5).max(20));
                 let lines = lines.join("\n     ");
-                text.push_str(&format!("  {number}. {lines}\n"));
+                // A string takes everything.
+                let _ = writeln!(text, "  {number}. {lines}");
             }
             context.invocation.eprint(&text);
             return Ok(error.code());
@@ -89,7 +91,7 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
 async fn play(
     context: &Context<'_>,
     plan: &Plan,
-    session: Session,
+    mut session: Session,
     found: &Rc<RefCell<Found>>,
 ) -> Result<Outcome, CliError> {
     let world = RealWorld {
@@ -102,7 +104,7 @@ async fn play(
             actor: plan.actor.clone(),
         },
         sink: Box::new(Face::new(Rc::clone(found))),
-        redactor: runner::redactor(plan, &session),
+        redactor: runner::redactor(plan, &mut session),
         record: None,
         session,
     };

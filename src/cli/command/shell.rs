@@ -98,10 +98,12 @@ impl Shell<'_> {
     /// Does lines that nobody types, up to the first that fails.
     fn all(&mut self, lines: impl Iterator<Item = String>) -> Result<u8, CliError> {
         for line in lines {
-            match self.one(&line)? {
-                After::Next => {}
-                After::Failed(code) => return Ok(code),
-                After::End => break,
+            for part in line::parts(&line) {
+                match self.one(part)? {
+                    After::Next => {}
+                    After::Failed(code) => return Ok(code),
+                    After::End => return Ok(exit::DONE),
+                }
             }
         }
         Ok(exit::DONE)
@@ -110,10 +112,11 @@ impl Shell<'_> {
     /// Does lines as they are typed, until the end of the input.
     fn typed(&mut self) -> Result<u8, CliError> {
         let target = self.session.target().clone();
-        self.context.invocation.eprint(&format!(
-            "{} on {} as {}, PostgreSQL {}. Nothing can be changed here. \\? for help, \\q to leave.\n",
-            target.database, target.name, target.user, target.server_version
-        ));
+        let welcome = format!(
+            "{}Nothing can be changed here. \\? for help, \\q to leave.\n",
+            self.place()
+        );
+        self.context.invocation.eprint(&welcome);
         let history = self.history();
         let mut editor = self.editor(history.as_deref())?;
         loop {
@@ -136,8 +139,11 @@ impl Shell<'_> {
                     let _ = editor.append_history(history);
                 }
             }
-            if let After::End = self.one(&line)? {
-                break;
+            // What was pasted is more than one: what fails does not keep the others from being answered.
+            for part in line::parts(&line) {
+                if let After::End = self.one(part)? {
+                    return Ok(exit::DONE);
+                }
             }
         }
         Ok(exit::DONE)
@@ -192,10 +198,10 @@ impl Shell<'_> {
             Line::Fix(words) => {
                 let refused = CliError::invalid("nothing can be changed in this shell");
                 let help = remedy::of_words(self.context, &words);
-                return Ok(self.refused(help.into_iter().fold(refused, CliError::help)));
+                return Ok(self.refused(&help.into_iter().fold(refused, CliError::help)));
             }
             Line::Unknown(message) => {
-                return Ok(self.refused(CliError::usage(message).help("\\? shows what there is")));
+                return Ok(self.refused(&CliError::usage(message).help("\\? shows what there is")));
             }
             Line::Describe(what) => return self.describe(&what),
             Line::Sql(sql) => return self.ask(&sql),
@@ -245,14 +251,14 @@ impl Shell<'_> {
         let statement = match Statement::parse(sql) {
             Ok(statement) => statement,
             Err(error) => {
-                return Ok(self.refused(CliError::invalid(error.message).help_opt(error.help)));
+                return Ok(self.refused(&CliError::invalid(error.message).help_opt(error.help)));
             }
         };
         if let Err(error) = statement.allowed_in_read() {
             let refused = CliError::invalid(error.message)
                 .help("nothing can be changed in this shell: what changes data is a runbook");
             let runbooks = remedy::of_statement(self.context, &statement);
-            return Ok(self.refused(runbooks.into_iter().fold(refused, CliError::help)));
+            return Ok(self.refused(&runbooks.into_iter().fold(refused, CliError::help)));
         }
         let began = Instant::now();
         let rows = self.runtime.block_on(read(&mut self.session, statement));
@@ -271,9 +277,14 @@ impl Shell<'_> {
     }
 
     /// Says why a line is not sent.
-    fn refused(&self, error: CliError) -> After {
-        let colored = self.context.look.color_err;
-        self.context.invocation.eprint(&error.render(colored));
+    fn refused(&self, error: &CliError) -> After {
+        let look = self.context.look;
+        let invocation = self.context.invocation;
+        invocation.eprint(&if invocation.terminal.stderr {
+            error.folded(look.color_err, look.width)
+        } else {
+            error.render(look.color_err)
+        });
         After::Failed(error.code())
     }
 

@@ -7,6 +7,7 @@ use super::capture::{Keys, Subject, completed};
 use super::capture_row::Capture;
 use super::counter::Watch;
 use super::guard::{Allowed, Counters, indirect};
+use super::hidden::Hidden;
 use super::image::{Clock, Direct};
 use super::reach::{self, Reach};
 use super::spool;
@@ -65,13 +66,9 @@ impl Session {
         // Rows that row-level security hides are an error, never a part that is left out. What captures rows
         // is planned as if it were costly, and compiling it would take longer than running it.
         // A fix that is meant for the rows that it sees leaves the others alone.
-        let hidden = if terms.row_security { "on" } else { "off" };
-        if terms.row_security {
-            self.row_security = hidden;
-        }
-        self.add_pending(&format!(
-            "SET LOCAL row_security = {hidden}; SET LOCAL jit = off"
-        ));
+        self.hidden = self.hidden.after(terms.row_security);
+        let hidden = Hidden::default().after(terms.row_security).setting();
+        self.add_pending(&format!("{hidden}; SET LOCAL jit = off"));
         let mut pending = self.take_pending_within(limits);
         if !self.local.is_empty() || self.depth > 1 {
             // What a table's name means may depend on the run's settings, and on what the transaction did.

@@ -99,7 +99,7 @@ impl Session {
     fn pending_to_restore(&mut self, limits: &Limits) -> String {
         // Rows that row-level security hides would pass for rows that are gone: but what a fix of this run changed
         // under its policies it sees under them.
-        self.add_pending(&format!("SET LOCAL row_security = {}", self.row_security));
+        self.add_pending(self.hidden.setting());
         self.settled = false;
         self.take_pending_within(limits)
     }

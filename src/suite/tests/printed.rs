@@ -94,6 +94,7 @@ fn results_read_well() {
     2 cases of 1 runbook: 1 passed, 1 failed; coverage 75 % (3 of 4 ways, 1 justified)
     ");
     assert_snapshot!(page::closing(&played(), &coverage(), Look { coverage: true, ..LOOK }), @"
+
     t  coverage 75 % (3 of 4 ways, 1 justified)
       ✓ one.next  2 cases
       ✗ one.else  no case takes it

@@ -56,7 +56,7 @@ impl Names {
     /// # Errors
     /// The server's word.
     pub(super) async fn read(session: &mut Session) -> std::result::Result<Self, Failure> {
-        let rows = describe::ask(session, NAMES, None).await?;
+        let rows = describe::ask(session, NAMES, vec![]).await?;
         let tables = rows.rows.iter().filter_map(|row| {
             let [visible, schema, name, columns] = row.as_slice() else {
                 return None;

@@ -115,15 +115,18 @@ impl What {
     /// The server's word.
     pub(super) async fn parts(&self, session: &mut Session) -> Result<Vec<Part>, Failure> {
         session.revive().await?;
-        let questions: Vec<(Option<&'static str>, &str, Option<Option<String>>)> = match self {
-            Self::Tables(pattern) => vec![(None, TABLES, Some(pattern.as_deref().map(like)))],
-            Self::Functions(pattern) => vec![(None, FUNCTIONS, Some(pattern.as_deref().map(like)))],
-            Self::Schemas => vec![(None, SCHEMAS, None)],
-            Self::Extensions => vec![(None, EXTENSIONS, None)],
-            Self::Roles => vec![(None, ROLES, None)],
-            Self::Databases => vec![(None, DATABASES, None)],
+        let all = |sql| vec![(None, sql, vec![])];
+        let like =
+            |sql, pattern: &Option<String>| vec![(None, sql, vec![pattern.as_deref().map(like)])];
+        let questions = match self {
+            Self::Tables(pattern) => like(TABLES, pattern),
+            Self::Functions(pattern) => like(FUNCTIONS, pattern),
+            Self::Schemas => all(SCHEMAS),
+            Self::Extensions => all(EXTENSIONS),
+            Self::Roles => all(ROLES),
+            Self::Databases => all(DATABASES),
             Self::Table(name) => {
-                let of = |title, sql| (title, sql, Some(Some(name.clone())));
+                let of = |title, sql| (title, sql, vec![Some(name.clone())]);
                 vec![
                     of(None, COLUMNS),
                     of(Some("Indexes"), INDEXES),
@@ -136,8 +139,8 @@ impl What {
             }
         };
         let mut parts = Vec::new();
-        for (title, sql, argument) in questions {
-            let rows = ask(session, sql, argument).await?;
+        for (title, sql, texts) in questions {
+            let rows = ask(session, sql, texts).await?;
             if rows.count > 0 {
                 parts.push(Part { title, rows });
             }
@@ -179,18 +182,18 @@ fn like(pattern: &str) -> String {
     text
 }
 
-/// Asks one question with at most one text.
+/// Asks one question with the texts of its parameters; none for NULL.
 ///
 /// # Errors
 /// The server's word.
 pub(super) async fn ask(
     session: &mut Session,
     sql: &str,
-    argument: Option<Option<String>>,
+    texts: Vec<Option<String>>,
 ) -> Result<Rows, Failure> {
     let statement = Statement::parse(sql)
         .map_err(|error| Failure::new(FailureKind::Statement, error.message))?;
-    let binds = argument.into_iter().map(|text| Cell {
+    let binds = texts.into_iter().map(|text| Cell {
         text,
         oid: oid::TEXT,
     });

@@ -30,7 +30,7 @@ pub(super) fn of_words(context: &Context<'_>, words: &str) -> Vec<String> {
 
 /// Names the runbooks that change the tables that a statement would change.
 pub(super) fn of_statement(context: &Context<'_>, statement: &Statement) -> Vec<String> {
-    let tables = statement.tables().into_iter().filter(|table| table.written);
+    let tables = statement.tables().iter().filter(|table| table.written);
     let tables: Vec<String> = tables.map(|table| table.name.to_string()).collect();
     if tables.is_empty() {
         return Vec::new();

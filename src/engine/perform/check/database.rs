@@ -1,6 +1,6 @@
 //! What a check wants of a database: its texts are filled, the world is asked, each answer becomes an assertion.
 
-use super::super::super::database::{Found, OfTable, Standing, Wanted, WantedRow};
+use super::super::super::database::{Found, OfTable, Standing, Wanted, WantedColumn, WantedRow};
 use super::super::super::event::Assertion;
 use super::super::super::failure::Failure;
 use super::super::super::port::World;
@@ -93,10 +93,7 @@ impl Fill<'_> {
         entries.0.iter().map(pair).collect()
     }
 
-    fn columns(
-        &self,
-        tables: &Entries<Columns>,
-    ) -> Result<Vec<OfTable<(String, Option<String>)>>, Failure> {
+    fn columns(&self, tables: &Entries<Columns>) -> Result<Vec<OfTable<WantedColumn>>, Failure> {
         let one = |(table, columns): &(Spanned<String>, Columns)| {
             let columns = match columns {
                 Columns::Names(names) => {
