@@ -12,6 +12,9 @@ const WEIGHT: usize = 3;
 /// What of the best score a find must have: less is about something else.
 const LEAST: f32 = 0.3;
 
+/// How much a long description is held against a topic: little, since names say most, however much is said of them.
+const LENGTH: f32 = 0.4;
+
 /// What can be found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Topic {
@@ -40,6 +43,7 @@ impl Finder {
         Self {
             known: known.collect(),
             engine: SearchEngineBuilder::with_tokenizer_and_documents(Words::new(), documents)
+                .b(LENGTH)
                 .build(),
             tokenizer: Words::new(),
         }
@@ -98,11 +102,16 @@ impl Tokenizer for Words {
     }
 }
 
-/// Returns the words of a text, in lower case.
-fn plain(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|letter: char| !letter.is_alphanumeric())
+/// Returns the words of a text, in lower case and without short forms.
+fn plain(text: &str) -> impl Iterator<Item = String> + use<> {
+    text.to_lowercase()
+        .replace('’', "'")
+        .replace("can't", "cannot")
+        .split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
+        .map(ToOwned::to_owned)
+        .collect::<Vec<String>>()
+        .into_iter()
 }
 
 #[cfg(test)]

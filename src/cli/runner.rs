@@ -196,8 +196,11 @@ async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
     }
 }
 
-/// Returns what masks a run's secrets: its secret parameters, and the password where a program is handed it.
-pub(super) fn redactor(plan: &Plan, session: &Session) -> Redactor {
+/// Returns what masks a run's secrets: its secret parameters, the password where a program is handed it, and its
+/// sensitive columns, which the session is told of.
+pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
+    let sensitive = plan.runbook().sensitive.clone();
+    session.set_sensitive(sensitive.clone());
     let secrets = plan
         .runbook()
         .params()
@@ -211,7 +214,7 @@ pub(super) fn redactor(plan: &Plan, session: &Session) -> Redactor {
     let hosts = session.settings().hosts().iter().filter(|_| handed);
     let passwords = hosts.filter_map(|host| session.settings().password_for(host));
     let passwords = passwords.map(|secret| secret.reveal().to_owned());
-    Redactor::new(secrets.chain(passwords))
+    Redactor::new(secrets.chain(passwords)).with_sensitive(sensitive)
 }
 
 fn hands_over_password(step: &Step) -> bool {

@@ -2,7 +2,12 @@
 
 use console::{measure_text_width, pad_str, truncate_str};
 
-/// Lays out rows in columns. Where they are wider than `width`, the widest column is cut.
+use crate::base::words;
+
+/// A column is not cut to less than this.
+const LEAST: usize = 10;
+
+/// Lays out rows in columns. Where they are wider than `width`, the widest columns are cut.
 pub(super) fn table(heads: &[&str], rows: &[Vec<String>], width: usize, unicode: bool) -> String {
     let mut widths: Vec<usize> = heads.iter().map(|head| measure_text_width(head)).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
@@ -59,10 +64,52 @@ pub(super) fn narrow(lines: &mut [Vec<String>], heads: &[&str], width: usize) {
 fn shrink(widths: &mut [usize], width: usize) {
     let gaps = 2 * widths.len().saturating_sub(1);
     let total: usize = widths.iter().sum::<usize>() + gaps;
-    let over = total.saturating_sub(width);
-    if let Some(widest) = widths.iter_mut().max().filter(|_| over > 0) {
-        *widest = widest.saturating_sub(over).max(10);
+    let mut over = total.saturating_sub(width);
+    while over > 0 {
+        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > LEAST) else {
+            return;
+        };
+        let left = widest.saturating_sub(over).max(LEAST);
+        over -= *widest - left;
+        *widest = left;
     }
+}
+
+/// Breaks the lines that are wider than `width` between words; what follows of one stands a little deeper.
+pub(super) fn folded(text: &str, width: usize) -> String {
+    text.lines()
+        .map(|line| {
+            let deep = line.len() - line.trim_start().len();
+            let room = width.saturating_sub(deep + 2).max(20);
+            if measure_text_width(line) <= width {
+                return format!("{line}\n");
+            }
+            let parts = words::wrapped(line.trim_start(), room);
+            let after = format!("\n{}", " ".repeat(deep + 2));
+            format!("{}{}\n", " ".repeat(deep), parts.join(&after))
+        })
+        .collect()
+}
+
+/// Lays the paragraphs of a text out anew where they are wider than `width`; lists and what is indented keep their
+/// lines.
+pub(super) fn reflowed(text: &str, width: usize) -> String {
+    let paragraphs = text.trim_end().split("\n\n").map(|paragraph| {
+        let own = |line: &str| {
+            line.starts_with([' ', '-', '*']) || line.starts_with(|c: char| c.is_ascii_digit())
+        };
+        if paragraph.lines().any(own)
+            || paragraph
+                .lines()
+                .all(|line| measure_text_width(line) <= width)
+        {
+            return folded(paragraph, width);
+        }
+        let all: Vec<&str> = paragraph.split_whitespace().collect();
+        words::wrapped(&all.join(" "), width).join("\n") + "\n"
+    });
+    let paragraphs: Vec<String> = paragraphs.collect();
+    paragraphs.join("\n")
 }
 
 /// Indents every line that is not empty.
@@ -77,4 +124,43 @@ pub(super) fn indent(text: &str, by: usize) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_columns_are_cut_as_must_be() {
+        let cells = [
+            "enable-user",
+            "Enable an inactive user",
+            "medium",
+            "crm, user, login, access",
+        ];
+        let row: Vec<String> = cells.iter().map(ToString::to_string).collect();
+        let heads = ["NAME", "TITLE", "RISK", "TAGS"];
+        assert_eq!(
+            table(&heads, &[row], 45, true),
+            "NAME         TITLE       RISK    TAGS\n\
+             enable-user  Enable an…  medium  crm, user…\n"
+        );
+    }
+
+    #[test]
+    fn a_line_is_broken_between_words_and_goes_on_deeper() {
+        assert_eq!(
+            folded("  suspended: the whole company is suspended\n  ok\n", 30),
+            "  suspended: the whole company\n    is suspended\n  ok\n"
+        );
+    }
+
+    #[test]
+    fn paragraphs_are_laid_out_anew_and_lists_are_not() {
+        let text = "One two three four five six seven\neight.\n\n- first\n- second of these\n";
+        assert_eq!(
+            reflowed(text, 20),
+            "One two three four\nfive six seven\neight.\n\n- first\n- second of these\n"
+        );
+    }
 }

@@ -79,7 +79,8 @@ pub struct Saving {
     pub verified: Option<Verify>,
 }
 
-/// Returns what is at stake with what a confirm approves, where it is the riskiest of a runbook of high risk.
+/// Returns what is at stake with what a confirm approves, where it is the riskiest of a runbook of high risk, or where
+/// rows go: by the statements themselves, by cascades or by triggers.
 pub(super) async fn of<W: World>(
     plan: &Plan,
     state: &State,
@@ -92,11 +93,10 @@ pub(super) async fn of<W: World>(
     let runbook = plan.runbook();
     let fixes = fixes(runbook, confirm);
     let (risk, reason) = fixes.iter().filter_map(|step| step.risk()).max()?;
-    if risk.max(runbook.risk) < Risk::High {
-        return None;
-    }
     let riskiest = runbook.steps.iter().filter_map(Step::risk).max()?.0;
-    if risk < riskiest {
+    let is_risky = risk >= Risk::High && risk >= riskiest;
+    let deletes = changes.tables.iter().any(|table| table.deleted > 0);
+    if !is_risky && !deletes {
         return None;
     }
     let lost = fixes.iter().filter(|step| is_lost(step));

@@ -202,9 +202,12 @@ impl<W: World> Rehearser<'_, W> {
         }) = at.and_then(|step| self.state.result(step.id))
         {
             for item in items.iter().filter(|item| !item.passed) {
-                failure = failure.note(format!("not so: {}", item.name));
+                let seen = item.found.as_ref().or(item.why.as_ref());
+                let seen = seen.map(|seen| format!(": {seen}")).unwrap_or_default();
+                failure = failure.note(format!("not so: {}{seen}", item.name));
+                failure.help.extend(item.otherwise.clone());
             }
-            failure.notes.extend(otherwise.clone());
+            failure.help.extend(otherwise.clone());
         }
         failure
     }

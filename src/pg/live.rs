@@ -96,6 +96,7 @@ async fn prepare(
         name: column.name().to_owned(),
         kind: column.type_().name().to_owned(),
         oid: column.type_().oid(),
+        ..Column::default()
     };
     Ok(prepared.columns().iter().map(column).collect())
 }

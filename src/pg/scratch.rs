@@ -21,6 +21,7 @@ use super::settings::ConnectSettings;
 mod account;
 mod cluster;
 mod folder;
+mod memory;
 mod processes;
 mod watchdog;
 
@@ -107,6 +108,8 @@ pub struct ScratchOptions {
     /// Whether `initdb` runs for this very server. Else a copy of an earlier `initdb` is used, which takes a tenth
     /// of the time, and gives servers that share one system identifier.
     pub fresh: bool,
+    /// Whether its files may be in memory, where there is plenty.
+    pub in_memory: bool,
     /// The folder to put it in; by default the system's folder for temporary files.
     pub parent: Option<PathBuf>,
 }

@@ -20,6 +20,7 @@ mod part;
 mod reach;
 mod read;
 mod restore;
+mod sensitive;
 mod settle;
 pub(in crate::pg) mod snapshot;
 mod spool;
@@ -44,6 +45,7 @@ use super::settings::ConnectSettings;
 use crate::engine::event::{Blocker, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::runbook::data::Column;
+use crate::runbook::sensitive::Sensitive;
 use counter::Watch;
 use hidden::Hidden;
 use identity::{FACTS, Facts};
@@ -122,6 +124,8 @@ pub struct Session {
     said: Vec<String>,
     /// The transaction's id, once it has changed something.
     xid: Option<String>,
+    /// The columns whose values nobody is to see.
+    sensitive: Vec<Sensitive>,
     columns: HashMap<String, Vec<Column>>,
     /// What was prepared to learn columns: closing it would take a message of its own, so it ends with the session.
     described: Vec<Statement>,
@@ -186,6 +190,7 @@ impl Session {
             leases: lease::Leases::default(),
             said: Vec::new(),
             xid: None,
+            sensitive: Vec::new(),
             columns: HashMap::new(),
             described: Vec::new(),
             tables: HashMap::new(),
@@ -280,6 +285,7 @@ impl Session {
             leases: std::mem::take(&mut self.leases),
             said: std::mem::take(&mut self.said),
             hidden: self.hidden,
+            sensitive: std::mem::take(&mut self.sensitive),
             committing: Arc::clone(&self.committing),
             ..fresh
         };

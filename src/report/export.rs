@@ -124,6 +124,7 @@ mod tests {
             name: (*name).to_owned(),
             kind: String::new(),
             oid: *oid,
+            ..Column::default()
         };
         let columns: Vec<Column> = columns.iter().map(column).collect();
         export.columns(&columns).unwrap();
@@ -184,6 +185,7 @@ mod tests {
             name: "a".to_owned(),
             kind: String::new(),
             oid: 0,
+            ..Column::default()
         };
         let both = [column.clone(), column];
         assert!(

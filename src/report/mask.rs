@@ -3,7 +3,7 @@
 //!
 //! Everything is taken apart to its fields, so that a new one cannot be forgotten.
 
-use super::secret::Redactor;
+use super::secret::{Hidden, MASK, Redactor};
 use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
 use crate::engine::conflict::{Conflict, ConflictColumn};
@@ -85,13 +85,9 @@ mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
 mask_struct!(Assertion { name, otherwise, found, why } keeps { passed, group, seen });
 mask_struct!(RunFinished { says, changes }
     keeps { outcome, committed, undone, undoable, aborted, took_ms, waited_ms });
-mask_struct!(Failure { message, notes, help } keeps { kind, sqlstate });
-mask_struct!(Rows { columns, rows } keeps { count });
-mask_struct!(Column { name } keeps { kind, oid });
+mask_struct!(Column { name } keeps { kind, oid, sensitive });
 mask_struct!(Changes { tables, unseen } keeps { digest });
-mask_struct!(TableChange { table, key, rows } keeps { inserted, updated, deleted, indirect });
 mask_struct!(RowChange { key, columns } keeps { deed, own });
-mask_struct!(Conflict { table, key_columns, key, columns, by } keeps { clash });
 mask_struct!(ConflictColumn {
     column,
     then,
@@ -114,6 +110,106 @@ mask_struct!(RestoredInto {
 } keeps { rows });
 mask_struct!(Progress { last } keeps { so_far, of });
 mask_struct!(ColumnChange { column, before, after } keeps { volatile });
+
+impl Mask for Rows {
+    fn mask(&mut self, by: &Redactor) {
+        let Self {
+            columns,
+            rows,
+            count: _,
+        } = self;
+        let hidden = columns.iter().map(|column| column.sensitive);
+        let hidden: Vec<bool> = hidden.collect();
+        if hidden.contains(&true) {
+            rows.iter_mut()
+                .flat_map(|row| row.iter_mut().zip(&hidden))
+                .filter(|(_, hidden)| **hidden)
+                .for_each(|(value, _)| hide(value.as_mut()));
+        }
+        mask_fields!(by; columns, rows);
+    }
+}
+
+impl Mask for TableChange {
+    fn mask(&mut self, by: &Redactor) {
+        let Self {
+            table,
+            key,
+            rows,
+            inserted: _,
+            updated: _,
+            deleted: _,
+            indirect: _,
+        } = self;
+        let hidden = by.sensitive_of(table);
+        if !hidden.is_empty() {
+            for row in rows.iter_mut() {
+                hide_key(&hidden, key, &mut row.key);
+                let changed = row.columns.iter_mut();
+                changed
+                    .filter(|change| hidden.has(&change.column))
+                    .flat_map(|change| [&mut change.before, &mut change.after])
+                    .for_each(|value| hide(value.as_mut()));
+            }
+        }
+        mask_fields!(by; table, key, rows);
+    }
+}
+
+impl Mask for Conflict {
+    fn mask(&mut self, by: &Redactor) {
+        let Self {
+            table,
+            key_columns,
+            key,
+            columns,
+            by: who,
+            clash: _,
+        } = self;
+        let hidden = by.sensitive_of(table);
+        if !hidden.is_empty() {
+            hide_key(&hidden, key_columns, key);
+            let clashing = columns.iter_mut();
+            clashing
+                .filter(|clash| hidden.has(&clash.column))
+                .flat_map(|clash| [&mut clash.then, &mut clash.now, &mut clash.back])
+                .for_each(|value| hide(value.as_mut()));
+        }
+        mask_fields!(by; table, key_columns, key, columns, who);
+    }
+}
+
+impl Mask for Failure {
+    fn mask(&mut self, by: &Redactor) {
+        let Self {
+            message,
+            notes,
+            help,
+            sqlstate,
+            kind: _,
+        } = self;
+        for note in notes.iter_mut() {
+            if let Some(hidden) = by.without_row(sqlstate.as_deref(), note) {
+                *note = hidden;
+            }
+        }
+        mask_fields!(by; message, notes, help);
+    }
+}
+
+fn hide_key(hidden: &Hidden<'_>, columns: &[String], key: &mut [String]) {
+    let parts = columns.iter().zip(key);
+    parts
+        .filter(|(column, _)| hidden.has(column))
+        .for_each(|(_, value)| hide(Some(value)));
+}
+
+/// That there is no value is no secret.
+fn hide(value: Option<&mut String>) {
+    if let Some(value) = value {
+        MASK.clone_into(value);
+    }
+}
 
 impl Mask for EventKind {
     fn mask(&mut self, by: &Redactor) {

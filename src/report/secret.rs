@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::mask::Mask;
 use crate::engine::event::Event;
-use crate::sql::ident::quote_literal;
+use crate::runbook::sensitive::Sensitive;
+use crate::sql::ident::{TableName, name_parts, quote_literal};
 
 /// What stands for a secret.
 pub const MASK: &str = "•••";
@@ -15,6 +16,30 @@ pub const MASK: &str = "•••";
 pub struct Redactor {
     /// None is empty; the longest first.
     secrets: Vec<String>,
+    /// The columns whose values nobody is to see.
+    sensitive: Vec<Sensitive>,
+}
+
+/// The sensitive columns of a table.
+pub(super) struct Hidden<'r> {
+    /// The table; nothing where its name cannot be read, and the columns' own names must do.
+    table: Option<TableName>,
+    sensitive: &'r [Sensitive],
+}
+
+impl Hidden<'_> {
+    /// Returns whether there is none, in any table.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sensitive.is_empty()
+    }
+
+    /// Returns whether a column is one of them.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.sensitive.iter().any(|one| match &self.table {
+            Some(table) => one.is(table, column),
+            None => one.is_named(column),
+        })
+    }
 }
 
 impl Redactor {
@@ -27,7 +52,30 @@ impl Redactor {
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
-        Self { secrets }
+        Self {
+            secrets,
+            sensitive: Vec::new(),
+        }
+    }
+
+    /// Returns a redactor that hides the values of columns as well.
+    #[must_use]
+    pub fn with_sensitive(self, sensitive: Vec<Sensitive>) -> Self {
+        Self { sensitive, ..self }
+    }
+
+    /// Returns the columns of a table that are hidden.
+    pub(super) fn sensitive_of(&self, table: &str) -> Hidden<'_> {
+        let table = name_parts(table).filter(|_| !self.sensitive.is_empty());
+        let name = |mut parts: Vec<String>| {
+            let name = parts.pop()?;
+            let schema = parts.pop();
+            Some(TableName { schema, name })
+        };
+        Hidden {
+            table: table.and_then(name),
+            sensitive: &self.sensitive,
+        }
     }
 
     /// Returns the text with every secret masked. Where secrets overlap, all of them are one mask, so that
@@ -45,12 +93,32 @@ impl Redactor {
 
     /// Returns an event with every secret masked.
     pub fn event<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
-        if self.secrets.is_empty() {
+        if self.secrets.is_empty() && self.sensitive.is_empty() {
             return Cow::Borrowed(event);
         }
         let mut event = event.clone();
         event.mask(self);
         Cow::Owned(event)
+    }
+
+    /// Returns what the server says of a violated constraint without the row's values, where some of them may be
+    /// hidden: `Failing row contains (…)`, `Key (email)=(…) already exists`. Only the parentheses are the same in
+    /// all languages.
+    pub(super) fn without_row(&self, sqlstate: Option<&str>, note: &str) -> Option<String> {
+        if self.sensitive.is_empty() || !matches!(sqlstate?.get(..2)?, "23" | "44") {
+            return None;
+        }
+        let end = note.rfind(')')?;
+        let start = match note.find(")=(") {
+            Some(middle) => {
+                let columns = note.get(note.find('(')? + 1..middle)?;
+                let mut names = self.sensitive.iter();
+                names.find(|one| one.is_in(columns))?;
+                middle + 2
+            }
+            None => note.find('(')?,
+        };
+        Some(format!("{}({MASK}{}", note.get(..start)?, note.get(end..)?))
     }
 
     /// Returns where secrets are, in order and apart from each other.

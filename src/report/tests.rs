@@ -192,6 +192,7 @@ fn columns(names: &[(&str, u32)]) -> Vec<Column> {
         name: (*name).into(),
         kind: "?".into(),
         oid: *oid,
+        ..Column::default()
     };
     names.iter().map(column).collect()
 }

@@ -205,6 +205,7 @@ pub(super) fn columns(conflict: &Conflict) -> Rows {
                 name: name.to_owned(),
                 kind: "text".to_owned(),
                 oid: oid::TEXT,
+                ..Column::default()
             })
             .collect(),
         rows: conflict.columns.iter().map(cells).collect(),

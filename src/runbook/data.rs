@@ -43,7 +43,7 @@ pub mod oid {
 }
 
 /// A column of a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -52,6 +52,9 @@ pub struct Column {
     pub kind: String,
     /// The OID of its type.
     pub oid: u32,
+    /// Whether its values are shown as `•••`, since the runbook calls what they come from sensitive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
 }
 
 /// Rows of a result: each value exactly as psql prints it, `null` for NULL.

@@ -36,6 +36,10 @@ pub struct Head {
     /// Settings for every transaction of the run, such as `app.current_tenant: "{{ tenant }}"`.
     #[serde(default)]
     pub session: Entries<Template>,
+    /// Columns whose values are shown as `•••`, in changes, conflicts and results: `users.password`, or `*.password`
+    /// of every table. Names are written as in SQL. Row images and files of `save` keep the values.
+    #[serde(default)]
+    pub sensitive: Vec<Spanned<String>>,
     /// The parameters, by name.
     #[serde(default)]
     pub params: Entries<Param>,

@@ -18,6 +18,7 @@ pub mod reference;
 pub mod resolve;
 mod rule;
 pub mod schema;
+pub mod sensitive;
 mod setting;
 pub mod shape;
 pub mod statement;

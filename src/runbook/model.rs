@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::param::Param;
+use super::sensitive::Sensitive;
 use super::statement::SqlTemplate;
 use crate::base::source::{Source, Span};
 use crate::sql::risk::Risk;
@@ -35,6 +36,8 @@ pub struct Runbook {
     pub tags: Vec<String>,
     /// Settings of every transaction.
     pub session: Vec<(String, Template)>,
+    /// Columns whose values nobody is to see, those of the runbooks that it uses too.
+    pub sensitive: Vec<Sensitive>,
     /// Scopes of names: its own, and one for each `use`.
     pub scopes: Vec<Scope>,
     /// All steps; those inside of an `atomic` and of branches too.

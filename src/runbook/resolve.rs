@@ -8,6 +8,7 @@ use super::document::{Document, StepNode};
 use super::model::{Ending, Routes, Runbook, Scope, ScopeId, Step, StepId, Target};
 use super::name;
 use super::reference::Reference;
+use super::sensitive::{self, Sensitive};
 use super::statement::SqlTemplate;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span, Spanned};
@@ -48,6 +49,7 @@ pub(super) fn resolve(
     let mut resolver = Resolver {
         library,
         session: document.head.session.clone(),
+        sensitive: sensitive::of(&document.head),
         source: document.source.clone(),
         scopes: Vec::new(),
         branches: Vec::new(),
@@ -67,6 +69,7 @@ pub(super) fn resolve(
         .all(|found| matches!(found.code, "sql" | "template" | "literal"));
     let Resolver {
         source,
+        sensitive,
         scopes,
         steps,
         reads,
@@ -94,6 +97,7 @@ pub(super) fn resolve(
                 .into_iter()
                 .map(|(key, value)| (key.value, value))
                 .collect(),
+            sensitive,
             scopes,
             steps,
             entry,
@@ -107,6 +111,8 @@ struct Resolver<'a> {
     library: Library<'a>,
     /// The settings of the runbook's session.
     session: Entries<Template>,
+    /// The columns whose values nobody is to see, those of the runbooks that are used too.
+    sensitive: Vec<Sensitive>,
     source: Source,
     scopes: Vec<Scope>,
     /// The first steps of the runbook's own branches.

@@ -6,7 +6,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::words;
 
 /// Settings of PostgreSQL that change where a statement looks, how long it may take, or how it is planned.
-const ALLOWED: [&str; 17] = [
+const ALLOWED: [&str; 18] = [
     "application_name",
     "deadlock_timeout",
     "effective_cache_size",
@@ -20,6 +20,7 @@ const ALLOWED: [&str; 17] = [
     "max_parallel_workers_per_gather",
     "random_page_cost",
     "role",
+    "row_security",
     "search_path",
     "statement_timeout",
     "timezone",
@@ -28,10 +29,19 @@ const ALLOWED: [&str; 17] = [
 
 /// Checks the names of a runbook's settings; those of extensions and applications, with a dot, are its own.
 pub(super) fn check(head: &Head, diagnostics: &mut Vec<Diagnostic>) {
-    for (name, _) in &head.session.0 {
+    for (name, value) in &head.session.0 {
         let known = ALLOWED
             .iter()
             .any(|allowed| name.eq_ignore_ascii_case(allowed));
+        if name.eq_ignore_ascii_case("row_security") && !matches!(value.text(), "off" | "on") {
+            let title = "`row_security` is `off` or `on`";
+            diagnostics.push(
+                Diagnostic::error("session", title)
+                    .at(value.span(), "")
+                    .help("`off` has statements fail from which policies would hide rows; `on` is the server's own"),
+            );
+            continue;
+        }
         if known || name.contains('.') {
             continue;
         }

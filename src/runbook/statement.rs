@@ -1,9 +1,10 @@
 //! SQL with templates: a statement whose text never holds a value.
 //!
 //! Each `{{ x }}` becomes a bind parameter, `{{ x | ident }}` a quoted name, and `{{ x | literal }}` a quoted
-//! text where PostgreSQL takes no parameter. So the statement that is classified before a run is the one that
+//! text, or a number, where PostgreSQL takes no parameter. So the statement that is classified before a run is the one that
 //! is sent, whatever the values are.
 
+mod number;
 mod predicate;
 mod slot;
 
@@ -52,6 +53,8 @@ enum PartKind {
     Bind,
     Name(usize),
     Literal(usize),
+    /// A literal where only a number can stand.
+    Number(usize),
 }
 
 /// What stands for the names and literals of a statement.
@@ -125,10 +128,8 @@ impl SqlTemplate {
         if self.names.is_empty() && self.literals.is_empty() {
             return Ok(self.statement.clone());
         }
-        let text: String = self
-            .parts
-            .iter()
-            .map(|part| match &part.kind {
+        let texts = self.parts.iter().map(|part| {
+            Ok(match &part.kind {
                 PartKind::Text(text) => text.clone(),
                 PartKind::Bind => self.bind_text(part),
                 PartKind::Name(index) => {
@@ -140,8 +141,12 @@ impl SqlTemplate {
                     Some(Some(text)) => quote_literal(text),
                     _ => "NULL".to_owned(),
                 },
+                PartKind::Number(index) => {
+                    number::of(with.literals.get(*index).and_then(Option::as_ref))?
+                }
             })
-            .collect();
+        });
+        let text: String = texts.collect::<Result<_, SqlError>>()?;
         Statement::parse(&text)
     }
 
@@ -253,6 +258,7 @@ impl<'a> Builder<'a> {
             PartKind::Bind => format!("${}", self.binds.len()),
             PartKind::Name(index) => quote_ident(&format!("name {index}")),
             PartKind::Literal(index) => quote_literal(&format!("literal {index}")),
+            PartKind::Number(_) => number::MADE_UP.to_owned(),
         };
         let start = self.text.len();
         self.text.push_str(&text);
@@ -280,7 +286,13 @@ impl<'a> Builder<'a> {
         }
         if let Some(text) = filtered(expression, "literal") {
             self.literals.push(text);
-            self.push(PartKind::Literal(self.literals.len() - 1), whole);
+            let index = self.literals.len() - 1;
+            let kind = if number::must_follow(&self.text) {
+                PartKind::Number(index)
+            } else {
+                PartKind::Literal(index)
+            };
+            self.push(kind, whole);
             return Ok(());
         }
         match self.binds.iter().position(|known| known == expression) {

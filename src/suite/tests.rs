@@ -95,6 +95,7 @@ fn rows(cells: &[&[Option<&str>]]) -> Rows {
                 name: (*name).to_owned(),
                 kind: "x".to_owned(),
                 oid: *oid,
+                ..Column::default()
             })
             .collect(),
         count: crate::base::words::long(rows.len()),

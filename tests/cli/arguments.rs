@@ -66,7 +66,7 @@ fn exit_codes_are_explained() {
 
 #[test]
 fn an_unknown_command_or_topic_is_wrong_use() {
-    let stderr = Test::new().args(["lst"]).stderr(2);
+    let stderr = Test::new().args(["lits"]).stderr(2);
     assert!(
         stderr.contains("similar subcommand exists: 'list'"),
         "{stderr}"
@@ -111,8 +111,10 @@ fn names_and_parameters_are_completed() {
             .args(line)
             .stdout(0)
     };
-    let names = complete(&["run", "re"]);
-    assert_eq!(names, "reads");
+    let names = complete(&["run", "rea"]);
+    assert!(names.lines().any(|name| name == "reads"), "{names}");
+    assert!(names.lines().all(|name| name.starts_with("rea")), "{names}");
+    assert_eq!(complete(&["run", "read"]), "reads");
     let flags = complete(&["run", "reads", "--"]);
     for flag in ["--record-id", "--state", "--dry-run"] {
         assert!(flags.lines().any(|line| line == flag), "{flag}: {flags}");
@@ -120,7 +122,7 @@ fn names_and_parameters_are_completed() {
     assert_eq!(complete(&["run", "reads", "--state", "d"]), "disabled");
     assert_eq!(complete(&["run", "runbooks/r"]), "runbooks/reads.yaml");
     assert_eq!(complete(&["check", "runb"]), "runbooks/");
-    assert_eq!(complete(&["list", "--tag", "cr"]), "crm");
+    assert_eq!(complete(&["list", "--tag", "recor"]), "records");
     let answers = complete(&["run", "make-user-admin", "--answer", ""]);
     assert!(answers.contains('='), "{answers}");
 }

@@ -83,14 +83,24 @@ fn a_link_inside_of_the_folder_and_loops_are_fine() {
     assert_eq!(test.args(["check"]).stdout(0), "1 runbook: 1 valid\n");
 }
 
+const X_TEST: &str = "test: x
+cases:
+  - case: it runs
+    outcome: done
+    path: [q]
+";
+
 #[test]
 fn tests_of_runbooks_and_hidden_files_are_not_runbooks() {
     let test = Test::new()
         .runbook("x", titled("x", "T"))
-        .runbook("y.test", "not: a runbook")
+        .runbook("x.test", X_TEST)
         .file("work/runbooks/.hidden/y.yaml", "broken")
         .file("work/runbooks/readme.md", "broken");
-    assert_eq!(test.args(["check"]).stdout(0), "1 runbook: 1 valid\n");
+    assert_eq!(
+        test.args(["check"]).stdout(0),
+        "1 runbook, 1 test file: 2 valid\n"
+    );
 }
 
 #[test]
@@ -107,9 +117,21 @@ fn two_of_a_name_in_one_folder_are_a_mistake() {
 
 #[test]
 fn a_search_puts_the_best_first() {
+    // Words that no built-in runbook has.
+    let about = |name: &str, title: &str, tags: &str| {
+        let tags = format!("title: {title}\ntags: [{tags}]");
+        titled(name, title).replacen(&format!("title: {title}"), &tags, 1)
+    };
     let names = |words: &[&str]| -> Vec<String> {
         let args = ["list", "--output", "json"].iter().chain(words).copied();
-        let text = Test::new().runbook("reads", READS).args(args).stdout(0);
+        let burrow = about("badger-cannot-burrow", "A badger cannot dig", "badger");
+        let digger = about("make-badger-digger", "Let it burrow", "badger, dusk");
+        let text = Test::new()
+            .runbook("badger-cannot-burrow", burrow)
+            .runbook("make-badger-digger", digger)
+            .runbook("moles", about("moles", "Show a badger's mole", "dusk"))
+            .args(args)
+            .stdout(0);
         let list: serde_json::Value = serde_json::from_str(&text).unwrap();
         let items = list.as_array().unwrap();
         items
@@ -117,26 +139,40 @@ fn a_search_puts_the_best_first() {
             .map(|item| item["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(names(&["login"])[0], "user-cannot-login");
-    assert_eq!(names(&["ADMIN", "user"])[0], "make-user-admin");
-    assert_eq!(names(&["record"])[0], "reads");
-    assert_eq!(names(&["--tag", "daily"]), ["health-check", "reads"]);
+    let both = ["badger-cannot-burrow", "make-badger-digger"];
+    assert_eq!(names(&["burrow"]), both);
+    assert_eq!(names(&["DIGGER", "badger"]), ["make-badger-digger"]);
+    assert_eq!(names(&["badger"]), [both[0], both[1], "moles"]);
+    assert_eq!(names(&["mole"]), ["moles"]);
+    assert_eq!(names(&["--tag", "dusk"]), ["make-badger-digger", "moles"]);
     assert_eq!(names(&["nothing-like-it"]), Vec::<String>::new());
 }
 
 #[test]
 fn the_list_is_a_table_that_names_what_is_broken() {
-    let test = Test::new().runbook("reads", READS).runbook(
-        "broken",
-        "runbook: broken\ntitle: A broken one\nsteps: []\n",
-    );
-    let ran = test.args(["list"]).run();
+    // A tag of their own: what else is listed depends on what is built in.
+    let reads = READS.replacen("daily", "daily, ours", 1);
+    let test = Test::new()
+        .runbook("reads", &reads)
+        .runbook("deep/er/again", reads.replacen("reads", "again", 1))
+        .runbook(
+            "broken",
+            "runbook: broken\ntitle: A broken one\nsteps: []\n",
+        );
+    let test = test.args(["list"]);
+    let ran = test.run();
     assert_eq!(ran.code, Some(0));
     assert_eq!(
         ran.stderr,
         "broken is not valid: `runbook check runbooks/broken.yaml` says why\n"
     );
-    assert_snapshot!(ran.stdout);
+    let names = ran.stdout.lines().map(|line| line.split_whitespace());
+    let own: Vec<String> = names
+        .take(3)
+        .map(|words| words.take(3).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(own, ["NAME TITLE RISK", "broken not valid", "reads Show a"]);
+    assert_snapshot!(test.args(["list", "--tag", "ours"]).stdout(0));
     let none = Test::new().args(["list", "qqq"]).run();
     assert_eq!((none.stdout.as_str(), none.code), ("", Some(0)));
 }

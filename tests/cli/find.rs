@@ -19,6 +19,29 @@ fn the_runbook_for_a_problem_is_named_first() {
 }
 
 #[test]
+fn what_people_say_leads_to_what_helps() {
+    let problems = [
+        ("a user can't log in", "user-cannot-login"),
+        ("a user can’t log in", "user-cannot-login"),
+        ("customer suspended", "enable-suspended-customer"),
+        ("how do I suspend somebody", "suspend-user"),
+        ("database slow", "pg-slow-queries"),
+        ("is the database ok", "pg-health"),
+        ("who blocks whom", "pg-blockers"),
+        ("restore a table", "recover-table"),
+        ("we lost data", "respond-to-data-loss"),
+        ("make someone an admin", "make-user-admin"),
+    ];
+    for (problem, name) in problems {
+        let found = find(&[problem, "--output", "json"]).stdout(0);
+        assert!(
+            found.contains(&format!("\"name\": \"{name}\"")),
+            "{problem}: {found}"
+        );
+    }
+}
+
+#[test]
 fn a_command_is_found_like_a_runbook() {
     assert_snapshot!(find(&["restores", "a", "backup"]).stdout(0), @"
     runbook backup restore: Restores a backup: into a new database, unless something else is said

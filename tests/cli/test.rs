@@ -45,6 +45,8 @@ pub(crate) struct Test {
     args: Vec<String>,
     vars: Vec<(String, String)>,
     current: PathBuf,
+    /// How many seconds of a processor it may use.
+    seconds: Option<u32>,
 }
 
 /// What a run came to.
@@ -66,6 +68,7 @@ impl Test {
             args: Vec::new(),
             vars: Vec::new(),
             current,
+            seconds: None,
         }
     }
 
@@ -112,9 +115,28 @@ impl Test {
         self
     }
 
+    /// Has the program killed when it works longer: processor time, which a busy machine does not stretch.
+    pub(crate) fn within(mut self, seconds: u32) -> Self {
+        self.seconds = Some(seconds);
+        self
+    }
+
+    /// The program, below the shell that limits it if it is limited.
+    fn program(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_runbook");
+        let Some(seconds) = self.seconds else {
+            return Command::new(program);
+        };
+        let limit = format!("ulimit -t {seconds} && exec \"$0\" \"$@\"");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &limit, program]);
+        shell
+    }
+
     /// Runs the program; the root's path becomes `ROOT` in what it prints.
     pub(crate) fn run(&self) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_runbook"))
+        let output = self
+            .program()
             .args(&self.args)
             .current_dir(&self.current)
             .env_clear()

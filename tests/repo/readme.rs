@@ -118,6 +118,10 @@ fn normal(text: &str) -> String {
                 {
                     words[at] = String::from("…");
                 }
+                // A busy machine takes seconds for what takes milliseconds.
+                if is_time {
+                    words[at + 1] = after.replacen("ms", "s", 1);
+                }
             }
             let line = words.join(" ");
             // The header is as wide as its address is long.

@@ -318,6 +318,11 @@ fn rows_are_deleted_in_parts() {
                    - 3  v 0
                    - 4  v 0
                    - 5  v 0
+          Operation      DELETE items
+          Risk           medium: DELETE with a predicate
+          Data at risk   5 rows of items deleted
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      5 rows changed, committed  TIME

@@ -30,6 +30,11 @@ fn triggers_and_cascades_are_shown() {
             children  2 deleted (by a trigger or cascade)
             tags      3 updated (by a trigger or cascade)
             audit     1 inserted (by a trigger or cascade)
+          Operation      DELETE parents
+          Risk           medium: DELETE with a predicate
+          Data at risk   2 rows of children deleted; 1 row of parents deleted; 3 rows of tags updated; 1 row of audit new
+          Backup         NONE: nothing puts back what is done
+          Recovery time  it cannot be recovered
           Go?
           ✓ yes · the rehearsal
       ✓ f                      1 row changed, to be rolled back  TIME
@@ -58,6 +63,11 @@ fn triggers_and_cascades_are_shown() {
             children  2 deleted (by a trigger or cascade)
             tags      3 updated (by a trigger or cascade)
             audit     1 inserted (by a trigger or cascade)
+          Operation      DELETE parents
+          Risk           medium: DELETE with a predicate
+          Data at risk   2 rows of children deleted; 1 row of parents deleted; 3 rows of tags updated; 1 row of audit new
+          Backup         NONE: nothing puts back what is done
+          Recovery time  it cannot be recovered
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      1 row changed, committed  TIME
@@ -134,6 +144,11 @@ fn partitions_are_shown_as_their_table() {
                       … and 1 more row, 1 inserted, 3 updated
             events_2  - (2, 2026-02-05)  what B
             ! 1 updated row of events: what they were cannot be shown
+          Operation      UPDATE events; INSERT events; DELETE events_2
+          Risk           medium: UPDATE with a predicate
+          Data at risk   1 row of events_2 deleted; 3 rows of events updated, 1 new; 1 updated row of events: what they were cannot be shown
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ all                    5 rows changed, committed  TIME
@@ -276,6 +291,11 @@ fn statements_with_from_using_with_and_aliases_are_captured() {
             items    1  name  x → Ann
                      2  name  y → first
                    - 3  owner 2   name z
+          Operation      UPDATE items; DELETE items
+          Risk           medium: UPDATE with a predicate
+          Data at risk   1 row of items deleted, 2 updated
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ all                    3 rows changed, committed  TIME

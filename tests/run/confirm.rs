@@ -220,6 +220,11 @@ fn case_17_a_yes_to_an_atomic_holds_for_its_rows_only() {
           both changes 2 rows of accounts
             accounts    1  balance  10 → 11
                       - 2  balance 20   changed_at null
+          Operation      UPDATE accounts; DELETE accounts
+          Risk           medium: UPDATE with a predicate
+          Data at risk   1 row of accounts deleted, 1 updated
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
           Go?
           Go on? [y/N] y
           ✓ yes · postgres (USER@HOST)

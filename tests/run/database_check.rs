@@ -649,8 +649,8 @@ const MORE: &str = r#"
     CREATE FUNCTION many(VARIADIC a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
 "#;
 
-#[test]
-fn a_check_of_all_that_there_is_passes_until_something_goes() {
+/// A database, and a check of all that it has.
+fn all_of_it() -> Test {
     let test = Test::sql(&format!("{SETUP}{MORE}"));
     let name = test.db.name().to_owned();
     test.connect().run(&format!(
@@ -658,6 +658,12 @@ fn a_check_of_all_that_there_is_passes_until_something_goes() {
     ));
     test.run("new all-of-it --from-database").code(0);
     test.run("check all-of-it --deny-warnings").code(0);
+    test
+}
+
+#[test]
+fn a_check_of_all_that_there_is_is_written() {
+    let test = all_of_it();
     let text = std::fs::read_to_string(test.root().join("work/runbooks/all-of-it.yaml")).unwrap();
     assert_snapshot!(text, @r#"
     # Editors complete and explain this file with the schema beside it, which `runbook schema` prints.
@@ -738,6 +744,11 @@ fn a_check_of_all_that_there_is_passes_until_something_goes() {
           settings:
             work_mem: '5MB'
     "#);
+}
+
+#[test]
+fn a_check_of_all_that_there_is_passes_until_something_goes() {
+    let test = all_of_it();
     assert_snapshot!(test.run("run all-of-it"), @"
     exit 0
     --- stdout

@@ -216,6 +216,7 @@ fn case_28_rows_that_a_policy_hides_are_an_error() {
     error: `f`: row-level security may hide rows of items from this login: it would be done to a part of them
       nothing was run
       = help: run it as a login that sees all rows: the table's owner, or one with BYPASSRLS
+      = help: or say `row_security: true` in the fix, where it is meant for the rows that the policies show
     ");
     assert_eq!(
         test.rows("SELECT string_agg(owner, ' ' ORDER BY id) FROM items"),

@@ -186,3 +186,99 @@ fn what_is_of_less_risk_asks_only() {
     let test = Test::sql(SETUP).fix("sql: UPDATE farms SET name = 'x' WHERE id = 1\nrows: 1");
     test.run("run t --yes").code(0).keeps("Recovery time");
 }
+
+#[test]
+fn rows_that_go_are_told_whatever_the_risk() {
+    let test = Test::sql(
+        "CREATE TABLE farms (id int PRIMARY KEY); CREATE TABLE batches (id int PRIMARY KEY, farm int REFERENCES farms ON DELETE CASCADE);
+         INSERT INTO farms VALUES (1), (2); INSERT INTO batches VALUES (1, 1), (2, 1), (3, 2)",
+    )
+    .steps(
+        "
+        - confirm: go
+          of: remove
+          ask: Go?
+        - fix: remove
+          sql: DELETE FROM farms WHERE id = 1
+          rows: 1
+          tables: [farms, batches]
+        - confirm: other
+          of: change
+          ask: And this?
+        - fix: change
+          sql: UPDATE batches SET farm = NULL WHERE id = 3
+          rows: 1
+        - check: after
+          that: true
+        ",
+    );
+    assert_snapshot!(test.run("run t --yes").code(0), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+
+      ? go
+          remove changes 3 rows of 2 tables
+            farms    - 1
+            batches  - 1  farm 1
+                     - 2  farm 1
+                     2 deleted (by a trigger or cascade)
+          Operation      DELETE farms
+          Risk           medium: DELETE with a predicate
+          Data at risk   2 rows of batches deleted; 1 row of farms deleted
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ remove                 1 row changed, committed  TIME
+      ? other
+          change changes 1 row of batches
+            batches  3  farm  2 → null
+          And this?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✓ change                 1 row changed, committed  TIME
+      ✓ after                  passed  TIME
+
+    Done in TIME. Undo with: runbook undo RUN
+    ");
+}
+
+#[test]
+fn what_to_do_is_said_of_a_check_that_fails_in_a_rehearsal() {
+    let test = Test::sql("CREATE TABLE things (id int PRIMARY KEY)").steps(
+        "
+        - confirm: go
+          of: both
+          ask: Go?
+        - atomic: both
+          steps:
+            - fix: add
+              sql: INSERT INTO things VALUES (1)
+              rows: 1
+            - check: enough
+              sql: SELECT count(*) AS n FROM things
+              all:
+                there are two:
+                  that: n == 2
+                  otherwise: Add another one first.
+                there is one: n == 1
+              otherwise: Ask who keeps the things.
+        ",
+    );
+    assert_snapshot!(test.run("run t --yes"), @"
+    exit 10
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+
+      ✗ go                     failed  TIME
+          error: `both` would roll back: `enough` says no
+            = note: not so: there are two
+            = note: found by the rehearsal: nothing was changed
+            = help: Add another one first.
+            = help: Ask who keeps the things.
+
+    Failed after TIME.
+    `go`: `both` would roll back: `enough` says no
+    Nothing was changed.
+    ");
+}

@@ -173,3 +173,46 @@ fn what_can_bind_binds() {
     1 runbook: 0 valid, 1 invalid (2 errors)
     ");
 }
+
+#[test]
+fn a_number_has_no_quotes_where_only_a_number_can_stand() {
+    let test = Test::sql("CREATE SEQUENCE numbers").runbook(
+        "t",
+        "
+        risk: high
+        params:
+          step: { type: int }
+          last: { type: text, default: '99' }
+        steps:
+          - confirm: go
+            ask: Go?
+          - fix: change
+            sql: ALTER SEQUENCE numbers INCREMENT BY {{ step | literal }} MAXVALUE {{ last | literal }}
+            undo: none
+          - check: after
+            that: true
+        ",
+    );
+    test.run("run t --yes --step 5").code(0);
+    let options =
+        "SELECT seqincrement, seqmax FROM pg_sequence WHERE seqrelid = 'numbers'::regclass";
+    assert_eq!(test.rows(options), "5 | 99");
+    assert_snapshot!(test.run("run t --yes --step 7 --last 1;--"), @"
+    exit 10
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
+      step  7
+      last  1;--
+
+      ? go
+          Go?
+          ✓ yes · postgres (USER@HOST) by --yes
+      ✗ change                 failed  TIME
+          error: PostgreSQL takes only a number here, not `1;--`
+
+    Failed after TIME.
+    `change`: PostgreSQL takes only a number here, not `1;--`
+    Nothing was changed.
+    ");
+    assert_eq!(test.rows(options), "5 | 99");
+}

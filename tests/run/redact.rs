@@ -36,6 +36,8 @@ pub(crate) fn redact(text: &str, known: &[(&str, &str)]) -> String {
             "SERVER:5432/CASE",
         ),
         (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
+        // A machine that is busy takes longer than nobody's answer.
+        (r" \(TIME waiting for you\)", ""),
         // On a terminal, durations stand at its right side.
         (r"(?m) {2,}TIME$", "  TIME"),
         (r"\([^()\s]+@[^()\s]+\)", "(USER@HOST)"),

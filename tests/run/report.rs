@@ -411,10 +411,10 @@ fn a_report_that_cannot_be_written_says_so() {
 fn a_run_that_is_not_there_is_an_error() {
     let (test, _) = crm();
     let ran = |run: &str| test.ran(&test.bare(["report", run]).output().unwrap());
-    assert_snapshot!(ran("zzz"), @"
+    assert_snapshot!(ran("no-run-is-called-so"), @"
     exit 2
     --- stderr
-    error: there is no run `zzz` in `ROOT/.local/state/runbook`
+    error: there is no run `no-run-is-called-so` in `ROOT/.local/state/runbook`
       = help: `runbook history` lists the runs; --state-dir names another folder
     ");
 }

@@ -21,6 +21,7 @@ static SERVER: LazyLock<Scratch> = LazyLock::new(|| {
         settings: [("max_connections", "100"), ("deadlock_timeout", "100ms")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
+        in_memory: true,
         ..ScratchOptions::default()
     };
     let server = runtime.block_on(async {

@@ -139,6 +139,7 @@ fn cases_that_hold_pass() {
       ✓ only a rehearsal  TIME
       ✓ another item is there  TIME
       ✓ not a number  TIME
+
     7 cases of 1 runbook: 7 passed; coverage 88 % (8 of 9 ways)
     --- stderr
     warning: the case only expects an outcome
@@ -226,6 +227,7 @@ fn each_difference_is_told() {
             ✓ is_set                 passed  TIME
 
           Done in TIME. Undo with: runbook undo RUN
+
     1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
     "#);
 }
@@ -280,6 +282,7 @@ fn what_keeps_a_case_from_being_undone_is_told() {
             ✓ is_set                 passed  TIME
 
           Done in TIME. Undo with: runbook undo RUN
+
     1 case of 1 runbook: 0 passed, 1 failed; coverage 55 % (5 of 9 ways)
     "#);
 }
@@ -352,6 +355,7 @@ fn coverage_is_listed_and_demanded() {
     --- stdout
     set-price
       ✓ it has that price  TIME
+
     1 case of 1 runbook: 1 passed; coverage 22 % (2 of 9 ways)
     --- stderr
     warning: the case only expects an outcome
@@ -373,6 +377,7 @@ fn only_cases_with_a_text_in_their_name_are_played() {
     set-price
       ✓ only a rehearsal  TIME
       ✓ not a number  TIME
+
     2 cases of 1 runbook: 2 passed
     --- stderr
     warning: the case only expects an outcome
@@ -458,6 +463,7 @@ fn set_up_that_fails_is_shown_where_it_stands() {
     --- stdout
     set-price
       ✓ a good one  TIME
+
     1 case of 1 runbook: 1 passed
     --- stderr
     warning: the case only expects an outcome
@@ -685,4 +691,87 @@ fn no_variable_sends_a_program_of_a_case_elsewhere() {
         .env("PGTARGETSESSIONATTRS", "read-write")
         .env("PGPASSWORD", "s3cret-w0rd");
     suite.0.ran(&command.output().unwrap()).code(0);
+}
+
+const USED: &str = "\
+runbook: price-is-fair
+title: Is the price fair?
+params:
+  price: { type: int }
+steps:
+  - check: cheap
+    sql: SELECT {{ price }}::int AS price
+    that: price < 100
+    else: { fail: Too dear. }
+";
+
+const USES: &str = "\
+runbook: look-first
+title: Look first
+steps:
+  - use: price-is-fair
+    with: { price: '10' }
+  - query: prices
+    sql: SELECT 1
+";
+
+const OF_USED: &str = "\
+test: price-is-fair
+cases:
+  - case: it is
+    params: { price: 10 }
+    outcome: done
+  - case: it is not
+    params: { price: 100 }
+    outcome: failed
+";
+
+const OF_USES: &str = "\
+test: look-first
+cases:
+  - case: it is fair
+    outcome: done
+";
+
+fn with_used(tests: &str) -> Test {
+    Test::sql("SELECT 1")
+        .file("runbooks/price-is-fair.yaml", USED)
+        .file("runbooks/look-first.yaml", USES)
+        .file("runbooks/look-first.test.yaml", tests)
+}
+
+fn played(test: &Test, args: &str) -> Ran {
+    let mut command = test.bare(format!("test {args}").split_whitespace());
+    test.ran(&command.output().unwrap())
+}
+
+#[test]
+fn the_ways_of_a_used_runbook_are_those_of_its_own_tests() {
+    let test = with_used(OF_USES);
+    let alone = played(&test, "look-first --coverage=full").code(1);
+    assert_snapshot!(alone, @"");
+    let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
+    let beside = played(&test, "look-first --coverage=full").code(0);
+    assert_snapshot!(beside, @"");
+    played(&test, "--coverage=full")
+        .code(0)
+        .says("coverage 100 % (");
+}
+
+#[test]
+fn what_others_take_needs_no_excuse() {
+    let excuse = format!("{OF_USES}untested:\n  price_is_fair.cheap.else: It is never dear.\n");
+    let test = with_used(&excuse);
+    played(&test, "look-first --coverage=full").code(0);
+    let test = test.file("runbooks/price-is-fair.test.yaml", OF_USED);
+    assert_snapshot!(played(&test, "look-first").code(3), @"");
+}
+
+#[test]
+fn tests_of_no_runbook_are_refused() {
+    let suite = Suite::cases(GOOD).file("runbooks/set-prise.test.yaml", HEAD);
+    let all = suite.run("");
+    assert_snapshot!(all.stderr, @"");
+    all.code(3);
+    assert_snapshot!(suite.run("runbooks/set-prise.test.yaml").code(3), @"");
 }

@@ -90,6 +90,7 @@ fn faults_happen_at_their_moments() {
       ✓ the disk is full  TIME
       ✓ Ctrl-C at the question  TIME
       ✓ Ctrl-C while it works  TIME
+
     10 cases of 1 runbook: 10 passed; coverage 77 % (7 of 9 ways)
     ");
 }
@@ -122,15 +123,15 @@ fn a_case_that_cannot_be_played_as_it_is_written_fails() {
     set-price
       ✗ its moment never comes  TIME
           runbooks/set-price.test.yaml:5
-        case
+        trouble
           the moment of the fault after `set` never came: the case proves nothing about it
       ✗ the SQL of somebody else is wrong  TIME
           runbooks/set-price.test.yaml:9
-        case
+        trouble
           somebody else's `DELETE FROM things`: relation "things" does not exist
       ✗ so is that of a session  TIME
           runbooks/set-price.test.yaml:13
-        case
+        trouble
           session `other`: SELECT oops: column "oops" does not exist
       ✗ there is no such login  TIME
           runbooks/set-price.test.yaml:17
@@ -141,6 +142,7 @@ fn a_case_that_cannot_be_played_as_it_is_written_fails() {
             role "nobody_of_that_name" does not exist (28000)
               = help: check the user and its password ($PGPASSWORD, ~/.pgpass), and the server's
             pg_hba.conf
+
     4 cases of 1 runbook: 0 passed, 4 failed; coverage 22 % (2 of 9 ways)
     --- stderr
     warning: the case only expects an outcome
@@ -211,6 +213,7 @@ fn others_are_open_while_it_runs() {
     set-price
       ✓ somebody holds the row, and somebody else waits for it  TIME
       ✓ somebody has locked a whole table  TIME
+
     2 cases of 1 runbook: 2 passed; coverage 33 % (3 of 9 ways)
     ");
 }
@@ -243,6 +246,7 @@ fn a_case_may_have_a_login_and_a_server_of_its_own() {
     set-price
       ✓ a login that may only read  TIME
       ✓ the role of the other case is not there  TIME
+
     2 cases of 1 runbook: 2 passed; coverage 22 % (2 of 9 ways)
     ");
     let suite = Suite::with(

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::test::Test;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Terminal<'a> {
     test: &'a Test,

@@ -13,7 +13,7 @@ use crate::redact::redact;
 use crate::server::{CRM, Connection, Database};
 
 /// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Test {
     pub(crate) db: Database,

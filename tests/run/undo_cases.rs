@@ -79,6 +79,11 @@ fn case_18_declared_cascades_are_put_back() {
             notes     4  about  4 → null
                       8  about  8 → null
                     2 updated (by a trigger or cascade)
+          Operation      DELETE users
+          Risk           medium: DELETE with a predicate
+          Data at risk   2 rows of orders deleted; 1 row of users deleted; 2 rows of notes updated
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      1 row changed, committed  TIME

@@ -73,7 +73,7 @@ fn runbooks<'a>(context: &Context<'a>) -> impl Iterator<Item = Candidate<'a>> {
         let helps: Vec<&str> = helps.collect();
         Candidate {
             topic: Topic {
-                names: format!("{} {title} {}", entry.name, head.tags.join(" ")),
+                names: format!("{0} {0} {title} {1}", entry.name, head.tags.join(" ")),
                 about: format!("{about} {}", helps.join(" ")),
             },
             entry: Some(entry),
@@ -99,11 +99,14 @@ fn commands<'a>() -> impl Iterator<Item = Candidate<'a>> {
                     let name = format!("runbook {}{words}", command.get_name());
                     let title = of.get_about().map(ToString::to_string).unwrap_or_default();
                     let help = of.get_after_help().map(ToString::to_string);
+                    let helps = of.get_arguments().filter_map(clap::Arg::get_help);
+                    let helps = helps.map(ToString::to_string).chain(help);
+                    let about: Vec<String> = helps.collect();
                     Candidate {
                         entry: None,
                         topic: Topic {
                             names: format!("{name} {title}"),
-                            about: help.unwrap_or_default(),
+                            about: about.join(" "),
                         },
                         name,
                         title,

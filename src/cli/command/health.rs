@@ -91,7 +91,7 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
 async fn play(
     context: &Context<'_>,
     plan: &Plan,
-    session: Session,
+    mut session: Session,
     found: &Rc<RefCell<Found>>,
 ) -> Result<Outcome, CliError> {
     let world = RealWorld {
@@ -104,7 +104,7 @@ async fn play(
             actor: plan.actor.clone(),
         },
         sink: Box::new(Face::new(Rc::clone(found))),
-        redactor: runner::redactor(plan, &session),
+        redactor: runner::redactor(plan, &mut session),
         record: None,
         session,
     };

@@ -212,6 +212,12 @@ fn draw(context: &Context<'_>, past: &[Past<'_>]) -> String {
     if undone {
         columns.insert(4, "undone by");
     }
+    // What is cut says nothing: a narrow terminal rather shows less, and the whole of it.
+    for (name, width) in [("target", 130), ("who", 100)] {
+        if look.width.is_some_and(|have| have < width) {
+            columns.retain(|column| *column != name);
+        }
+    }
     let column = |name: &&str| Column {
         name: (*name).to_owned(),
         kind: String::new(),
@@ -220,6 +226,7 @@ fn draw(context: &Context<'_>, past: &[Past<'_>]) -> String {
         } else {
             oid::TEXT
         },
+        ..Column::default()
     };
     let cells = |past: &Past<'_>| columns.iter().map(|name| Some(past.cell(name))).collect();
     let rows = Rows {

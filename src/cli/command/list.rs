@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::args::{ListArgs, ListOutput};
 use crate::cli::catalogue::Entry;
 use crate::cli::error::CliError;
-use crate::cli::table::table;
+use crate::cli::table::{narrow, table};
 use crate::engine::outcome::exit;
 use crate::runbook::document;
 use crate::sql::risk::Risk;
@@ -51,12 +51,13 @@ fn human(context: &Context<'_>, args: &ListArgs, rows: &[Row]) -> Result<(), Cli
         rows.iter().map(Row::cells).collect()
     };
     let heads = ["NAME", "TITLE", "RISK", "TAGS"];
-    invocation.print(&table(
-        &heads,
-        &cells,
-        context.look.width,
-        context.look.unicode,
-    ))?;
+    let mut lines = vec![heads.map(ToOwned::to_owned).to_vec()];
+    lines.extend(cells);
+    let width = context.look.width;
+    if invocation.terminal.stdout {
+        narrow(&mut lines, &["TAGS"], width);
+    }
+    invocation.print(&table(&[], &lines, width, context.look.unicode))?;
     for row in rows.iter().filter(|row| row.risk.is_none()) {
         invocation.eprint(&format!(
             "{} is not valid: `runbook check {}` says why\n",

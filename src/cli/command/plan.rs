@@ -10,7 +10,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::error::CliError;
 use crate::cli::look::Look;
 use crate::cli::params::{self, Sources};
-use crate::cli::table::{indent, table};
+use crate::cli::table::{folded, indent, table};
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::runbook::argument::Argument;
@@ -58,11 +58,16 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         actor: String::new(),
         previous: None,
     };
-    context.invocation.print(&page(&plan, context.look))?;
+    context.invocation.print(&page(
+        &plan,
+        context.look,
+        context.invocation.terminal.stdout,
+    ))?;
     Ok(exit::DONE)
 }
 
-fn page(plan: &Plan, look: Look) -> String {
+/// On a terminal no line but those of SQL is wider than it.
+fn page(plan: &Plan, look: Look, terminal: bool) -> String {
     let runbook = plan.runbook();
     let known = Known::new(runbook, &plan.arguments);
     let mut page = format!(
@@ -78,7 +83,18 @@ fn page(plan: &Plan, look: Look) -> String {
     if let Some(lock) = &runbook.scopes[0].lock {
         let _ = write!(page, "\nLock\n  {}\n", known.text(0, lock.text()));
     }
-    let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook, &known), 2));
+    let _ = write!(
+        page,
+        "\nSteps\n{}",
+        indent(
+            &steps(
+                runbook,
+                &known,
+                terminal.then_some(look.width.saturating_sub(2))
+            ),
+            2
+        )
+    );
     page.push_str(&after(runbook));
     let sections = [
         ("A dry run cannot rehearse", plan.not_rehearsed()),
@@ -116,7 +132,7 @@ fn after(runbook: &Runbook) -> String {
     )
 }
 
-fn steps(runbook: &Runbook, known: &Known) -> String {
+fn steps(runbook: &Runbook, known: &Known, width: Option<usize>) -> String {
     let mut text = String::new();
     let mut branch = None;
     for step in &runbook.steps {
@@ -126,24 +142,30 @@ fn steps(runbook: &Runbook, known: &Known) -> String {
             branch.clone_from(&step.branch);
         }
         let depth = usize::from(step.branch.is_some()) + usize::from(step.atomic.is_some());
-        text.push_str(&indent(&one(runbook, step, known), depth * 2));
+        let width = width.map(|width| width.saturating_sub(depth * 2));
+        text.push_str(&indent(&one(runbook, step, known, width), depth * 2));
     }
     text
 }
 
-fn one(runbook: &Runbook, step: &Step, known: &Known) -> String {
+fn one(runbook: &Runbook, step: &Step, known: &Known, width: Option<usize>) -> String {
     let risk = risk(step).map_or(String::new(), |risk| format!(" · {risk} risk"));
     let mut text = format!("{} {}{risk}\n", step.kind.word(), step.title);
     let mut body = String::new();
     for sql in &step.sql {
         body.push_str(&statement(step, sql, known));
     }
+    let mut lines = String::new();
     for line in contract(step, known) {
-        let _ = writeln!(body, "{line}");
+        let _ = writeln!(lines, "{line}");
     }
     for way in ways(runbook, step) {
-        let _ = writeln!(body, "{}", known.text(step.scope.0, &way));
+        let _ = writeln!(lines, "{}", known.text(step.scope.0, &way));
     }
+    body.push_str(&match width {
+        Some(width) => folded(&lines, width.saturating_sub(4)),
+        None => lines,
+    });
     text.push_str(&indent(&body, 4));
     text
 }

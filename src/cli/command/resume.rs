@@ -263,7 +263,7 @@ impl Resuming<'_> {
             site: backups::site(context, None)?,
             answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
             sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
-            redactor: runner::redactor(&plan, &session),
+            redactor: runner::redactor(&plan, &mut session),
             record: Some(record),
             session,
         };

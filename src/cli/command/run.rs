@@ -155,7 +155,7 @@ pub(in crate::cli) async fn prepare(
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
         sink: runner::sink(context, args.told),
-        redactor: runner::redactor(&plan, &session),
+        redactor: runner::redactor(&plan, &mut session),
         record: Some(RunRecord::create(&base, &facts(&plan, &session, place))?),
         session: {
             session.set_writer(writer(&plan, place, &base));

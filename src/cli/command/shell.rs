@@ -98,10 +98,12 @@ impl Shell<'_> {
     /// Does lines that nobody types, up to the first that fails.
     fn all(&mut self, lines: impl Iterator<Item = String>) -> Result<u8, CliError> {
         for line in lines {
-            match self.one(&line)? {
-                After::Next => {}
-                After::Failed(code) => return Ok(code),
-                After::End => break,
+            for part in line::parts(&line) {
+                match self.one(part)? {
+                    After::Next => {}
+                    After::Failed(code) => return Ok(code),
+                    After::End => return Ok(exit::DONE),
+                }
             }
         }
         Ok(exit::DONE)
@@ -110,10 +112,11 @@ impl Shell<'_> {
     /// Does lines as they are typed, until the end of the input.
     fn typed(&mut self) -> Result<u8, CliError> {
         let target = self.session.target().clone();
-        self.context.invocation.eprint(&format!(
-            "{} on {} as {}, PostgreSQL {}. Nothing can be changed here. \\? for help, \\q to leave.\n",
-            target.database, target.name, target.user, target.server_version
-        ));
+        let welcome = format!(
+            "{}Nothing can be changed here. \\? for help, \\q to leave.\n",
+            self.place()
+        );
+        self.context.invocation.eprint(&welcome);
         let history = self.history();
         let mut editor = self.editor(history.as_deref())?;
         loop {
@@ -136,8 +139,11 @@ impl Shell<'_> {
                     let _ = editor.append_history(history);
                 }
             }
-            if let After::End = self.one(&line)? {
-                break;
+            // What was pasted is more than one: what fails does not keep the others from being answered.
+            for part in line::parts(&line) {
+                if let After::End = self.one(part)? {
+                    return Ok(exit::DONE);
+                }
             }
         }
         Ok(exit::DONE)
@@ -272,8 +278,13 @@ impl Shell<'_> {
 
     /// Says why a line is not sent.
     fn refused(&self, error: &CliError) -> After {
-        let colored = self.context.look.color_err;
-        self.context.invocation.eprint(&error.render(colored));
+        let look = self.context.look;
+        let invocation = self.context.invocation;
+        invocation.eprint(&if invocation.terminal.stderr {
+            error.folded(look.color_err, look.width)
+        } else {
+            error.render(look.color_err)
+        });
         After::Failed(error.code())
     }
 

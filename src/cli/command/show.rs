@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::cli::args::{self, GraphFormat, ShowArgs};
 use crate::cli::error::CliError;
 use crate::cli::look::Look;
-use crate::cli::table::{indent, table};
+use crate::cli::table::{folded, indent, reflowed, table};
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::runbook::check::Proved;
@@ -28,7 +28,12 @@ pub fn run(context: &Context<'_>, args: &ShowArgs) -> Result<u8, CliError> {
     let proved = context.catalogue.load(&entry)?;
     let picture = || Picture::new(&proved);
     let shown = match args.graph {
-        None => page(&proved, &entry.shown, context.look),
+        None => page(
+            &proved,
+            &entry.shown,
+            context.look,
+            context.invocation.terminal.stdout,
+        ),
         Some(GraphFormat::Text) => text::draw(&picture(), context.look.unicode),
         Some(GraphFormat::Mermaid) => mermaid::draw(&picture()),
         Some(GraphFormat::Dot) => dot::draw(&picture()),
@@ -38,7 +43,12 @@ pub fn run(context: &Context<'_>, args: &ShowArgs) -> Result<u8, CliError> {
     Ok(exit::DONE)
 }
 
-fn page(proved: &Proved, path: &str, look: Look) -> String {
+/// On a terminal no line is wider than it.
+fn page(proved: &Proved, path: &str, look: Look, terminal: bool) -> String {
+    let fold = |text: &str, deep: usize| match terminal {
+        true => folded(text, look.width.saturating_sub(deep)),
+        false => text.to_owned(),
+    };
     let runbook = &proved.runbook;
     let mut page = format!(
         "{}\n{} · {} risk · {path}\n",
@@ -47,7 +57,12 @@ fn page(proved: &Proved, path: &str, look: Look) -> String {
         runbook.risk
     );
     if let Some(about) = &runbook.about {
-        let _ = write!(page, "\n{}", indent(about.text().trim_end(), 2));
+        let about = about.text().trim_end();
+        let about = match terminal {
+            true => reflowed(about, look.width.saturating_sub(2)),
+            false => about.to_owned(),
+        };
+        let _ = write!(page, "\n{}", indent(&about, 2));
     }
     if !runbook.params().is_empty() {
         let _ = write!(
@@ -56,8 +71,8 @@ fn page(proved: &Proved, path: &str, look: Look) -> String {
             indent(&parameters(runbook, look), 2)
         );
     }
-    let _ = write!(page, "\nSteps\n{}", indent(&steps(runbook), 2));
-    page.push_str(&touches(runbook));
+    let _ = write!(page, "\nSteps\n{}", indent(&fold(&steps(runbook), 2), 2));
+    page.push_str(&fold(&touches(runbook), 0));
     let cannot = Plan::unsupported(runbook);
     if !cannot.is_empty() {
         let _ = write!(
@@ -66,7 +81,11 @@ fn page(proved: &Proved, path: &str, look: Look) -> String {
             indent(&cannot.join("\n"), 2)
         );
     }
-    let _ = write!(page, "\nExample\n  {}\n", example(runbook));
+    let _ = write!(
+        page,
+        "\nExample\n{}",
+        fold(&format!("  {}\n", example(runbook)), 0)
+    );
     ascii(page, look)
 }
 

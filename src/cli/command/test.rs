@@ -87,6 +87,8 @@ impl Stage<'_> {
                 watch = Some((folders.clone(), Watch::begin(&folders)?));
             }
             match self.once(&context) {
+                // It said so itself.
+                Ok(exit::CANCELLED) => return Ok(exit::CANCELLED),
                 Ok(_) => {}
                 Err(error @ (CliError::Invalid { .. } | CliError::Diagnostics { .. })) => {
                     invocation.eprint(&error.render(outer.look.color_err));
@@ -97,7 +99,7 @@ impl Stage<'_> {
                 continue;
             };
             if self.cancel.is_set() {
-                return Ok(exit::CANCELLED);
+                return Ok(self.cancelled());
             }
             invocation.eprint("waiting for a file to change; Ctrl-C ends it\n");
             if !watch.wait(&self.cancel) {

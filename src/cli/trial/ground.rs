@@ -74,11 +74,14 @@ impl Ground {
         let settings = [
             ("max_connections", most.as_str()),
             ("deadlock_timeout", "100ms"),
+            // Each database that is made passes through it, and none of it is needed again.
+            ("max_wal_size", "128MB"),
         ];
         let options = ScratchOptions {
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            in_memory: true,
             ..ScratchOptions::default()
         };
         Ok(Self {
@@ -169,6 +172,7 @@ impl<'a> Place<'a> {
             settings: settings
                 .map(|(name, value)| (name.value.clone(), value.text().to_owned()))
                 .collect(),
+            in_memory: true,
             ..ScratchOptions::default()
         };
         let server = scratch::start(environment, options).await?;

@@ -226,6 +226,7 @@ mod tests {
             name: "id".to_owned(),
             kind: "int8".to_owned(),
             oid: oid::INT8,
+            ..Column::default()
         };
         let row = |text: &str| vec![Some(text.to_owned())];
         let rows = Rows {

@@ -149,8 +149,7 @@ fn configure(folder: &Folder, options: &ScratchOptions) -> std::io::Result<()> {
 /// Returns where the copy for these programs is or would be; nothing when there is no folder that can be trusted.
 fn template(binaries: &Binaries, account: &Account, folder: &Folder) -> Option<PathBuf> {
     let cache = folder
-        .path()
-        .parent()?
+        .lasting()
         .join(format!("runbook-templates-{}", account.uid));
     match fs::DirBuilder::new().mode(0o700).create(&cache) {
         Ok(()) if account.is_other => {

@@ -15,7 +15,7 @@ use crate::pg::settings::{ConnectSettings, Keepalives, SessionAttrs};
 use crate::pg::tls::{Roots, SslMode, TlsSettings};
 
 use super::account::Account;
-use super::{ScratchError, ScratchOptions};
+use super::{ScratchError, ScratchOptions, memory};
 
 /// The longest path a socket may have: 104 bytes with the final zero on macOS and BSD, 108 on Linux.
 const LONGEST_SOCKET: usize = 103;
@@ -29,6 +29,8 @@ pub(super) struct Folder {
     // Kept folders are those whose guard has been disarmed.
     guard: Option<TempDir>,
     path: PathBuf,
+    /// The folder for what outlasts it.
+    lasting: PathBuf,
     port: u16,
 }
 
@@ -37,9 +39,17 @@ impl Folder {
         account: &Account,
         options: &ScratchOptions,
     ) -> Result<Self, ScratchError> {
-        let parent = match &options.parent {
-            Some(parent) => parent.clone(),
-            None => suitable_parent(account),
+        let (parent, lasting) = match &options.parent {
+            Some(parent) => (parent.clone(), parent.clone()),
+            None => {
+                let lasting = suitable_parent(account);
+                let memory = options.in_memory && !options.keep && !options.durable;
+                let memory = memory.then(memory::folder).flatten();
+                (
+                    memory.map_or_else(|| lasting.clone(), Path::to_owned),
+                    lasting,
+                )
+            }
         };
         let fail = || ScratchError::system(format!("make a folder in {}", parent.display()));
         let guard = tempfile::Builder::new()
@@ -66,12 +76,18 @@ impl Folder {
         Ok(Self {
             guard,
             path,
+            lasting,
             port: port(options),
         })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the folder for what outlasts it: of the disk.
+    pub(super) fn lasting(&self) -> &Path {
+        &self.lasting
     }
 
     pub(super) fn data(&self) -> PathBuf {

@@ -47,7 +47,7 @@ impl Session {
             self.guarded(limits, work).await?
         };
         if let Some(described) = described {
-            let columns = described.columns().iter().map(column).collect();
+            let columns = self.columns_of(&described).await?;
             self.columns.insert(key.clone(), columns);
             self.described.push(described);
         }
@@ -135,7 +135,7 @@ impl Session {
     /// The server's word.
     pub async fn columns(&self, bound: &Bound) -> Result<Vec<Column>, Failure> {
         let prepared = self.prepare(bound).await?;
-        Ok(prepared.columns().iter().map(column).collect())
+        self.columns_of(&prepared).await
     }
 
     async fn prepare(&self, bound: &Bound) -> Result<Statement, Failure> {
@@ -163,7 +163,7 @@ impl Session {
                 self.begin(&begin).await?;
                 // What is prepared lives as long as the rows are read.
                 let prepared = self.prepare(bound).await?;
-                let columns: Vec<Column> = prepared.columns().iter().map(column).collect();
+                let columns = self.columns_of(&prepared).await?;
                 taker.columns(&columns).map_err(|error| untaken(&error))?;
                 let rows = self.rows(bound, keep, Some(taker)).await?;
                 Ok(Rows { columns, ..rows })
@@ -263,6 +263,7 @@ pub(super) fn column(column: &tokio_postgres::Column) -> Column {
         name: column.name().to_owned(),
         kind: column.type_().name().to_owned(),
         oid: column.type_().oid(),
+        ..Column::default()
     }
 }
 

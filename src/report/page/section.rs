@@ -270,6 +270,7 @@ fn saved(tables: &[BackedTable]) -> Option<Block> {
         name: name.to_owned(),
         kind: kind.to_owned(),
         oid,
+        ..Column::default()
     };
     let row = |table: &BackedTable| vec![Some(table.table.clone()), Some(table.rows.to_string())];
     let found = Rows {

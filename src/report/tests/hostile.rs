@@ -34,6 +34,7 @@ fn any_rows() -> impl Strategy<Value = Rows> {
             name,
             kind: String::new(),
             oid,
+            ..Column::default()
         }),
         0..5,
     );

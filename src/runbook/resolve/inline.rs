@@ -7,6 +7,7 @@ use crate::base::words;
 use crate::runbook::document::{self, Document, StepNode};
 use crate::runbook::model::{Ending, ScopeId, StepId, Target};
 use crate::runbook::reference::of_template;
+use crate::runbook::sensitive;
 use crate::step::common::Common;
 use crate::step::structure::Use;
 use crate::step::text::Template;
@@ -73,6 +74,7 @@ impl Resolver<'_> {
             self.diagnostics
                 .push(fail(title).help("write the same `session` in this runbook"));
         }
+        self.sensitive.extend(sensitive::of(&document.head));
         let with = step
             .with
             .0

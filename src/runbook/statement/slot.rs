@@ -156,7 +156,8 @@ pub(super) fn literals(
     place: &TextPlace<'_>,
 ) -> Option<Diagnostic> {
     let mut parts = parts.iter();
-    let part = parts.find(|part| matches!(part.kind, PartKind::Literal(_)))?;
+    let part =
+        parts.find(|part| matches!(part.kind, PartKind::Literal(_) | PartKind::Number(_)))?;
     let wrong = |title: String| {
         Diagnostic::error("literal", title).at(place.span(part.template.clone()), "")
     };
@@ -295,6 +296,10 @@ mod tests {
             "ALTER TABLE t ADD c text DEFAULT {{ a | literal }} NOT NULL",
             "CREATE VIEW v AS SELECT * FROM t WHERE a = {{ a | literal }}",
             "ALTER TABLE t ADD CHECK (a <> {{ a | literal }})",
+            "ALTER ROLE r CONNECTION LIMIT {{ a | literal }}",
+            "ALTER DATABASE d CONNECTION LIMIT = {{ a | literal }}",
+            "ALTER TABLE t ALTER COLUMN c SET STATISTICS {{ a | literal }}",
+            "CREATE SEQUENCE s INCREMENT BY {{ a | literal }} MINVALUE {{ b | literal }} START {{ c | literal }} CACHE {{ d | literal }}",
         ];
         for text in fine {
             assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
@@ -351,6 +356,41 @@ mod tests {
             let title = parse(text).unwrap_err();
             assert!(title.contains(why), "{text}: {title}");
         }
+    }
+
+    #[test]
+    fn where_only_a_number_can_stand_it_has_no_quotes() {
+        let filled = |text: &str, value: &str| {
+            let literals = vec![Some(value.to_owned())];
+            let names = Vec::new();
+            let filled = parse(text).unwrap().filled(&Fillings { names, literals });
+            filled
+                .map(|filled| filled.text().to_owned())
+                .map_err(|error| error.message)
+        };
+        let limit = "ALTER ROLE r CONNECTION LIMIT {{ a | literal }}";
+        for number in ["5", "-1", "0"] {
+            let bare = format!("ALTER ROLE r CONNECTION LIMIT {number}");
+            assert_eq!(filled(limit, number), Ok(bare));
+        }
+        for text in [
+            "",
+            "-",
+            "--1",
+            "5 SUPERUSER",
+            "5; DROP ROLE r",
+            "1e5",
+            "NaN",
+            "0x5",
+            "'5'",
+            "٥",
+            "1.",
+        ] {
+            let wrong = filled(limit, text).unwrap_err();
+            assert!(wrong.contains("only a number"), "{text}: {wrong}");
+        }
+        let comment = "COMMENT ON TABLE t IS {{ a | literal }}";
+        assert_eq!(filled(comment, "5").unwrap(), "COMMENT ON TABLE t IS '5'");
     }
 
     #[test]

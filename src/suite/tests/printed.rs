@@ -94,12 +94,14 @@ fn results_read_well() {
     2 cases of 1 runbook: 1 passed, 1 failed; coverage 75 % (3 of 4 ways, 1 justified)
     ");
     assert_snapshot!(page::closing(&played(), &coverage(), Look { coverage: true, ..LOOK }), @"
+
     t  coverage 75 % (3 of 4 ways, 1 justified)
       ✓ one.next  2 cases
       ✗ one.else  no case takes it
       ✓ two.next  1 case
       – two.else  one and one is two, and will be that for as long as anybody can
                   say it
+      and 12 ways of the runbooks that it uses: their own tests take them
     error: t.test.yaml:12: `two.next` is not untested: `it works` takes it. Take it out of `untested`.
     error: a run of t took `two.error`, which its graph does not have. Please report it: it is a defect.
 
@@ -233,7 +235,8 @@ fn ways_are_json() {
         ],
         "unknown": [
           "two.error"
-        ]
+        ],
+        "elsewhere": 12
       }
     ]
     {

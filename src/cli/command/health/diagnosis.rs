@@ -22,6 +22,11 @@ pub(super) async fn of(context: &Context<'_>, error: &ConnectError) -> Vec<Strin
             "Wait: the server is starting, or recovers from a crash. Its log says how far it is.",
             "Should it not end, look in its log for what it replays, and whether the disk is full: `df -h`",
         ],
+        ConnectError::Unreachable { reason, .. } if is_unknown_host(reason) => &[
+            "See whether the host's name is spelled right: in the URL, in $PGHOST, or in the service file",
+            "If it is, ask for its address: `getent hosts NAME`; many a name is known only within a VPN",
+            "Then once more: `runbook health`",
+        ],
         ConnectError::Unreachable { .. } => &[
             "See whether it runs: `systemctl status postgresql`, `docker ps --filter name=postgres`, \
              `pg_lsclusters` or `brew services list`",
@@ -41,7 +46,7 @@ pub(super) async fn of(context: &Context<'_>, error: &ConnectError) -> Vec<Strin
              of ~/.pgpass that fits first",
             "Ask an administrator whether the role exists, may log in and is still valid: `runbook run pg-roles`",
             "See which line of pg_hba.conf fits: it may ask for another method than a password, or for TLS",
-            "Only if the password is lost: have it set anew by an administrator; `runbook find reset a login's \
+            "Only if the password is lost: have it set anew by an administrator; `runbook find reset login \
              password` names the runbook",
         ],
         ConnectError::UnknownDatabase { .. } => return databases(context).await,
@@ -64,6 +69,11 @@ pub(super) async fn of(context: &Context<'_>, error: &ConnectError) -> Vec<Strin
 
 fn is_starting(reason: &str) -> bool {
     reason.contains("57P03")
+}
+
+/// Whether nobody knows the host: whether a server runs is another question then.
+fn is_unknown_host(reason: &str) -> bool {
+    reason.contains("lookup address")
 }
 
 /// The database is not there: which ones are, where the login may ask.

@@ -7,7 +7,7 @@ use crate::sql::token::{TokenKind, tokens};
 pub(super) const HELP: &str = "\
 Statements end with a semicolon; only those that read are sent.
   \\dt [PATTERN]   tables, views and their sizes
-  \\d [NAME]       a table's columns, indexes, constraints and triggers; without a name the same as \\dt
+  \\d [NAME]       a table's columns, indexes, constraints and triggers
   \\dn             schemas
   \\df [PATTERN]   functions
   \\dx             extensions
@@ -71,21 +71,51 @@ pub(super) fn read(text: &str) -> Line {
     }
 }
 
-/// Returns whether a text is a command or a whole statement, which a semicolon ends.
+/// Splits what was typed or pasted: a command ends with its line, a statement with its semicolon.
+pub(super) fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    while let Some((part, after)) = rest.split_at_checked(first(rest)) {
+        // What is only a comment belongs to the part before it.
+        let says = tokens(rest).any(|(kind, range)| {
+            let token = rest.get(range).unwrap_or_default();
+            kind != TokenKind::Comment && !token.trim().is_empty()
+        });
+        if !says {
+            break;
+        }
+        parts.push(part.trim());
+        rest = after.trim_start();
+    }
+    parts
+}
+
+/// Returns where the first part of a text ends.
+fn first(text: &str) -> usize {
+    let line = text.lines().next().unwrap_or_default();
+    if line.starts_with('\\') || matches!(read(line), Line::Empty | Line::Quit | Line::Help) {
+        return line.len();
+    }
+    tokens(text)
+        .find(|(_, range)| text.get(range.clone()) == Some(";"))
+        .map_or(text.len(), |(_, range)| range.end)
+}
+
+/// Returns whether a text ends with a command or with a whole statement, which a semicolon ends.
 pub(super) fn is_whole(text: &str) -> bool {
-    let plain = text.trim();
+    let plain = parts(text).last().copied().unwrap_or_default();
     if plain.starts_with('\\') || matches!(read(plain), Line::Empty | Line::Quit | Line::Help) {
         return true;
     }
-    let last = tokens(text)
+    let last = tokens(plain)
         .filter(|(kind, range)| {
             *kind != TokenKind::Comment
-                && text
+                && plain
                     .get(range.clone())
                     .is_some_and(|token| !token.trim().is_empty())
         })
         .last();
-    last.is_some_and(|(_, range)| text.get(range) == Some(";"))
+    last.is_some_and(|(_, range)| plain.get(range) == Some(";"))
 }
 
 #[cfg(test)]
@@ -113,6 +143,21 @@ mod tests {
         ] {
             assert!(!is_whole(part), "{part}");
         }
+    }
+
+    #[test]
+    fn what_is_pasted_is_done_part_by_part() {
+        let pasted = "select 1; select ';'\n  as b;\n\\dt user*\nselect 2; -- done\n";
+        let wanted = [
+            "select 1;",
+            "select ';'\n  as b;",
+            "\\dt user*",
+            "select 2;",
+        ];
+        assert_eq!(parts(pasted), wanted);
+        assert!(is_whole(pasted));
+        assert!(!is_whole("\\x\nselect 1"));
+        assert_eq!(parts(" -- nothing\n"), Vec::<&str>::new());
     }
 
     #[test]

@@ -170,6 +170,7 @@ fn table(now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>) -> Rows {
         name: name.to_owned(),
         kind: String::new(),
         oid,
+        ..Column::default()
     };
     let heads = [
         ("table", oid::TEXT),
