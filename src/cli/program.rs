@@ -17,6 +17,15 @@ const MOST_OUTPUT: usize = 1024 * 1024;
 /// Variables that can hold a password.
 const SECRETS: [&str; 4] = ["PGPASSWORD", "PGPASSFILE", "DATABASE_URL", "PGSERVICEFILE"];
 
+/// Variables that send libpq's programs to another server than the one they are told: a service wins over `PGHOST`,
+/// and an address over the name of a host or the folder of a socket.
+const ELSEWHERE: [&str; 4] = [
+    "PGSERVICE",
+    "PGHOSTADDR",
+    "PGTARGETSESSIONATTRS",
+    "PGLOADBALANCEHOSTS",
+];
+
 /// Runs a program to its end, or until its limits stop it.
 ///
 /// # Errors
@@ -41,8 +50,8 @@ pub async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    for secret in SECRETS {
-        command.env_remove(secret);
+    for variable in SECRETS.iter().chain(&ELSEWHERE) {
+        command.env_remove(variable);
     }
     connect_by(&mut command, settings, program.pass_connection);
     let child = command.spawn().map_err(|error| {
@@ -83,7 +92,12 @@ fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool)
         command.env("PGPORT", host.port.to_string());
         match &host.location {
             Location::Socket(folder) => command.env("PGHOST", folder),
-            Location::Tcp { name, .. } => command.env("PGHOST", name),
+            Location::Tcp { name, address } => {
+                if let Some(address) = address {
+                    command.env("PGHOSTADDR", address.to_string());
+                }
+                command.env("PGHOST", name)
+            }
         };
         if let Some(secret) = settings.password_for(host).filter(|_| password) {
             command.env("PGPASSWORD", secret.reveal());

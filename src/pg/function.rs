@@ -12,7 +12,7 @@ use crate::sql::statement::Statement;
 /// What belongs to an extension that only looks into the storage is left out: its functions are declared volatile,
 /// since what they find changes with every write, and change nothing themselves. Those that do are refused by name.
 const VOLATILE: &str = "\
-    SELECT n.nspname::text, p.proname::text, p.pronargs::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+    SELECT n.nspname::text, p.proname::text, (p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1)::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
     WHERE p.proname = ANY ($1::text::text[]) AND p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
       AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid \
         WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass \
@@ -41,12 +41,12 @@ pub async fn refuse_volatile<'a>(
         .await
         .map_err(|error| failure::of(&error, VOLATILE, 0))?;
     for row in &rows {
-        let (schema, name, arguments): (String, String, String) =
+        let (schema, name, takes_one): (String, String, String) =
             (row.get(0), row.get(1), row.get(2));
-        // `row.name` calls a function of one argument, unless it is a column.
+        // `row.name` calls a function that can do with one argument, unless it is a column.
         let called = calls.iter().find(|call| {
             call.name == name
-                && (!call.attribute || arguments == "1")
+                && (!call.attribute || takes_one == "true")
                 && call
                     .schema
                     .as_ref()

@@ -196,3 +196,56 @@ fn a_fix_may_be_meant_for_the_rows_that_policies_show() {
     test.run("run t --yes").code(0);
     assert_eq!(test.rows(state), "done,new,done");
 }
+
+#[test]
+fn no_cascade_goes_by_the_policies_unseen() {
+    let test = Test::sql(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'between_tenant') THEN
+           CREATE ROLE between_tenant; END IF; EXCEPTION WHEN unique_violation OR duplicate_object THEN NULL; END $$;
+         CREATE TABLE accounts (id int PRIMARY KEY, tenant int);
+         CREATE TABLE notes (id int PRIMARY KEY, account int REFERENCES accounts ON DELETE CASCADE, tenant int);
+         INSERT INTO accounts VALUES (1, 1), (2, 2), (3, 1);
+         INSERT INTO notes VALUES (1, 1, 2), (2, 2, 2), (3, 3, 1);
+         ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY own ON accounts USING (tenant = 1);
+         CREATE POLICY own ON notes USING (tenant = 1);
+         GRANT ALL ON accounts, notes TO between_tenant",
+    );
+    test.run("init").code(0);
+    test.connect().run(
+        "GRANT USAGE ON SCHEMA runbook TO between_tenant;
+         GRANT ALL ON ALL TABLES IN SCHEMA runbook TO between_tenant;
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA runbook TO between_tenant",
+    );
+    let test = test.runbook(
+        "t",
+        "
+        risk: high
+        session: { role: between_tenant }
+        params:
+          account: { type: int }
+        steps:
+          - confirm: go
+            of: f
+            ask: Go?
+          - fix: f
+            sql: DELETE FROM accounts WHERE id = {{ account }}
+            rows: 1
+            row_security: true
+            tables: [accounts, notes]
+          - check: after
+            that: true
+        ",
+    );
+    let left = "SELECT (SELECT count(*) FROM accounts), (SELECT string_agg(id::text, ',' ORDER BY id) FROM notes)";
+    // The note of the account belongs to another tenant: nobody could approve that it goes.
+    test.run("run t --account 1 --yes")
+        .code(10)
+        .says("it changes rows of notes that row-level security hides from this login");
+    assert_eq!(test.rows(left), "3 | 1,2,3");
+    test.run("run t --account 3 --yes")
+        .code(0)
+        .says("1 deleted (by a trigger or cascade)");
+    assert_eq!(test.rows(left), "2 | 1,2");
+}

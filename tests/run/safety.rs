@@ -219,6 +219,23 @@ fn case_34_what_writes_is_refused_in_a_query() {
 }
 
 #[test]
+fn a_name_behind_a_dot_is_a_call_where_a_function_can_do_with_the_row() {
+    let test = Test::sql(&format!(
+        "{ACCOUNTS}; CREATE FUNCTION of_row(accounts, n int DEFAULT 1) RETURNS int LANGUAGE plpgsql \
+         AS $$BEGIN RETURN 1; END$$"
+    ));
+    // It does not write here, but a volatile function may do so by another connection.
+    for sql in [
+        "SELECT accounts.of_row FROM accounts",
+        "SELECT (a).of_row FROM accounts AS a",
+    ] {
+        test.run_with(["query", sql])
+            .code(10)
+            .says("the function public.of_row is VOLATILE");
+    }
+}
+
+#[test]
 fn case_34_what_writes_is_stopped_in_a_query_or_check_of_a_run() {
     let mut test = Test::sql(&format!("{ACCOUNTS}; {SNEAKY}"));
     for sql in [

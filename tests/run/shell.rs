@@ -43,14 +43,14 @@ fn tables_and_their_parts_are_described() {
     users_pkey       PRIMARY KEY (id)  t
 
     Referenced by
-    table   constraint           definition
-    orders  orders_user_id_fkey  FOREIGN KEY (user_id) REFERENCES users(id)
+    table          constraint           definition
+    public.orders  orders_user_id_fkey  FOREIGN KEY (user_id) REFERENCES public.users(id)
     column  type     not_null  default  comment
     id      integer  f         null     null
 
     Definition
     definition
-     SELECT users.id↵   FROM users↵  WHERE users."isActive";
+     SELECT users.id↵   FROM public.users↵  WHERE users."isActive";
     schema  owner              comment
     public  pg_database_owner  standard public schema
     --- stderr
@@ -146,6 +146,33 @@ fn who_wants_to_change_something_is_told_the_runbook() {
     test.run_with(["shell", "-c", "\\fix a user cannot log in"])
         .code(3)
         .says("runbook run user-cannot-login");
+}
+
+#[test]
+fn no_description_calls_what_somebody_put_into_the_path() {
+    let test = Test::sql(&format!(
+        "{SETUP}; CREATE FUNCTION lure(name, name) RETURNS boolean LANGUAGE plpgsql \
+           AS $$BEGIN RAISE 'lured'; END$$; \
+         CREATE OPERATOR ~~ (LEFTARG = name, RIGHTARG = name, FUNCTION = lure); \
+         CREATE OPERATOR !~~ (LEFTARG = name, RIGHTARG = name, FUNCTION = lure); \
+         CREATE FUNCTION pg_total_relation_size(oid) RETURNS bigint LANGUAGE plpgsql STABLE \
+           AS $$BEGIN RAISE 'lured'; END$$; \
+         CREATE FUNCTION pg_relation_size(oid) RETURNS bigint LANGUAGE plpgsql STABLE \
+           AS $$BEGIN RAISE 'lured'; END$$"
+    ));
+    for line in [
+        "\\dt",
+        "\\dt *.users",
+        "\\d users",
+        "\\d public.active",
+        "\\dn",
+        "\\df",
+        "\\dx",
+        "\\du",
+        "\\l",
+    ] {
+        test.run_with(["shell", "-c", line]).code(0).keeps("lured");
+    }
 }
 
 #[test]

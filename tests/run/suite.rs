@@ -672,6 +672,27 @@ fn ctrl_c_ends_a_case_that_would_take_long() {
     assert_eq!(left(), 0);
 }
 
+#[test]
+fn no_variable_sends_a_program_of_a_case_elsewhere() {
+    let suite = Suite::cases("- case: c\n  params: { item: 1, price: 15 }\n  outcome: declined\n")
+        .file(
+            "runbooks/where.yaml",
+            "runbook: where\ntitle: Where\nsteps:\n  - query: names\n    command: [sh, -c, 'env | grep ^PG']\n",
+        )
+        .file(
+            "runbooks/where.test.yaml",
+            "test: where\nschema: schema.sql\ncases:\n  - case: c\n    outcome: done\n    says: [PGDATABASE=case_]\n    \
+             says_not: [PGSERVICE, PGHOSTADDR, PGTARGETSESSIONATTRS, PGPASSWORD]\n",
+        );
+    let mut command = suite.command("where --show-output");
+    command
+        .env("PGSERVICE", "production")
+        .env("PGHOSTADDR", "192.0.2.7")
+        .env("PGTARGETSESSIONATTRS", "read-write")
+        .env("PGPASSWORD", "s3cret-w0rd");
+    suite.0.ran(&command.output().unwrap()).code(0);
+}
+
 const USED: &str = "\
 runbook: price-is-fair
 title: Is the price fair?

@@ -133,10 +133,12 @@ impl Session {
             })
             .collect();
         let (mut swept, mut changers) = (Vec::new(), BTreeSet::new());
+        let mut same = 0;
         for row in &new {
             let (key, after): (String, String) = (row.get(0), row.get(1));
             let old = before.remove(&key);
             if old.as_ref().is_some_and(|old| old.image == after) {
+                same += 1;
                 continue;
             }
             changers.extend(old.as_ref().map(|old| old.xmax.clone()));
@@ -155,6 +157,9 @@ impl Session {
             after: None,
         }));
         within(facts, &swept, counted)?;
+        if facts.hides_rows && swept.len() as u64 + same < counted.iter().sum() {
+            return Err(unseen(facts));
+        }
         Ok(swept)
     }
 
@@ -234,6 +239,21 @@ fn within(
         // A row that goes to another partition is counted as deleted there and inserted here.
         && count(true, true) <= updated + inserted.min(deleted);
     if ours { Ok(()) } else { Err(meanwhile(facts)) }
+}
+
+/// Cascades pass by the policies: what they change of rows that this login does not see could neither be shown nor
+/// put back.
+fn unseen(facts: &TableFacts) -> Failure {
+    Failure::new(
+        FailureKind::Undeclared,
+        format!(
+            "it changes rows of {} that row-level security hides from this login",
+            facts.name
+        ),
+    )
+    .note("a trigger or a cascade did it")
+    .note("nothing was changed")
+    .help("run it as a login that sees all rows: the table's owner, or one with BYPASSRLS")
 }
 
 fn meanwhile(facts: &TableFacts) -> Failure {

@@ -13,9 +13,10 @@ use crate::sql::ident::quote_ident;
 
 /// More names would be of no help.
 const NAMES: &str = "\
-    SELECT pg_table_is_visible(c.oid) AS visible, n.nspname AS schema, c.relname AS name, \
-           array_to_json(array_agg(a.attname ORDER BY a.attnum))::text AS columns \
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid \
+    SELECT pg_catalog.pg_table_is_visible(c.oid) AS visible, n.nspname AS schema, c.relname AS name, \
+           pg_catalog.array_to_json(pg_catalog.array_agg(a.attname ORDER BY a.attnum))::text AS columns \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped \
       AND n.nspname NOT IN ('pg_toast', 'information_schema') \
     GROUP BY c.oid, n.nspname, c.relname ORDER BY n.nspname = 'pg_catalog', n.nspname, c.relname LIMIT 20000";

@@ -108,6 +108,12 @@ const DATABASES: &str = "\
            CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_size_pretty(pg_database_size(oid)) END AS size \
     FROM pg_database WHERE NOT datistemplate ORDER BY 1";
 
+/// The full name of a table: with no other path than PostgreSQL's own it is found by that alone.
+const FULL_NAME: &str = "\
+    SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.oid = pg_catalog.to_regclass($1)::oid";
+
 impl What {
     /// Asks the database; nothing where there is nothing of the kind.
     ///
@@ -115,6 +121,24 @@ impl What {
     /// The server's word.
     pub(super) async fn parts(&self, session: &mut Session) -> Result<Vec<Part>, Failure> {
         session.revive().await?;
+        let full = match self {
+            Self::Table(name) => {
+                let rows = ask(session, FULL_NAME, vec![Some(name.clone())]).await?;
+                let found = rows.rows.into_iter().flatten().flatten().next();
+                found.map(Self::Table)
+            }
+            _ => None,
+        };
+        // Whoever may create in a schema of the path could put an operator or a function there that fits better than
+        // PostgreSQL's own, and that would do what it likes as this login.
+        let path = ("search_path".to_owned(), "pg_catalog".to_owned());
+        session.set_local(vec![path]);
+        let parts = full.as_ref().unwrap_or(self).asked(session).await;
+        session.set_local(Vec::new());
+        parts
+    }
+
+    async fn asked(&self, session: &mut Session) -> Result<Vec<Part>, Failure> {
         let all = |sql| vec![(None, sql, vec![])];
         let like =
             |sql, pattern: &Option<String>| vec![(None, sql, vec![pattern.as_deref().map(like)])];
