@@ -45,9 +45,12 @@ pub fn run(context: &Context<'_>, args: &ShowArgs) -> Result<u8, CliError> {
 
 /// On a terminal no line is wider than it.
 fn page(proved: &Proved, path: &str, look: Look, terminal: bool) -> String {
-    let fold = |text: &str, deep: usize| match terminal {
-        true => folded(text, look.width.saturating_sub(deep)),
-        false => text.to_owned(),
+    let fold = |text: &str, deep: usize| {
+        if terminal {
+            folded(text, look.width.saturating_sub(deep))
+        } else {
+            text.to_owned()
+        }
     };
     let runbook = &proved.runbook;
     let mut page = format!(
@@ -58,9 +61,10 @@ fn page(proved: &Proved, path: &str, look: Look, terminal: bool) -> String {
     );
     if let Some(about) = &runbook.about {
         let about = about.text().trim_end();
-        let about = match terminal {
-            true => reflowed(about, look.width.saturating_sub(2)),
-            false => about.to_owned(),
+        let about = if terminal {
+            reflowed(about, look.width.saturating_sub(2))
+        } else {
+            about.to_owned()
         };
         let _ = write!(page, "\n{}", indent(&about, 2));
     }
