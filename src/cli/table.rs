@@ -146,8 +146,8 @@ mod tests {
         let heads = ["NAME", "TITLE", "RISK", "TAGS"];
         assert_eq!(
             table(&heads, &[row], 45, true),
-            "NAME         TITLE       RISK    TAGS\n\
-             enable-user  Enable an…  medium  crm, user…\n"
+            "NAME         TITLE         RISK    TAGS\n\
+             enable-user  Enable an i…  medium  crm, user…\n"
         );
     }
 
@@ -155,7 +155,7 @@ mod tests {
     fn a_line_is_broken_between_words_and_goes_on_deeper() {
         assert_eq!(
             folded("  suspended: the whole company is suspended\n  ok\n", 30),
-            "  suspended: the whole company\n    is suspended\n  ok\n"
+            "  suspended: the whole\n    company is suspended\n  ok\n"
         );
     }
 

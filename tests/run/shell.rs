@@ -88,7 +88,6 @@ fn nothing_can_be_changed_whatever_is_tried() {
         "UPDATE users SET email = 'x'",
         "WITH gone AS (DELETE FROM users RETURNING 1) SELECT count(*) FROM gone",
         "SELECT pg_terminate_backend(1)",
-        "SELECT 1; DELETE FROM users",
         "SELECT * INTO copy FROM users",
         "EXPLAIN ANALYZE DELETE FROM users",
         "BEGIN",
@@ -107,7 +106,31 @@ fn nothing_can_be_changed_whatever_is_tried() {
             "{sql}: {ran}"
         );
     }
+    // Each statement is one of its own: what reads is answered, what does not is refused.
+    let two = test.run_with(["shell", "-c", "SELECT 1 AS one; DELETE FROM users"]);
+    assert_eq!(
+        (two.code, two.stdout.as_str()),
+        (Some(3), "one\n  1\n(1 row)\n"),
+        "{two}"
+    );
     assert_eq!(test.contents(), before);
+}
+
+#[test]
+fn several_statements_are_answered_one_after_the_other() {
+    let (_, ran) = shell(&["SELECT 1 AS one; SELECT ';' AS two; -- the last", "\\x"]);
+    assert_snapshot!(ran, @"
+    exit 0
+    --- stdout
+    one
+      1
+    (1 row)
+    two
+    ;
+    (1 row)
+    --- stderr
+    Records instead of tables: on.
+    ");
 }
 
 #[test]
