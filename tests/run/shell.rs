@@ -143,21 +143,38 @@ fn a_function_that_writes_is_refused() {
         .says("sweep");
 }
 
+/// A runbook about a table that no built-in one changes.
+const WAKE: &str = "
+params:
+  badger: { type: int }
+steps:
+  - confirm: go
+    of: wake
+    ask: Wake it?
+  - fix: wake
+    sql: UPDATE badgers SET asleep = false WHERE id = {{ badger }}
+    rows: 1
+  - check: awake
+    sql: SELECT NOT asleep AS awake FROM badgers WHERE id = {{ badger }}
+    that: awake
+";
+
 #[test]
 fn who_wants_to_change_something_is_told_the_runbook() {
-    let test = Test::crm();
+    let test = Test::sql("CREATE TABLE badgers (id int PRIMARY KEY, asleep bool)")
+        .runbook("wake-badger", WAKE);
+    test.run("check wake-badger").code(0);
     let ran = test.run_with([
         "shell",
         "-c",
-        "UPDATE subscriptions SET status = 'active' WHERE id = 1;",
+        "UPDATE badgers SET asleep = true WHERE id = 1;",
     ]);
     assert_snapshot!(ran, @"
     exit 3
     --- stderr
     error: UPDATE changes something
       = help: nothing can be changed in this shell: what changes data is a runbook
-      = help: Activate a subscription: runbook run activate-subscription --subscription 42 --dry-run
-      = help: Enable a suspended customer: runbook run enable-suspended-customer --company 42 --dry-run
+      = help: Test: runbook run wake-badger --badger 42 --dry-run
     ");
     let ran = test.run_with(["shell", "-c", "\\fix"]);
     assert_snapshot!(ran, @r"

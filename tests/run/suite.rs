@@ -846,3 +846,13 @@ fn tests_of_no_runbook_are_refused() {
     error: there is no file `runbooks/set-prise.yaml`
     ");
 }
+
+#[test]
+fn a_folder_without_tests_proves_nothing() {
+    let test =
+        Test::sql("SELECT 1").runbook("untested", "steps: [{ query: q, sql: SELECT 1 AS n }]");
+    test.ran(&test.bare(["test"]).output().unwrap())
+        .code(3)
+        .says("there are no tests here, and so nothing was proved")
+        .says("`runbook new NAME` writes both");
+}

@@ -118,14 +118,8 @@ impl Stage<'_> {
     fn once(&mut self, context: &Context<'_>) -> Result<u8, CliError> {
         let mut library = Library::load(context, self.args)?;
         let mut turns = library.turns(&self.args.filters);
-        if turns.is_empty() && library.wrong.is_empty() && !self.args.filters.is_empty() {
-            let message = format!(
-                "no case has {} in its name",
-                words::quoted(&self.args.filters)
-            );
-            return Err(
-                CliError::usage(message).help("nor has its runbook; leave out --filter to see all")
-            );
+        if turns.is_empty() && library.wrong.is_empty() {
+            return Err(self.nothing());
         }
         self.open(&library, &turns)?;
         let unfit = self.prepare(&library, &turns)?;
@@ -139,6 +133,18 @@ impl Stage<'_> {
         let (played, unfit) = board.finish();
         wrong.extend(unfit);
         self.tell(&library, &played, wrong)
+    }
+
+    /// A test that plays nothing proves nothing.
+    fn nothing(&self) -> CliError {
+        let filters = &self.args.filters;
+        if filters.is_empty() {
+            return CliError::invalid("there are no tests here, and so nothing was proved").help(
+                "a test stands beside its runbook, as NAME.test.yaml: `runbook new NAME` writes both",
+            );
+        }
+        let message = format!("no case has {} in its name", words::quoted(filters));
+        CliError::usage(message).help("nor has its runbook; leave out --filter to see all")
     }
 
     /// Starts the server that the cases share, where there are such.

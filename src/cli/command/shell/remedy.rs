@@ -36,10 +36,15 @@ pub(super) fn of_statement(context: &Context<'_>, statement: &Statement) -> Vec<
         return Vec::new();
     }
     let runbooks = fixing(context);
-    named(runbooks.iter().filter(|runbook| {
+    let found = runbooks.iter().filter_map(|runbook| {
         let writes = Touches::of(runbook).writes;
-        tables.iter().any(|table| writes.contains(table))
-    }))
+        let is_meant = tables.iter().any(|table| writes.contains(table));
+        is_meant.then_some((writes.len(), runbook))
+    });
+    // What is made for these tables comes before what goes through all.
+    let mut found: Vec<(usize, &Runbook)> = found.collect();
+    found.sort_by_key(|(count, _)| *count);
+    named(found.into_iter().map(|(_, runbook)| runbook))
 }
 
 fn named<'a>(runbooks: impl Iterator<Item = &'a Runbook>) -> Vec<String> {
