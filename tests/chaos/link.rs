@@ -128,8 +128,13 @@ impl Link {
     /// Sends to the other side. What was told that nothing more comes hears nothing more.
     fn send(&self, from: Side, frame: &Frame) -> bool {
         let to = other(from);
-        self.closed[to as usize].load(Ordering::SeqCst)
-            || self.stream(to).write_all(&frame.bytes).is_ok()
+        let closed = &self.closed[to as usize];
+        if closed.load(Ordering::SeqCst) || self.stream(to).write_all(&frame.bytes).is_ok() {
+            return true;
+        }
+        // A server that has ended may have said why: that is carried to its end before both hear of it.
+        closed.store(true, Ordering::SeqCst);
+        to == Side::Server
     }
 
     /// One side has ended: the other one hears of it, unless nothing gets through.
