@@ -171,3 +171,17 @@ fn a_server_that_does_not_answer_is_to_be_started() {
         ");
     });
 }
+
+#[test]
+fn a_health_check_of_the_project_only_reads() {
+    let test = Test::sql("CREATE TABLE t (a int)").runbook(
+        "pg-health",
+        "steps:
+           - fix: add
+             sql: INSERT INTO t VALUES (1)",
+    );
+    health(&test, &[])
+        .code(3)
+        .says("`pg-health` has the fix `add`: what looks at the health of a database only reads");
+    assert_eq!(test.rows("SELECT count(*) FROM t"), "0");
+}

@@ -4,6 +4,7 @@ mod diagnosis;
 mod face;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -21,6 +22,8 @@ use crate::engine::outcome::{Outcome, exit};
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
 use crate::runbook::check::Proved;
+use crate::runbook::model::Step;
+use crate::step::Kind;
 use face::{Face, Found};
 
 /// The runbook that looks: a project may have one of its own.
@@ -32,12 +35,22 @@ const RUNBOOK: &str = "pg-health";
 /// There is no connection: why, and what to try.
 pub fn run(context: &Context<'_>, args: &HealthArgs) -> Result<u8, CliError> {
     let proved = context.catalogue.load(&context.catalogue.find(RUNBOOK)?)?;
+    let reads = |step: &Step| matches!(step.kind, Kind::Query(_) | Kind::Check(_));
+    if let Some(step) = proved.runbook.steps.iter().find(|step| !reads(step)) {
+        // Nothing of it is recorded: so nothing may be changed by it.
+        let message = format!(
+            "`{RUNBOOK}` has the {} `{}`: what looks at the health of a database only reads",
+            step.kind.word(),
+            step.title
+        );
+        return Err(CliError::invalid(message)
+            .help("keep queries and checks in it, and run the rest as a runbook of its own"));
+    }
     connection::runtime()?.block_on(look(context, args, proved))
 }
 
 async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Result<u8, CliError> {
-    let mut flags: std::collections::BTreeMap<String, Vec<String>> =
-        std::collections::BTreeMap::new();
+    let mut flags: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in &args.param {
         flags.entry(name.clone()).or_default().push(value.clone());
     }
@@ -98,7 +111,7 @@ async fn play(
         folder: context.invocation.folder.clone(),
         site: backups::reading(context, None)?,
         answers: answers::Answers {
-            given: std::collections::BTreeMap::new(),
+            given: BTreeMap::new(),
             otherwise: answers::Otherwise::Nobody,
             flag: answers::Flag::Answer,
             actor: plan.actor.clone(),
