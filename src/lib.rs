@@ -20,6 +20,7 @@
 //! | [`sql`] | one SQL statement: its grammar, what it may do, what it risks, which rows it is about |
 //! | [`step`] | the kinds of steps as an author writes them, **one kind a file**; [`step::Kind`] is the list of kinds |
 //! | [`runbook`] | a document, its names resolved, its templates, its graph, and what is proved of it |
+//! | [`policy`] | what `runbook.yaml` says: the named targets, and what each demands of a run |
 //! | [`engine`] | decides what is next, drives the world through one port, and tells events; state is a fold over them |
 //! | [`archive`] | the files of a backup: written so that none is half there, read back in full, kept and pruned |
 //! | [`pg`], [`record`], [`report`], [`suite`] | a session on a server that implements the port's reads and changes; runs on disk, proof against alteration; events as text and JSON; the tests of a runbook and what they cover |
@@ -53,6 +54,7 @@ pub mod base;
 pub mod cli;
 pub mod engine;
 pub mod pg;
+pub mod policy;
 pub mod record;
 pub mod report;
 pub mod runbook;

@@ -14,6 +14,7 @@ mod parameters;
 mod past;
 mod scan;
 mod shell;
+mod target;
 mod tool;
 
 pub use authoring::{
@@ -33,6 +34,7 @@ pub use past::{
 pub(super) use scan::{Scan, scan};
 pub use shell::complete;
 pub(super) use shell::script;
+pub use target::{ApproveArgs, AuditExport, CancelArgs, DoctorArgs, TargetsArgs};
 pub use tool::{CompletionsArgs, HelpArgs, ManArgs, SchemaArgs, SchemaOf};
 
 /// Runs runbooks on PostgreSQL: what they will do is shown, rehearsed, asked about and checked.
@@ -148,6 +150,14 @@ pub enum Command {
     Report(ReportArgs),
     /// Proves that the records of runs are whole and unaltered
     Audit(AuditArgs),
+    /// Approves a run of another person that waits for it, or declines; without a run lists those that wait
+    Approve(ApproveArgs),
+    /// Ends a run that waits or was cut short: takes its request back, and puts back what it changed
+    Cancel(CancelArgs),
+    /// Lists the targets of runbook.yaml, and checks them
+    Targets(TargetsArgs),
+    /// Says what is missing to work safely on the target, and how to mend it
+    Doctor(DoctorArgs),
     /// Creates the journal in a database, for logins that may not
     Init(InitArgs),
     /// Runs a guided demonstration on a private PostgreSQL with sample data
@@ -216,12 +226,15 @@ pub struct RunArgs {
     /// Runs everything in one transaction, shows what would change, and takes it back
     #[arg(long)]
     pub dry_run: bool,
-    /// Says yes to every confirm
+    /// Says yes to every confirm of low and medium risk, where the target is not protected
     #[arg(short, long)]
     pub yes: bool,
     /// The answer to one confirm: yes, no, or the text to type (repeatable)
     #[arg(long = "answer", value_name = "NAME=yes|no|TEXT", value_parser = pair)]
     pub answers: Vec<(String, String)>,
+    /// In an emergency: goes on without what the target's policy demands, where it allows you to; the reason is recorded
+    #[arg(long, value_name = "REASON")]
+    pub break_glass: Option<String>,
     /// A YAML or JSON file of parameters
     #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub params_file: Option<PathBuf>,

@@ -1,11 +1,33 @@
 //! The database of a command: found from its flags, connected, and given up when the command ends.
 
+use std::sync::Arc;
+
 use tokio::runtime::{Builder, Runtime};
 
 use super::Context;
 use super::error::CliError;
 use crate::pg::session::Session;
 use crate::pg::settings::ConnectSettings;
+use crate::policy::target::Target;
+
+/// The database that a command is about.
+pub(super) struct Goal {
+    /// Where it is, and how it is connected.
+    pub(super) settings: ConnectSettings,
+    /// What `runbook.yaml` says of it, where it is named there.
+    pub(super) target: Option<Arc<Target>>,
+}
+
+/// Returns the database that the command's flags, `runbook.yaml` and the environment name.
+///
+/// # Errors
+/// A setting is wrong, or there is no such target.
+pub(super) fn goal(context: &Context<'_>) -> Result<Goal, CliError> {
+    Ok(Goal {
+        settings: settings(context)?,
+        target: None,
+    })
+}
 
 /// Returns where the command's flags and the environment say that the database is.
 ///
@@ -25,7 +47,7 @@ pub(super) fn settings(context: &Context<'_>) -> Result<ConnectSettings, CliErro
 /// # Errors
 /// There is no connection to be had.
 pub(super) async fn connect(context: &Context<'_>, application: &str) -> Result<Session, CliError> {
-    let settings = settings(context)?.with_application_name(application);
+    let settings = goal(context)?.settings.with_application_name(application);
     Ok(Session::connect(&settings, None).await?)
 }
 

@@ -8,6 +8,7 @@ use super::{Context, params, prompt};
 use crate::base::source::Source;
 use crate::engine::journal::{Entry, Unit};
 use crate::engine::plan::Plan;
+use crate::policy::rules::Policy;
 use crate::record::facts::Facts;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::{Proved, check};
@@ -157,6 +158,7 @@ pub(super) fn plan(
         dry_run: facts.dry_run,
         run: facts.run.clone(),
         actor: facts.actor.clone(),
+        policy: Policy::default(),
         previous: facts.previous.clone(),
     })
 }

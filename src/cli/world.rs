@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::answers::Answers;
 use super::{program, save};
+use crate::engine::approval::{Request, Standing, Word};
 use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
@@ -11,6 +14,7 @@ use crate::engine::conflict::Restored;
 use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::impact::TableLock;
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
@@ -229,6 +233,49 @@ impl World for RealWorld {
 
     fn notices(&mut self) -> Vec<String> {
         self.session.take_notices()
+    }
+
+    async fn now(&mut self) -> Result<Timestamp, Failure> {
+        self.session.revive().await?;
+        self.session.now().await
+    }
+
+    async fn newest_backup(&mut self) -> Result<Option<Timestamp>, Failure> {
+        Ok(None)
+    }
+
+    async fn locks(&mut self) -> Result<Vec<TableLock>, Failure> {
+        self.session.table_locks().await
+    }
+
+    async fn break_glass(&mut self, reason: &str, lifted: &[String]) -> Result<(), Failure> {
+        self.flush()?;
+        self.session.revive().await?;
+        self.session.break_glass(reason, lifted).await
+    }
+
+    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+        self.flush()?;
+        self.session.revive().await?;
+        self.session.request_approval(request).await
+    }
+
+    async fn standing(&mut self, request: &Request) -> Result<Standing, Failure> {
+        self.session.revive().await?;
+        self.session.approval_standing(request).await
+    }
+
+    async fn verdict(
+        &mut self,
+        request: &Request,
+        word: Word,
+        reason: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.session.revive().await?;
+        let actor = self.answers.actor.clone();
+        self.session
+            .say_of_request(request, word, &actor, reason)
+            .await
     }
 
     async fn ask(&mut self, question: &Question, cancel: &Cancel) -> Answer {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::approval::{Request, Standing};
 use super::backup::Progressing;
 use super::change::Changes;
 use super::conflict::Conflict;
@@ -106,6 +107,32 @@ pub enum EventKind {
         /// What is at stake, where that is much.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         impact: Option<Box<Impact>>,
+    },
+    /// Somebody went on without what the target's policy demands.
+    BrokeGlass {
+        /// Why, in their words.
+        reason: String,
+        /// Who.
+        by: String,
+        /// What the policy demands that is not there.
+        lifted: Vec<String>,
+    },
+    /// Other people are asked to approve; the run ends as waiting then, and goes on by `runbook resume`.
+    ApprovalAsked {
+        /// The confirm.
+        step: StepRef,
+        /// What they are asked.
+        request: Box<Request>,
+        /// Until when.
+        #[schemars(with = "String", extend("format" = "date-time"))]
+        expires_at: Timestamp,
+    },
+    /// What they said, as far as it is known when the run goes on.
+    ApprovalSeen {
+        /// The confirm.
+        step: StepRef,
+        /// Where the request stands.
+        standing: Standing,
     },
     /// A step was left out because its `when` was not true.
     StepSkipped {
@@ -282,6 +309,12 @@ pub struct TargetFacts {
     pub database: String,
     /// The login.
     pub user: String,
+    /// The role that its sessions take on, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Whether it is protected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
     /// The server's version, such as `15.18`.
     pub server_version: String,
     /// The cluster's system identifier, where the login may read it.

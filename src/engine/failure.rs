@@ -43,6 +43,10 @@ pub enum FailureKind {
     File,
     /// A backup cannot be made, read or restored.
     Backup,
+    /// The target's policy does not allow it.
+    Policy,
+    /// It kept too many others waiting, or for too long.
+    Blocking,
     /// Ctrl-C.
     Cancelled,
     /// What this version cannot do.

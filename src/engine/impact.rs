@@ -30,6 +30,9 @@ pub struct Impact {
     pub reason: String,
     /// The rows that the rehearsal changed, the tables that lose some first.
     pub data: Vec<AtRisk>,
+    /// The locks that it takes on tables, the strongest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<TableLock>,
     /// What cannot be told in rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<String>,
@@ -46,6 +49,19 @@ pub struct Impact {
     /// The command that does it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<String>,
+}
+
+/// A lock on a table, as the rehearsal took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TableLock {
+    /// The table.
+    pub table: String,
+    /// The mode, such as `RowExclusiveLock`.
+    pub mode: String,
+    /// How many other sessions use the table at that moment, in a way that would have to wait for it.
+    pub waiting: u32,
+    /// How many other sessions use the table at that moment.
+    pub users: u32,
 }
 
 /// The rows of a table that change.
@@ -120,6 +136,7 @@ pub(super) async fn of<W: World>(
         risk: risk.max(runbook.risk),
         reason,
         data: at_risk(changes, &emptied(&fixes), world, limits).await,
+        locks: Vec::new(),
         unseen: changes.unseen.clone(),
         backups,
         lost,

@@ -1,6 +1,7 @@
 //! Runs a proved runbook: decides ([`decide`]) from what happened ([`state`], a fold over [`event`]s), and
 //! drives the world through one port ([`port`]). Its only output is its events.
 
+pub mod approval;
 pub mod backup;
 pub mod cancel;
 pub mod change;
@@ -18,6 +19,7 @@ mod lease;
 pub mod outcome;
 mod perform;
 pub mod plan;
+mod policy;
 pub mod port;
 mod rehearse;
 pub mod schema;

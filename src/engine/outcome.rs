@@ -25,6 +25,14 @@ pub enum Outcome {
     Unknown,
     /// Ctrl-C, and nothing remains of the run.
     Cancelled,
+    /// It waits for the approval of other people; nothing of it is open meanwhile.
+    Waiting,
+    /// Nobody approved it in time.
+    Expired,
+    /// The one who asked for approval took that back.
+    Withdrawn,
+    /// What was approved is not what it would do now.
+    Contradicted,
 }
 
 impl Outcome {
@@ -34,10 +42,11 @@ impl Outcome {
             Self::Done | Self::Nothing => exit::DONE,
             Self::Failed => exit::FAILED,
             Self::RolledBack => exit::ROLLED_BACK,
-            Self::Declined => exit::DECLINED,
+            Self::Declined | Self::Expired | Self::Withdrawn | Self::Contradicted => exit::DECLINED,
             Self::Stopped => exit::STOPPED,
             Self::Unknown => exit::UNKNOWN,
             Self::Cancelled => exit::CANCELLED,
+            Self::Waiting => exit::WAITING,
         }
     }
 }
@@ -53,6 +62,10 @@ impl fmt::Display for Outcome {
             Self::Stopped => "stopped, changes stay in place",
             Self::Unknown => "outcome unknown",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting for approval",
+            Self::Expired => "approval expired",
+            Self::Withdrawn => "withdrawn",
+            Self::Contradicted => "not what was approved",
         })
     }
 }
@@ -77,13 +90,15 @@ pub mod exit {
     pub const STOPPED: u8 = 13;
     /// Nobody can say what became of a COMMIT.
     pub const UNKNOWN: u8 = 14;
+    /// It waits for the approval of other people.
+    pub const WAITING: u8 = 15;
     /// A defect of the program.
     pub const DEFECT: u8 = 70;
     /// Ctrl-C.
     pub const CANCELLED: u8 = 130;
 
     /// Every code with its meaning, for `runbook help exit-codes`.
-    pub const MEANINGS: [(u8, &str); 11] = [
+    pub const MEANINGS: [(u8, &str); 12] = [
         (DONE, "done, or nothing to do"),
         (USAGE, "the command line is wrong"),
         (
@@ -96,7 +111,10 @@ pub mod exit {
         ),
         (FAILED, "a step failed, and nothing remains of the run"),
         (ROLLED_BACK, "what the run had changed was put back"),
-        (DECLINED, "a person said no, or nobody could be asked"),
+        (
+            DECLINED,
+            "a person said no, nobody could be asked, or nobody approved",
+        ),
         (
             STOPPED,
             "it stopped with changes left in place, or is cut short and can go on",
@@ -104,6 +122,10 @@ pub mod exit {
         (
             UNKNOWN,
             "COMMIT was sent and its outcome is unknown: `runbook resume` finds out",
+        ),
+        (
+            WAITING,
+            "it waits for the approval of other people: `runbook resume` goes on",
         ),
         (DEFECT, "a defect of runbook itself"),
         (

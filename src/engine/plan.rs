@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::change::hex;
+use crate::policy::rules::Policy;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
@@ -27,6 +28,8 @@ pub struct Plan {
     pub hash: String,
     /// Who runs it.
     pub actor: String,
+    /// What the target demands, and who runs it there.
+    pub policy: Policy,
     /// When the last run of the runbook on this database began that came to its end.
     pub previous: Option<String>,
 }

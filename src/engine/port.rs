@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::approval::{Request, Standing, Word};
 use super::backup::{Backed, FromBackup, Order};
 use super::cancel::Cancel;
 use super::change::Changes;
@@ -10,7 +13,9 @@ use super::conflict::Restored;
 use super::database::{Found, Wanted};
 use super::event::{Blocker, Event, Saved, TargetFacts};
 use super::failure::Failure;
+use super::impact::TableLock;
 use super::journal::{Entry, Terms};
+use crate::policy::rules::AnsweredBy;
 use crate::runbook::data::{Cell, Rows};
 use crate::runbook::model::StepId;
 use crate::sql::statement::Statement;
@@ -76,6 +81,8 @@ pub struct Question {
     pub text: String,
     /// The text that must be typed for a yes.
     pub typed: Option<String>,
+    /// How it may be answered with a yes.
+    pub answered_by: AnsweredBy,
     /// How long there is to answer.
     pub timeout: Option<Duration>,
 }
@@ -301,6 +308,59 @@ pub trait World {
 
     /// Returns what the server said beside results since the last time.
     fn notices(&mut self) -> Vec<String>;
+
+    /// Returns the server's time.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn now(&mut self) -> impl Future<Output = Result<Timestamp, Failure>>;
+
+    /// Returns when the newest backup of the whole database was made that is verified and of this target.
+    ///
+    /// # Errors
+    /// The backups cannot be read.
+    fn newest_backup(&mut self) -> impl Future<Output = Result<Option<Timestamp>, Failure>>;
+
+    /// Returns the locks that the open transaction holds on tables, and who works with these tables.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn locks(&mut self) -> impl Future<Output = Result<Vec<TableLock>, Failure>>;
+
+    /// Has the journal say that the run goes on without what the target's policy demands: outside of transactions,
+    /// lasting before anything is changed.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn break_glass(
+        &mut self,
+        reason: &str,
+        lifted: &[String],
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Asks other people to approve, in the journal: outside of transactions.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn request(&mut self, request: &Request) -> impl Future<Output = Result<Standing, Failure>>;
+
+    /// Returns where a request stands.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or has no such request.
+    fn standing(&mut self, request: &Request) -> impl Future<Output = Result<Standing, Failure>>;
+
+    /// Says something of a request as this login: that it is withdrawn, or used. The server refuses a use that is not
+    /// approved.
+    ///
+    /// # Errors
+    /// The server's word.
+    fn verdict(
+        &mut self,
+        request: &Request,
+        word: Word,
+        reason: Option<&str>,
+    ) -> impl Future<Output = Result<(), Failure>>;
 
     /// Asks a person.
     fn ask(&mut self, question: &Question, cancel: &Cancel) -> impl Future<Output = Answer>;

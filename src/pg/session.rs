@@ -2,6 +2,7 @@
 //! inside of one another by savepoints.
 
 mod alone;
+mod approval;
 mod capture;
 pub mod capture_row;
 mod change;
@@ -16,6 +17,7 @@ mod image;
 pub mod image_file;
 pub mod journal;
 mod lease;
+mod locks;
 mod part;
 mod reach;
 mod read;

@@ -81,6 +81,10 @@ pub(super) fn first(finished: &RunFinished, look: Look) -> Line {
         Outcome::Stopped => (Tone::Bad, "Stopped with changes left in place", "after"),
         Outcome::Unknown => (Tone::Bad, "Outcome unknown", "after"),
         Outcome::Cancelled => (Tone::Warn, "Cancelled", "after"),
+        Outcome::Waiting => (Tone::Warn, "Waiting for approval", "after"),
+        Outcome::Expired => (Tone::Warn, "Approval expired", "after"),
+        Outcome::Withdrawn => (Tone::Warn, "Withdrawn", "after"),
+        Outcome::Contradicted => (Tone::Warn, "Not what was approved", "after"),
     };
     look.line()
         .toned(tone, word)

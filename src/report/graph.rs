@@ -56,8 +56,8 @@ fn walk(events: &[Event]) -> Walk {
     let finished = story.finished.filter(|_| !is_undo);
     walk.end = finished.and_then(|(finished, _)| match finished.outcome {
         Outcome::Done | Outcome::Nothing => Some(true),
-        Outcome::Failed | Outcome::Stopped | Outcome::RolledBack | Outcome::Declined => Some(false),
-        Outcome::Unknown | Outcome::Cancelled => None,
+        Outcome::Unknown | Outcome::Cancelled | Outcome::Waiting => None,
+        _ => Some(false),
     });
     walk
 }

@@ -4,6 +4,7 @@
 //! Everything is taken apart to its fields, so that a new one cannot be forgotten.
 
 use super::secret::{Hidden, MASK, Redactor};
+use crate::engine::approval::{Request, Standing, Verdict};
 use crate::engine::backup::{Backed, BackedTable, RestoredInto};
 use crate::engine::change::{Changes, ColumnChange, RowChange, TableChange};
 use crate::engine::conflict::{Conflict, ConflictColumn};
@@ -12,7 +13,7 @@ use crate::engine::event::{
     Shown, StepResult, TargetFacts,
 };
 use crate::engine::failure::Failure;
-use crate::engine::impact::{AtRisk, Impact, Saving};
+use crate::engine::impact::{AtRisk, Impact, Saving, TableLock};
 use crate::runbook::data::{Column, Rows};
 
 /// What can hold secrets.
@@ -76,10 +77,11 @@ mask_struct!(TargetFacts {
     name,
     database,
     user,
+    role,
     server_version,
     system_identifier,
     timeline
-} keeps { database_oid });
+} keeps { database_oid, protected });
 mask_struct!(Item { label } keeps { index, of });
 mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
 mask_struct!(Assertion { name, otherwise, found, why } keeps { passed, group, seen });
@@ -96,8 +98,13 @@ mask_struct!(ConflictColumn {
 });
 mask_struct!(Backed { id, path, tables, pruned }
     keeps { holds, rows, bytes, sha256, verified, encrypted });
-mask_struct!(Impact { operation, reason, data, unseen, backups, lost, recovery }
+mask_struct!(Impact { operation, reason, data, locks, unseen, backups, lost, recovery }
     keeps { risk, undoable, recovery_seconds });
+mask_struct!(TableLock { table } keeps { mode, waiting, users });
+mask_struct!(Request { title, params, target, actor, question, changes, show, impact }
+    keeps { run, step, name, runbook, hash, risk, params_digest, of, approved, needs });
+mask_struct!(Verdict { actor, reason } keeps { word, login, at });
+mask_struct!(Standing { verdicts } keeps { asked_at, expires_at, expired });
 mask_struct!(AtRisk { table } keeps { whole, deleted, updated, inserted, of });
 mask_struct!(Saving { id } keeps { bytes, verified });
 mask_struct!(Saved { path } keeps { sha256, bytes });
@@ -254,6 +261,17 @@ impl Mask for EventKind {
             } => {
                 mask_fields!(by; question, typed, show, impact);
             }
+            Self::BrokeGlass {
+                reason,
+                by: who,
+                lifted,
+            } => mask_fields!(by; reason, who, lifted),
+            Self::ApprovalAsked {
+                step: _,
+                request,
+                expires_at: _,
+            } => request.mask(by),
+            Self::ApprovalSeen { step: _, standing } => standing.mask(by),
             Self::StepFinished {
                 step: _,
                 result,
@@ -322,6 +340,7 @@ impl Mask for StepResult {
                 yes: _,
                 by: who,
                 why,
+                refusal: _,
                 approved: _,
             } => mask_fields!(by; who, why),
             Self::Fix {

@@ -176,7 +176,7 @@ fn ended(finished: &RunFinished, begun: Option<&RunStarted>) -> Ending {
     let tone = match finished.outcome {
         Outcome::Done | Outcome::Nothing => "good",
         Outcome::Failed | Outcome::Stopped | Outcome::Unknown => "bad",
-        Outcome::RolledBack | Outcome::Declined | Outcome::Cancelled => "warn",
+        _ => "warn",
     };
     let says = Some(finished.says.trim()).filter(|says| !says.is_empty());
     let aborted = finished.aborted.map(|aborted| {

@@ -333,7 +333,10 @@ impl Terminal {
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
             EventKind::RunResumed { actor } => self.resumed(actor),
-            EventKind::Committing { .. } => Ok(()),
+            EventKind::Committing { .. }
+            | EventKind::BrokeGlass { .. }
+            | EventKind::ApprovalAsked { .. }
+            | EventKind::ApprovalSeen { .. } => Ok(()),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

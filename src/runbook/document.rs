@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::notice::Notify;
 use super::param::Param;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shape::read;
@@ -43,6 +44,9 @@ pub struct Head {
     /// The parameters, by name.
     #[serde(default)]
     pub params: Entries<Param>,
+    /// Whom to tell how runs go.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
     /// What happens after an error that no step handles: `rollback` (the default), `stop`, or a branch.
     pub on_failure: Option<Goto>,
     /// The same for Ctrl-C.

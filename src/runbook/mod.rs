@@ -9,6 +9,7 @@ pub mod document;
 pub mod graph;
 pub mod model;
 mod name;
+pub mod notice;
 pub mod param;
 pub mod picture;
 pub mod place;

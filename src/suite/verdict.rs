@@ -158,6 +158,10 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Stopped => "stopped",
         Outcome::Unknown => "unknown",
         Outcome::Cancelled => "cancelled",
+        Outcome::Waiting => "waiting",
+        Outcome::Expired => "expired",
+        Outcome::Withdrawn => "withdrawn",
+        Outcome::Contradicted => "contradicted",
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::Path;
 use crate::sources::files;
 
 /// From the lowest to the highest; those in one group do not know each other.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["base"],
     &["sql"],
     &["step"],
     &["runbook"],
+    &["policy"],
     &["engine"],
     &["archive"],
     &["pg", "record", "report", "suite"],

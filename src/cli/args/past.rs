@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ListOutput, Told, pair};
+use super::{AuditExport, ListOutput, Told, pair};
 
 /// What `resume` is asked.
 #[derive(Clone, Debug, Default, Args)]
@@ -96,9 +96,21 @@ pub enum ReportFormat {
 /// What `audit` is asked.
 #[derive(Clone, Debug, Args)]
 pub struct AuditArgs {
-    /// What to do: verify
-    #[arg(value_enum)]
+    /// What to do: verify or export
+    #[arg(value_enum, hide_possible_values = true)]
     pub what: AuditWhat,
+    /// As what they are exported: jsonl, one object an event, or csv
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "jsonl",
+        hide_possible_values = true
+    )]
+    pub format: AuditExport,
+    /// Writes the export to a file
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
     /// The runs: ids, or the first letters of them; without any, all
     pub runs: Vec<String>,
 }
@@ -108,6 +120,8 @@ pub struct AuditArgs {
 pub enum AuditWhat {
     /// Proves that they are whole and unaltered.
     Verify,
+    /// Writes them in a form that other programs read.
+    Export,
 }
 
 /// What `init` is asked.

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// What `schema` is asked.
 #[derive(Clone, Debug, Args)]
 pub struct SchemaArgs {
-    /// Of what: runbook, test or event
+    /// Of what: runbook, test, targets or event
     #[arg(value_enum, default_value = "runbook", hide_possible_values = true)]
     pub of: SchemaOf,
 }
@@ -18,6 +18,8 @@ pub enum SchemaOf {
     Runbook,
     /// The files of tests.
     Test,
+    /// `runbook.yaml`, with the targets.
+    Targets,
     /// The lines of `--output json`.
     Event,
 }

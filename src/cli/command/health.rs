@@ -21,6 +21,7 @@ use crate::engine::driver;
 use crate::engine::outcome::{Outcome, exit};
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
+use crate::policy::rules::Policy;
 use crate::runbook::check::Proved;
 use crate::runbook::model::Step;
 use crate::step::Kind;
@@ -81,6 +82,7 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
         Err(error) => return Err(error),
     };
     let plan = Plan {
+        policy: Policy::default(),
         previous: None,
         hash: Plan::hash_of(&proved.runbook),
         proved,

@@ -1,10 +1,13 @@
 //! The commands, one a file.
 
+pub mod approve;
 pub mod audit;
 pub mod backup;
+pub mod cancel;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod find;
 pub mod health;
 pub mod help;
@@ -21,5 +24,6 @@ pub mod run;
 pub mod schema;
 pub mod shell;
 pub mod show;
+pub mod targets;
 pub mod test;
 pub mod undo;

@@ -13,6 +13,7 @@ use crate::cli::params::{self, Sources};
 use crate::cli::table::{folded, indent, table};
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
+use crate::policy::rules::Policy;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
 use crate::runbook::model::{Runbook, Step};
@@ -56,6 +57,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         run: String::new(),
         hash: String::new(),
         actor: String::new(),
+        policy: Policy::default(),
         previous: None,
     };
     context.invocation.print(&page(

@@ -13,6 +13,7 @@ use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
 use crate::pg::undoable;
+use crate::policy::rules::Policy;
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
@@ -133,6 +134,7 @@ pub(in crate::cli) async fn prepare(
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let plan = Plan {
+        policy: Policy::default(),
         previous: previous::of(&base, &proved.runbook, session.target())?,
         hash: Plan::hash_of(&proved.runbook),
         proved,

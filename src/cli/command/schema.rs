@@ -16,6 +16,7 @@ pub fn run(context: &Context<'_>, args: &SchemaArgs) -> Result<u8, CliError> {
     let schema = match args.of {
         SchemaOf::Runbook => runbook::schema::schema(),
         SchemaOf::Test => crate::suite::schema::schema(),
+        SchemaOf::Targets => crate::policy::schema::schema(),
         SchemaOf::Event => engine::schema::schema(),
     };
     context.invocation.print(&pretty(&schema))?;

@@ -1,7 +1,10 @@
 //! The world of a case: the real one, in which faults happen at the moments that their author names.
 
+use jiff::Timestamp;
+
 use super::fault::{Doing, Faults};
 use crate::cli::world::RealWorld;
+use crate::engine::approval::{Request, Standing, Word};
 use crate::engine::backup::{Backed, FromBackup, Order};
 use crate::engine::cancel::Cancel;
 use crate::engine::change::Changes;
@@ -9,6 +12,7 @@ use crate::engine::conflict::Restored;
 use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, Saved, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::impact::TableLock;
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
@@ -176,6 +180,39 @@ impl World for Stage<'_> {
 
     fn notices(&mut self) -> Vec<String> {
         self.real.notices()
+    }
+
+    async fn now(&mut self) -> Result<Timestamp, Failure> {
+        self.real.now().await
+    }
+
+    async fn newest_backup(&mut self) -> Result<Option<Timestamp>, Failure> {
+        self.real.newest_backup().await
+    }
+
+    async fn locks(&mut self) -> Result<Vec<TableLock>, Failure> {
+        self.real.locks().await
+    }
+
+    async fn break_glass(&mut self, reason: &str, lifted: &[String]) -> Result<(), Failure> {
+        self.real.break_glass(reason, lifted).await
+    }
+
+    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+        self.real.request(request).await
+    }
+
+    async fn standing(&mut self, request: &Request) -> Result<Standing, Failure> {
+        self.real.standing(request).await
+    }
+
+    async fn verdict(
+        &mut self,
+        request: &Request,
+        word: Word,
+        reason: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.real.verdict(request, word, reason).await
     }
 
     async fn ask(&mut self, question: &Question, cancel: &Cancel) -> Answer {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::approval::Refusal;
 use crate::engine::backup::{Backed, RestoredInto};
 use crate::engine::change::Changes;
 use crate::engine::conflict::Conflict;
@@ -54,6 +55,9 @@ pub enum StepResult {
         /// Why it was a no, where nobody plainly said it.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// Why other people who were asked did not make it a yes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refusal: Option<Refusal>,
         /// What the yes holds for: the digests of the fixes and atomics.
         approved: Vec<Approved>,
     },

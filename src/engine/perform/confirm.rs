@@ -5,6 +5,7 @@ use super::super::event::{Approved, Decision, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::port::{Answer, Question, World};
 use super::{Performed, Stage, template};
+use crate::policy::rules::AnsweredBy;
 use crate::runbook::data::Rows;
 use crate::runbook::model::Step;
 use crate::step::confirm::Confirm;
@@ -42,6 +43,7 @@ pub(in crate::engine) fn prepare<W: World>(
             name: step.title.clone(),
             text: render(&confirm.ask)?,
             typed,
+            answered_by: AnsweredBy::default(),
             timeout: step.common.timeout.map(|timeout| timeout.0),
         },
     })
@@ -71,6 +73,7 @@ pub(in crate::engine) async fn ask<W: World>(
             yes,
             by,
             why,
+            refusal: None,
             approved: if yes { approved } else { Vec::new() },
         },
     })

@@ -15,6 +15,7 @@ use crate::engine::lease::release;
 use crate::engine::outcome::Outcome;
 use crate::engine::perform::ask;
 use crate::engine::port::{Limits, Question, World};
+use crate::policy::rules::AnsweredBy;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
 
@@ -193,6 +194,7 @@ impl<W: World> Undoing<'_, W> {
             name: step.name.clone(),
             text: text.concat(),
             typed: None,
+            answered_by: AnsweredBy::default(),
             timeout: None,
         };
         self.tell(EventKind::StepStarted {

@@ -54,6 +54,8 @@ impl Facts {
                 name,
                 database: fact(0).unwrap_or_default(),
                 user: fact(1).unwrap_or_default(),
+                role: None,
+                protected: false,
                 server_version: version.split(' ').next().unwrap_or_default().to_owned(),
                 system_identifier: fact(5),
                 timeline: fact(6),

@@ -21,6 +21,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::outcome::exit;
 use crate::engine::port::{Answer, Question};
 use crate::pg::backup::Site;
+use crate::policy::rules::AnsweredBy;
 use crate::step::backup::Keep;
 
 /// Deletes backups that nothing keeps, and returns the exit code of what came of it.
@@ -353,6 +354,7 @@ async fn no(
         name,
         text,
         typed,
+        answered_by: AnsweredBy::default(),
         timeout: None,
     };
     context.invocation.eprint(&format!("{}\n", question.text));

@@ -10,6 +10,7 @@ use crate::engine::failure::Failure;
 use crate::engine::port::Question;
 use crate::pg::backup::present::{self, Sessions};
 use crate::pg::session::Session;
+use crate::policy::rules::AnsweredBy;
 use crate::runbook::data::{Column, Rows, oid};
 use jiff::Timestamp;
 
@@ -90,6 +91,7 @@ fn asking<const N: usize>(
                 .collect::<Vec<_>>()
                 .join("\n"),
             typed: Some(session.target().database.clone()),
+            answered_by: AnsweredBy::default(),
             timeout: None,
         },
         show: Some(table(now, then)),

@@ -1,0 +1,129 @@
+//! What a run needs on a target: computed from its risk, the target, and the rows that it really changes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+use crate::sql::risk::Risk;
+
+/// What a target demands of runs. The default demands nothing: the database itself is the only judge.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// Whether only a person at a terminal answers its questions, or other people who approve.
+    pub protected: bool,
+    /// What low, medium and high risk need, in this order; each is complete.
+    pub rules: [Rule; 3],
+    /// More rows than this are medium risk.
+    pub medium_rows: Option<u64>,
+    /// More rows than this are high risk.
+    pub high_rows: Option<u64>,
+    /// Database roles whose members may break the glass; nobody where there are none.
+    pub break_glass: Vec<String>,
+}
+
+/// What changes of a risk need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rule {
+    /// Database roles whose members may make them; anybody where it says nothing.
+    pub run: Option<Vec<String>>,
+    /// Whose approval they need.
+    pub approvals: Option<Approvals>,
+    /// When they may be made; at any time where there are none.
+    pub windows: Vec<Window>,
+    /// How old the newest verified backup of the whole database may be.
+    pub backup: Option<Duration>,
+}
+
+/// Whose approval is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approvals {
+    /// How many other people must approve.
+    pub count: u32,
+    /// Database roles whose members may; any other login where there are none.
+    pub by: Vec<String>,
+    /// How many seconds they have, and their approval holds.
+    pub expire_seconds: u64,
+}
+
+/// How a question may be answered with a yes. Anything may answer it with a no.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AnsweredBy {
+    /// `--yes`, an answer by its name, or a person.
+    #[default]
+    Flag,
+    /// An answer by its name (`--answer NAME=…`), or a person.
+    Name,
+    /// A person at a terminal.
+    Person,
+}
+
+/// What changes need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand<'a> {
+    /// Their risk on this target.
+    pub risk: Risk,
+    /// Why it is higher than that of the statements.
+    pub raised: Option<String>,
+    /// How the question about them may be answered.
+    pub answered_by: AnsweredBy,
+    /// What else they need.
+    pub rule: &'a Rule,
+}
+
+impl Rules {
+    /// Returns what changes of a risk to this many rows need.
+    pub fn demand(&self, risk: Risk, rows: u64) -> Demand<'_> {
+        let over = |limit: Option<u64>| limit.filter(|limit| rows > *limit);
+        let by_rows = match (over(self.high_rows), over(self.medium_rows)) {
+            (Some(limit), _) => Some((Risk::High, limit)),
+            (None, Some(limit)) => Some((Risk::Medium, limit)),
+            (None, None) => None,
+        };
+        let by_rows = by_rows.filter(|(raised, _)| *raised > risk);
+        let raised = by_rows.map(|(raised, limit)| {
+            format!("{rows} rows, and more than {limit} are {raised} risk on this target")
+        });
+        let risk = by_rows.map_or(risk, |(raised, _)| raised);
+        let [low, medium, high] = &self.rules;
+        let rule = match risk {
+            Risk::Low => low,
+            Risk::Medium => medium,
+            Risk::High => high,
+        };
+        Demand {
+            risk,
+            raised,
+            answered_by: match (self.protected, &rule.approvals, risk) {
+                (true, None, _) => AnsweredBy::Person,
+                // Others decide as well.
+                (_, Some(_), _) | (false, None, Risk::High) => AnsweredBy::Name,
+                (false, None, _) => AnsweredBy::Flag,
+            },
+            rule,
+        }
+    }
+
+    /// Returns every database role that the rules name.
+    pub fn roles(&self) -> BTreeSet<&str> {
+        let of_rules = self.rules.iter().flat_map(|rule| {
+            let approvers = rule.approvals.iter().flat_map(|approvals| &approvals.by);
+            rule.run.iter().flatten().chain(approvers)
+        });
+        let all = of_rules.chain(&self.break_glass);
+        all.map(String::as_str).collect()
+    }
+}
+
+/// The policy of a run: what its target demands, and who runs it there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policy {
+    /// What the target demands.
+    pub rules: Rules,
+    /// Those of the roles which the rules name that the login is a member of.
+    pub member_of: BTreeSet<String>,
+    /// The reason for which the glass was broken.
+    pub broken: Option<String>,
+}
