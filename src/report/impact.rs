@@ -113,6 +113,7 @@ mod tests {
             risk: Risk::High,
             reason: "deletes every row".to_owned(),
             data: Vec::new(),
+            locks: Vec::new(),
             unseen: Vec::new(),
             backups: Vec::new(),
             lost: Vec::new(),

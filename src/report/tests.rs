@@ -242,6 +242,7 @@ fn answer(yes: bool, by: &str, why: Option<&str>) -> StepResult {
         yes,
         by: by.into(),
         why: why.map(str::to_owned),
+        refusal: None,
         approved: Vec::new(),
     }
 }

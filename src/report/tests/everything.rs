@@ -174,6 +174,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
         yes: true,
         by: said(),
         why: Some(said()),
+        refusal: None,
         approved: vec![approved],
     };
     vec![
@@ -207,6 +208,7 @@ fn at_stake(text: &str) -> Impact {
             inserted: 1,
             of: Some(9),
         }],
+        locks: Vec::new(),
         unseen: vec![said()],
         backups: vec![Saving {
             id: said(),
