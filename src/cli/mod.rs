@@ -18,6 +18,7 @@ pub mod params;
 mod past;
 mod previous;
 pub mod program;
+mod project;
 mod prompt;
 mod runner;
 mod save;
