@@ -341,6 +341,7 @@ impl Mask for StepResult {
                 by: who,
                 why,
                 refusal: _,
+                granted: _,
                 approved: _,
             } => mask_fields!(by; who, why),
             Self::Fix {
