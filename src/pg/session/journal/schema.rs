@@ -175,7 +175,7 @@ impl Session {
     }
 
     /// Returns whether the journal is there.
-    pub(in crate::pg::session) fn is_journal_there(&self) -> bool {
+    pub fn is_journal_there(&self) -> bool {
         self.journal == Standing::Current
     }
 
