@@ -20,7 +20,7 @@ const FACTS: &str = "\
            has_database_privilege(current_database(), 'CONNECT')::text, \
            (SELECT count(*)::text FROM tables), (SELECT count(*)::text FROM tables WHERE reads), \
            (SELECT count(*)::text FROM tables WHERE writes), \
-           (SELECT count(*)::text FROM part), (SELECT string_agg(name, ', ') FROM (SELECT name FROM part LIMIT 3) AS some), \
+           (SELECT count(*)::text FROM part), (SELECT string_agg(name, ', ') FROM (SELECT name FROM part LIMIT 3) AS first), \
            (SELECT string_agg(format('%I', nspname), ', ' ORDER BY nspname) FROM pg_namespace n \
             WHERE nspname <> 'runbook' AND nspname <> 'information_schema' AND nspname !~ '^pg_' \
               AND EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relkind IN ('r', 'p')) \

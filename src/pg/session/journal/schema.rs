@@ -251,7 +251,7 @@ impl Session {
 }
 
 /// Says why the journal could not be made, and the ways out.
-fn not_made(failure: &Failure, user: &str) -> Failure {
+pub(super) fn not_made(failure: &Failure, user: &str) -> Failure {
     Failure {
         kind: FailureKind::Target,
         message: format!(
