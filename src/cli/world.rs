@@ -284,7 +284,12 @@ impl World for RealWorld {
 
     async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {
         self.flush()?;
-        program::run(program, &self.folder, self.session.settings(), limits).await
+        let running = program::run(program, &self.folder, self.session.settings(), limits);
+        tokio::select! {
+            biased;
+            failure = self.session.given_up() => Err(failure),
+            done = running => done,
+        }
     }
 
     fn tell(&mut self, event: &Event) -> std::io::Result<()> {

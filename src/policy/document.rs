@@ -89,7 +89,7 @@ pub enum Journal {
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// The cluster's system identifier (`pg_control_system()`), in quotes.
-    pub system_identifier: Option<Spanned<String>>,
+    pub system_identifier: Option<Template>,
     /// The database's name.
     pub database: Option<Spanned<String>>,
 }
