@@ -1,6 +1,6 @@
 //! `runbook health`: the runbook `pg-health` with a compact face, and why there is no connection where there is none.
 
-mod diagnosis;
+pub(super) mod diagnosis;
 mod face;
 
 use std::cell::RefCell;
