@@ -210,6 +210,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         keeping: Keeping::Database,
     });
     let plan = Plan {
+        policy: runbook::policy::rules::Policy::default(),
         previous: None,
         proved,
         arguments: BTreeMap::new(),
