@@ -52,6 +52,17 @@ pub struct Context<'a> {
     pub look: Look,
 }
 
+impl<'a> Context<'a> {
+    /// Returns the same with other flags.
+    #[must_use]
+    pub fn with_global<'b>(&'b self, global: &'b args::Global) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { global, ..*self }
+    }
+}
+
 /// Runs the program, and returns its exit code.
 pub fn main(invocation: &Invocation) -> ExitCode {
     let place = remember_panics();
