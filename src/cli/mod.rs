@@ -14,6 +14,7 @@ mod finder;
 mod findings;
 pub mod invocation;
 pub mod look;
+mod pace;
 pub mod params;
 mod past;
 mod previous;
