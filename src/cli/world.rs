@@ -14,8 +14,8 @@ use crate::engine::conflict::Restored;
 use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::impact::TableLock;
 use crate::engine::journal::{Entry, Terms};
+use crate::engine::lock::TableLock;
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };
@@ -284,7 +284,12 @@ impl World for RealWorld {
 
     async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {
         self.flush()?;
-        program::run(program, &self.folder, self.session.settings(), limits).await
+        let running = program::run(program, &self.folder, self.session.settings(), limits);
+        tokio::select! {
+            biased;
+            failure = self.session.given_up() => Err(failure),
+            done = running => done,
+        }
     }
 
     fn tell(&mut self, event: &Event) -> std::io::Result<()> {

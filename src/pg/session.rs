@@ -33,6 +33,7 @@ mod transaction;
 mod undoable;
 pub mod units;
 mod watch;
+mod watchdog;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -133,6 +134,8 @@ pub struct Session {
     described: Vec<Statement>,
     tables: HashMap<String, Option<Arc<TableFacts>>>,
     blockers: Arc<Mutex<Vec<Blocker>>>,
+    /// What watches whom the open transaction keeps waiting.
+    watchdog: watchdog::Watchdog,
 }
 
 /// Returns the address of a place without the database, which is told apart.
@@ -197,6 +200,7 @@ impl Session {
             described: Vec::new(),
             tables: HashMap::new(),
             blockers: Arc::default(),
+            watchdog: watchdog::Watchdog::default(),
         })
     }
 
@@ -289,6 +293,7 @@ impl Session {
             hidden: self.hidden,
             sensitive: std::mem::take(&mut self.sensitive),
             committing: Arc::clone(&self.committing),
+            watchdog: self.watchdog.hand_over(),
             ..fresh
         };
         Ok(())
@@ -310,6 +315,7 @@ impl Session {
     /// Returns what the server said beside results since the last time.
     pub fn take_notices(&mut self) -> Vec<String> {
         let mut messages = std::mem::take(&mut self.said);
+        messages.extend(self.take_said_by_watch());
         while let Ok(notice) = self.notices.try_recv() {
             if !notice.severity().eq_ignore_ascii_case("FATAL") {
                 messages.push(notice.message().to_owned());

@@ -89,7 +89,7 @@ pub enum Journal {
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// The cluster's system identifier (`pg_control_system()`), in quotes.
-    pub system_identifier: Option<Spanned<String>>,
+    pub system_identifier: Option<Template>,
     /// The database's name.
     pub database: Option<Spanned<String>>,
 }
@@ -191,6 +191,32 @@ pub enum Day {
     Sat,
     /// Sunday.
     Sun,
+}
+
+impl Day {
+    /// All of them, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Mon,
+        Self::Tue,
+        Self::Wed,
+        Self::Thu,
+        Self::Fri,
+        Self::Sat,
+        Self::Sun,
+    ];
+
+    /// Returns its short name, such as `Mon`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mon => "Mon",
+            Self::Tue => "Tue",
+            Self::Wed => "Wed",
+            Self::Thu => "Thu",
+            Self::Fri => "Fri",
+            Self::Sat => "Sat",
+            Self::Sun => "Sun",
+        }
+    }
 }
 
 /// From how many rows on a fix counts as riskier than its statements.

@@ -27,6 +27,7 @@ impl Session {
             patient.into_iter().chain(self.local.clone()).collect();
         let before = self.answered(self.current(&settings)).await?;
         self.answered(self.batch(&set(&settings))).await?;
+        self.begin_watch();
         let text = bound.statement.text();
         let params = bind::params(&bound.binds);
         let work = async {
@@ -37,6 +38,7 @@ impl Session {
                 .map_err(|error| failure::of(&error, text, 0))
         };
         let result = self.guarded(limits, work).await;
+        self.end_watch();
         let restored = self.answered(self.batch(&set(&before))).await;
         self.broken |= restored.is_err();
         result.and(restored)

@@ -39,6 +39,7 @@ impl Session {
             self.changed = 0;
             self.marks.clear();
             self.unhear(0);
+            self.begin_watch();
         }
         self.marks.push((self.entries.len(), self.changed));
         self.add_pending(&begin);
@@ -109,6 +110,7 @@ impl Session {
             self.close_spool(depth, false);
         }
         if depth == 1 && how == Close::Rollback {
+            self.end_watch();
             // Nothing was sent yet, or the whole of it is taken back.
             return if unsent {
                 Ok(())
@@ -125,7 +127,10 @@ impl Session {
                 let back = format!(
                     "ROLLBACK TO SAVEPOINT runbook_{depth}; RELEASE SAVEPOINT runbook_{depth}"
                 );
-                self.roll_back(&join(&pending, &back)).await
+                let result = self.roll_back(&join(&pending, &back)).await;
+                // What was locked since is free again.
+                self.begin_watch();
+                result
             }
             // Deferred constraints are looked at here, so that the step is blamed that broke them; later
             // steps may defer them again.
@@ -145,7 +150,11 @@ impl Session {
                 }
                 result
             }
-            Close::Commit => Box::pin(self.commit(&pending, limits)).await,
+            Close::Commit => {
+                let result = Box::pin(self.commit(&pending, limits)).await;
+                self.end_watch();
+                result
+            }
         }
     }
 
@@ -195,6 +204,10 @@ impl Session {
             && !self.entries.is_empty()
             && let Err(failure) = Box::pin(self.answered(self.keep_id())).await
         {
+            let _ = self.roll_back("ROLLBACK").await;
+            return Err(failure);
+        }
+        if let Err(failure) = self.end_watch_to_commit() {
             let _ = self.roll_back("ROLLBACK").await;
             return Err(failure);
         }
@@ -275,6 +288,7 @@ impl Session {
         let began = self.depth > 0 && !self.is_unsent();
         self.depth = 0;
         self.pending.clear();
+        self.end_watch();
         if !began {
             return Ok(true);
         }

@@ -1,4 +1,5 @@
-//! Watches a statement: its time-out, Ctrl-C, and who holds the lock that it waits for.
+//! Watches a statement: its time-out, Ctrl-C, who holds the lock that it waits for, and that others have waited
+//! enough for it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,6 +34,7 @@ impl Session {
         limits: &Limits,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        self.refuse_given_up()?;
         let mut work = std::pin::pin!(work);
         let watcher = tokio::time::sleep(PATIENCE);
         let mut watcher = std::pin::pin!(watcher);
@@ -43,6 +45,7 @@ impl Session {
                 done = &mut work => return done.map_err(|failure| self.explain(failure)),
                 () = limits.cancel.wait() => break Failure::new(FailureKind::Cancelled, "cancelled by Ctrl-C"),
                 () = at(limits.deadline) => break too_long(),
+                failure = self.given_up() => break failure,
                 () = &mut watcher, if !watched => {
                     watched = true;
                     tokio::spawn(watch(self.settings.clone(), self.pid, Arc::clone(&self.blockers)));
