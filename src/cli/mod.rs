@@ -15,6 +15,7 @@ mod findings;
 pub mod invocation;
 pub mod look;
 pub mod params;
+mod notice;
 mod past;
 mod previous;
 pub mod program;
