@@ -16,6 +16,7 @@ pub mod invocation;
 pub mod look;
 mod pace;
 pub mod params;
+mod notice;
 mod past;
 mod previous;
 pub mod program;
