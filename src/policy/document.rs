@@ -26,7 +26,7 @@ pub struct Project {
     pub policies: Entries<Policy>,
     /// Whom to tell of the runs on every target.
     #[serde(default)]
-    pub notify: Vec<Notify>,
+    pub notify: Vec<Spanned<Notify>>,
 }
 
 /// A database by its name.
@@ -72,7 +72,7 @@ pub struct Target {
     /// When a fix that others wait for gives up.
     pub watchdog: Option<Watchdog>,
     /// Whom to tell of runs on it.
-    pub notify: Vec<Notify>,
+    pub notify: Vec<Spanned<Notify>>,
 }
 
 /// Where the journal is kept.

@@ -8,7 +8,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
+use crate::cli::{Context, backups, choices, connection, pace, params, previous, prompt, state};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -151,6 +151,7 @@ pub(in crate::cli) async fn prepare(
     let plan = Plan {
         policy: Policy::default(),
         previous: previous::of(&base, &proved.runbook, session.target())?,
+        pace: pace::of(&base, &proved.runbook, session.target()),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
