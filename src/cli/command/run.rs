@@ -8,14 +8,15 @@ use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, pace, params, previous, prompt, state};
+use crate::cli::{
+    Context, backups, choices, connection, pace, params, policy, previous, prompt, state,
+};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
 use crate::pg::undoable;
-use crate::policy::rules::Policy;
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
@@ -148,8 +149,10 @@ pub(in crate::cli) async fn prepare(
         (arguments, connected.await?)
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
+    let policy = policy::of(context, &session, args.break_glass.as_deref()).await?;
+    policy::refuse_unasked(&policy, &proved, &session.target().name, args.dry_run)?;
     let plan = Plan {
-        policy: Policy::default(),
+        policy,
         previous: previous::of(&base, &proved.runbook, session.target())?,
         pace: pace::of(&base, &proved.runbook, session.target()),
         hash: Plan::hash_of(&proved.runbook),
