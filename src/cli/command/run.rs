@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
@@ -165,7 +166,8 @@ pub(in crate::cli) async fn prepare(
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
-        sink: runner::sink(context, args.told),
+        sink: Notices::new(context, &plan.runbook().notify, session.settings())?
+            .around(&[], runner::sink(context, args.told)),
         redactor: runner::redactor(&plan, &mut session),
         record: Some(RunRecord::create(&base, &facts(&plan, &session, place))?),
         session: {
