@@ -162,7 +162,7 @@ impl World for RealWorld {
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
         // The manifest is read by others.
-        let mut order = order.clone();
+        let mut order = self.site.completed(order.clone());
         if let Some(to) = &mut order.to {
             // Whoever puts back from it may be in another folder.
             *to = self.folder.join(&*to);
