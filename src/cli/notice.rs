@@ -126,7 +126,10 @@ impl Notifier {
         if let Some(command) = &notify.command {
             return Address::Program(command.iter().map(|word| word.text().to_owned()).collect());
         }
-        let text = notify.webhook.as_ref().map_or("", |webhook| webhook.value.trim());
+        let text = notify
+            .webhook
+            .as_ref()
+            .map_or("", |webhook| webhook.value.trim());
         match text.strip_prefix('$') {
             None => Address::Web(text.to_owned()),
             Some(name) => {
@@ -141,7 +144,13 @@ impl Notifier {
 
     /// Waits until all is delivered, or given up.
     fn wait(&mut self) {
-        while let Some(until) = self.under_way.iter().flatten().map(|(until, _)| *until).min() {
+        while let Some(until) = self
+            .under_way
+            .iter()
+            .flatten()
+            .map(|(until, _)| *until)
+            .min()
+        {
             let left = until.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {
                 Ok((number, came)) => {
@@ -207,5 +216,9 @@ impl Drop for Notifier {
 
 /// Returns whether a moment is one that ends a run well.
 fn ending(is_good: bool) -> Moment {
-    if is_good { Moment::Done } else { Moment::Failed }
+    if is_good {
+        Moment::Done
+    } else {
+        Moment::Failed
+    }
 }

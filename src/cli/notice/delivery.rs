@@ -86,7 +86,10 @@ impl Delivery {
                 "runbook/{}",
                 env!("CARGO_PKG_VERSION")
             ))));
-        if address.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
+        if address
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+        {
             config = config.tls_config(tls()?);
         }
         let agent = config.build().new_agent();
@@ -110,7 +113,9 @@ impl Delivery {
             ureq::Error::Timeout(_) => self.late(),
             ureq::Error::HostNotFound => "there is no such host".to_owned(),
             ureq::Error::ConnectionFailed => "it cannot be connected".to_owned(),
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => "the address is not one of the web".to_owned(),
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                "the address is not one of the web".to_owned()
+            }
             ureq::Error::Io(error) => words::io(error),
             error => error.to_string(),
         }
