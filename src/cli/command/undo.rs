@@ -105,6 +105,7 @@ pub(in crate::cli) async fn start(
         params: Vec::new(),
         undo_of: Some(target.run.clone()),
         not_rehearsed: Vec::new(),
+        glass: None,
     };
     session.set_writer(Writer {
         run: id.clone(),
