@@ -34,7 +34,7 @@ impl Session {
         if may.as_deref() == Some("true") {
             return Ok(());
         }
-        let user = &self.target.user;
+        let user = self.target.acts_as();
         if !self.is_journal_there() {
             let reason = format!("the login {user} may not make a schema");
             return Err(not_made(
