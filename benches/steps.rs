@@ -212,6 +212,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let plan = Plan {
         policy: runbook::policy::rules::Policy::default(),
         previous: None,
+        salt: String::new(),
         proved,
         arguments: BTreeMap::new(),
         dry_run: false,
@@ -270,6 +271,7 @@ fn facts() -> Facts {
         actor: "bench".to_owned(),
         undo_of: None,
         previous: None,
+        salt: String::new(),
     }
 }
 

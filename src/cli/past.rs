@@ -160,6 +160,7 @@ pub(super) fn plan(
         actor: facts.actor.clone(),
         policy: Policy::default(),
         previous: facts.previous.clone(),
+        salt: facts.salt.clone(),
     })
 }
 

@@ -84,6 +84,7 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
     let plan = Plan {
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,

@@ -59,6 +59,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         actor: String::new(),
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
     };
     context.invocation.print(&page(
         &plan,

@@ -135,6 +135,7 @@ pub(in crate::cli) async fn prepare(
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let plan = Plan {
         policy: Policy::default(),
+        salt: runner::salt()?,
         previous: previous::of(&base, &proved.runbook, session.target())?,
         hash: Plan::hash_of(&proved.runbook),
         proved,
@@ -216,6 +217,7 @@ fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
         target: session.target().clone(),
         actor: plan.actor.clone(),
         previous: plan.previous.clone(),
+        salt: plan.salt.clone(),
         undo_of: None,
     }
 }

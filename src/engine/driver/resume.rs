@@ -57,7 +57,7 @@ impl Past {
     /// Returns how the run ended, unless it can go on.
     pub fn over(&self) -> Option<Outcome> {
         match self.state.position {
-            Position::Ended(Outcome::Unknown) | Position::Start => None,
+            Position::Ended(Outcome::Unknown | Outcome::Waiting) | Position::Start => None,
             Position::Ended(outcome) => Some(outcome),
             _ => None,
         }
