@@ -76,11 +76,10 @@ impl Request {
 
     /// Returns why another request is about other work than this one, whatever it would change.
     pub fn other_work(&self, other: &Self) -> Option<String> {
-        let differs = |one: &Option<String>, two: &Option<String>| {
-            matches!((one, two), (Some(one), Some(two)) if one != two)
-        };
+        let differs = |one: &Option<String>, two: &Option<String>| matches!((one, two), (Some(one), Some(two)) if one != two);
         let (was, is) = (&self.target, &other.target);
-        let replaced = matches!((was.database_oid, is.database_oid), (Some(was), Some(is)) if was != is);
+        let replaced =
+            matches!((was.database_oid, is.database_oid), (Some(was), Some(is)) if was != is);
         if differs(&was.system_identifier, &is.system_identifier)
             || was.database != is.database
             || replaced
@@ -212,6 +211,17 @@ pub struct Standing {
     pub expired: bool,
     /// What was said, in order.
     pub verdicts: Vec<Verdict>,
+}
+
+/// What other people approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Granted {
+    /// The risk that it had for them.
+    pub risk: Risk,
+    /// Whose approval it needed.
+    pub needs: Approvals,
+    /// The logins of those who approved.
+    pub logins: Vec<String>,
 }
 
 /// Why a question that others were asked has no yes.

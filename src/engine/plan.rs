@@ -79,14 +79,22 @@ impl Plan {
             matches!(&step.kind, Kind::Confirm(confirm) if confirm.approvers.is_some_and(|count| count > 1))
         });
         if let Some(step) = asking {
-            return Some(format!("`{}` needs the approval of other people", step.title));
+            return Some(format!(
+                "`{}` needs the approval of other people",
+                step.title
+            ));
         }
         let demand = self.policy.rules.demand(self.runbook().risk, 0);
         let approvals = demand.rule.approvals.as_ref()?;
         let changes = self.runbook().steps.iter();
-        let changes = changes.into_iter().any(|step| matches!(step.kind, Kind::Fix(_)));
+        let changes = changes
+            .into_iter()
+            .any(|step| matches!(step.kind, Kind::Fix(_)));
         (changes && approvals.count > 0 && self.policy.broken.is_none()).then(|| {
-            format!("{} risk needs the approval of other people on this target", demand.risk)
+            format!(
+                "{} risk needs the approval of other people on this target",
+                demand.risk
+            )
         })
     }
 

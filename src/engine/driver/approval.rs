@@ -1,13 +1,13 @@
 //! A confirm that other people must approve as well: they are asked in the journal, the run ends and waits, and goes
 //! on with what they said. Nothing of it is open meanwhile.
 
-use super::super::approval::{Came, Refusal, Request, Standing, Verdict, Word};
+use super::super::approval::{Came, Granted, Refusal, Request, Standing, Verdict, Word};
 use super::super::event::{Decision, EventKind, RunFinished, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::impact::Impact;
 use super::super::outcome::Outcome;
 use super::super::perform::{Asking, Performed, step_ref};
-use super::super::policy::Needed;
+use super::super::policy::{Needed, of_confirm};
 use super::super::port::World;
 use super::super::rehearse::{Rehearsal, rehearse};
 use super::super::state::Asked;
@@ -15,6 +15,7 @@ use super::{Driver, Untold};
 use crate::base::words;
 use crate::policy::rules::Approvals;
 use crate::runbook::model::Step;
+use crate::step::Kind;
 
 /// What the one who runs it was asked, and said yes to.
 pub(super) struct Yes {
@@ -82,6 +83,9 @@ impl<W: World> Driver<'_, W> {
         let Some(asked) = self.state.asked.clone() else {
             return Ok(None);
         };
+        if self.goes_on_alone(&asked) {
+            return Ok(None);
+        }
         let standing = match self.world.standing(&asked.request).await {
             Ok(standing) => standing,
             Err(failure) => return Ok(Some(Err(failure))),
@@ -95,13 +99,29 @@ impl<W: World> Driver<'_, W> {
         let step = step_ref(self.plan.runbook(), self.plan.runbook().step(asked.step));
         let says = waits(&asked.request.needs, &asked, Some(&standing));
         self.tell(EventKind::ApprovalSeen { step, standing })?;
-        self.conclude(Outcome::Waiting, says).await.map(|ended| Some(Ok(ended)))
+        self.conclude(Outcome::Waiting, says)
+            .await
+            .map(|ended| Some(Ok(ended)))
+    }
+
+    /// Returns whether nobody else need approve any more: the glass was broken meanwhile.
+    pub(super) fn goes_on_alone(&self, asked: &Asked) -> bool {
+        let step = self.plan.runbook().step(asked.step);
+        let Kind::Confirm(confirm) = &step.kind else {
+            return false;
+        };
+        self.plan.policy.broken.is_some()
+            && of_confirm(self.plan, step, confirm, &asked.request.changes)
+                .approvals
+                .is_none()
     }
 
     /// Says that the run waits, and for whom.
     pub(super) fn waiting(&self) -> String {
         let asked = self.state.asked.as_ref();
-        asked.map_or(String::new(), |asked| waits(&asked.request.needs, asked, None))
+        asked.map_or(String::new(), |asked| {
+            waits(&asked.request.needs, asked, None)
+        })
     }
 
     /// Goes on with what other people said.
@@ -133,11 +153,18 @@ impl<W: World> Driver<'_, W> {
             }
         };
         let used = self.use_approval(step, &request, &standing, &by).await?;
-        if !matches!(&used, Ok(performed) if performed.decision == Decision::Next) && !standing.is_used() {
-            // Nobody is to look at what is not asked any more; should it fail, the request expires.
-            let _ = self.world.verdict(&request, Word::Withdraw, None).await;
+        if !matches!(&used, Ok(performed) if performed.decision == Decision::Next)
+            && !standing.is_used()
+        {
+            self.take_back(&request).await;
         }
         Ok(Some(used))
+    }
+
+    /// Has nobody look any more at what is not asked any more.
+    pub(super) async fn take_back(&mut self, request: &Request) {
+        // Should it fail, the request expires.
+        let _ = self.world.verdict(request, Word::Withdraw, None).await;
     }
 
     /// Rehearses again, compares that with what was approved, and has the journal say that it is used.
@@ -178,7 +205,9 @@ impl<W: World> Driver<'_, W> {
             changes: rehearsal.changes,
         })?;
         if rehearsal.approved != request.approved {
-            return contradicted("the rows are others now than those that were approved".to_owned());
+            return contradicted(
+                "the rows are others now than those that were approved".to_owned(),
+            );
         }
         if !standing.is_used()
             && let Err(failure) = self.world.verdict(request, Word::Use, None).await
@@ -200,6 +229,11 @@ impl<W: World> Driver<'_, W> {
                 why: None,
                 refusal: None,
                 approved: rehearsal.approved,
+                granted: Some(Box::new(Granted {
+                    risk: request.risk,
+                    needs: request.needs.clone(),
+                    logins: by.iter().map(|verdict| verdict.login.clone()).collect(),
+                })),
             },
         }))
     }
@@ -221,6 +255,7 @@ fn no(refusal: Refusal, verdict: Option<&Verdict>, why: Option<String>) -> Perfo
             why,
             refusal: Some(refusal),
             approved: Vec::new(),
+            granted: None,
         },
     }
 }

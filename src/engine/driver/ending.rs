@@ -103,9 +103,7 @@ impl<W: World> Driver<'_, W> {
             Outcome::Waiting => !self.state.units.is_empty(),
             _ => false,
         };
-        if !keeps
-            && let Some(message) = release(self.world).await
-        {
+        if !keeps && let Some(message) = release(self.world).await {
             self.tell(EventKind::Noticed { message })?;
         }
         let (outcome, says) = self.as_rehearsed(outcome, says);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::change::Changes;
 use super::super::clock::millis;
 use super::super::event::{Decision, EventKind, Item, StepResult};
 use super::super::failure::{Failure, FailureKind};
@@ -9,10 +10,12 @@ use super::super::impact;
 use super::super::perform::{
     Performed, Stage, ask, has_transaction, limits, perform, prepare, step_ref,
 };
+use super::super::policy;
 use super::super::port::World;
-use super::super::rehearse::rehearse;
+use super::super::rehearse::{Rehearsal, rehearse};
 use super::super::scope::{self, Current};
 use super::super::state::{Position, Round, State};
+use super::approval::Yes;
 use super::{Driver, Untold};
 use crate::runbook::model::Step;
 use crate::step::Kind;
@@ -84,7 +87,10 @@ impl<W: World> Driver<'_, W> {
         loop {
             let started = Instant::now();
             let waited = self.state.waited_ms;
-            let attempt = self.attempt(step, current).await?;
+            let Some(attempt) = self.attempt(step, current).await? else {
+                // Other people are asked: the run ends here, and goes on here.
+                return Ok(true);
+            };
             self.tell_asides(step)?;
             let took_ms = millis(started) - (self.state.waited_ms - waited);
             let failure = match attempt {
@@ -111,14 +117,23 @@ impl<W: World> Driver<'_, W> {
         }
     }
 
-    pub(super) async fn attempt(
+    /// Does a step once; nothing where it waits for other people.
+    async fn attempt(
+        &mut self,
+        step: &Step,
+        current: &[Current],
+    ) -> Result<Option<Result<Performed, Failure>>, Untold> {
+        if let Kind::Confirm(confirm) = &step.kind {
+            return self.confirm(step, confirm).await;
+        }
+        self.work(step, current).await.map(Some)
+    }
+
+    async fn work(
         &mut self,
         step: &Step,
         current: &[Current],
     ) -> Result<Result<Performed, Failure>, Untold> {
-        if let Kind::Confirm(confirm) = &step.kind {
-            return self.confirm(step, confirm).await;
-        }
         if let Kind::Rollback(rollback) = &step.kind {
             return Ok(self.roll_back(step, rollback).await);
         }
@@ -130,8 +145,22 @@ impl<W: World> Driver<'_, W> {
         if has_transaction(step) {
             return self.transact(step, current).await;
         }
+        // What is done outside of transactions cannot be taken back once it is found to be too much.
+        let is_final = matches!(&step.kind, Kind::Fix(fix) if fix.is_final());
+        if is_final
+            && !self.plan.dry_run
+            && let Err(failure) = self.held(step, 0).await
+        {
+            return Ok(Err(failure));
+        }
         let mut stage = self.stage(step, current);
         Ok(perform(&mut stage, step).await)
+    }
+
+    /// Holds a unit to the policy with the rows that it changed; those of the items before it count as well.
+    pub(super) async fn held(&mut self, unit: &Step, rows: u64) -> Result<(), Failure> {
+        let rows = rows.saturating_add(self.round(unit).count);
+        policy::at_commit(self.plan, &self.state, self.world, unit, rows).await
     }
 
     pub(super) fn stage<'s>(&'s mut self, step: &Step, current: &'s [Current]) -> Stage<'s, W> {
@@ -154,14 +183,21 @@ impl<W: World> Driver<'_, W> {
         &mut self,
         step: &Step,
         confirm: &Confirm,
-    ) -> Result<Result<Performed, Failure>, Untold> {
-        let asking = match prepare(&self.stage(step, &[]), step, confirm) {
+    ) -> Result<Option<Result<Performed, Failure>>, Untold> {
+        if let Some(asked) = self.state.asked.take_if(|asked| asked.step == step.id) {
+            if !self.goes_on_alone(&asked) {
+                return self.heed(step, asked).await;
+            }
+            self.take_back(&asked.request).await;
+        }
+        let mut asking = match prepare(&self.stage(step, &[]), step, confirm) {
             Ok(asking) => asking,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Some(Err(failure))),
         };
         let name = step_ref(self.plan.runbook(), step);
         let mut approved = Vec::new();
         let mut at_stake = None;
+        let mut shown = Changes::default();
         if !step.of.is_empty() {
             let began = Instant::now();
             match rehearse(
@@ -192,26 +228,54 @@ impl<W: World> Driver<'_, W> {
                         .iter()
                         .map(|id| self.plan.runbook().step(*id).title.clone())
                         .collect();
+                    shown = rehearsal.changes.clone();
                     self.tell(EventKind::Rehearsed {
                         step: name.clone(),
                         of,
                         changes: rehearsal.changes,
                     })?;
                 }
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return Ok(Some(Err(failure))),
             }
         }
+        let risk = policy::risk_of_confirm(self.plan, step);
+        let held = policy::at_question(self.plan, self.world, risk, shown.count()).await;
+        if let Err(failure) = held {
+            return Ok(Some(Err(failure)));
+        }
+        let needed = policy::of_confirm(self.plan, step, confirm, &shown);
+        asking.question.answered_by = needed.answered_by;
         self.tell(EventKind::Asked {
             step: name,
             question: asking.question.text.clone(),
             typed: asking.question.typed.clone(),
-            show: asking.show,
-            impact: at_stake,
+            show: asking.show.clone(),
+            impact: at_stake.clone(),
         })?;
+        let others = needed.approvals.clone().filter(|_| !self.plan.dry_run);
         let started = Instant::now();
-        let answer = ask(self.world, &asking.question, approved, &self.cancel).await;
+        let of_yes = if others.is_some() {
+            Vec::new()
+        } else {
+            approved.clone()
+        };
+        let answer = ask(self.world, &asking.question, of_yes, &self.cancel).await;
         self.state.waited_ms += millis(started);
-        Ok(answer)
+        let is_yes = matches!(&answer, Ok(performed) if performed.decision == Decision::Next);
+        let Some(needs) = others.filter(|_| is_yes) else {
+            return Ok(Some(answer));
+        };
+        let yes = Yes {
+            asking,
+            rehearsal: Rehearsal {
+                changes: shown,
+                approved,
+            },
+            impact: at_stake,
+            needed,
+        };
+        let failure = self.ask_others(step, yes, needs).await?;
+        Ok(failure.map(Err))
     }
 
     /// Tells who held a lock, and what the server said beside results.

@@ -74,7 +74,10 @@ impl Kept {
             return Err(damaged("its digest is not that of its text".to_owned()));
         }
         let wrong = |error: serde_json::Error| damaged(error.to_string());
-        let moment = |text: &str| text.parse().map_err(|error: jiff::Error| damaged(error.to_string()));
+        let moment = |text: &str| {
+            text.parse()
+                .map_err(|error: jiff::Error| damaged(error.to_string()))
+        };
         Ok(Self {
             request: parsed(content).map_err(wrong)?,
             digest: field(1).to_owned(),
@@ -102,7 +105,10 @@ impl Session {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub async fn request_approval(&mut self, request: Request) -> Result<(Request, Standing), Failure> {
+    pub async fn request_approval(
+        &mut self,
+        request: Request,
+    ) -> Result<(Request, Standing), Failure> {
         if matches!(&self.writer, Some(writer) if writer.keeping != Keeping::Database) {
             return Err(Failure::new(
                 FailureKind::Unsupported,
@@ -141,8 +147,8 @@ impl Session {
     /// # Errors
     /// The journal cannot be read.
     pub async fn requested(&self, run: &str) -> Result<Option<Kept>, Failure> {
-        let found = self.requests(&format!("r.run = {}", quote_literal(run)));
-        Ok(found.await?.into_iter().next())
+        let condition = format!("r.run = {}", quote_literal(run));
+        Ok(self.requests(&condition).await?.into_iter().next())
     }
 
     /// Returns the requests that are still to be decided, newest first.
@@ -169,7 +175,9 @@ impl Session {
                 FailureKind::Target,
                 format!("the journal has no such request of run {}", request.run),
             )
-            .note("the database was restored from before it was asked, or the journal was begun anew")
+            .note(
+                "the database was restored from before it was asked, or the journal was begun anew",
+            )
         })
     }
 
@@ -195,7 +203,8 @@ impl Session {
         actor: &str,
         reason: Option<&str>,
     ) -> Result<(), Failure> {
-        self.say_of(&request.run, &request.digest(), (word, reason), actor).await
+        self.say_of(&request.run, &request.digest(), (word, reason), actor)
+            .await
     }
 
     /// Does the same of the request with this digest.
@@ -223,7 +232,8 @@ impl Session {
         );
         match self.client.simple_query(&text).await {
             Ok(messages) => {
-                let is_row = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
+                let is_row =
+                    |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
                 if messages.iter().any(is_row) {
                     return Ok(());
                 }
@@ -284,7 +294,9 @@ impl Session {
             },
             Some("42501") => Failure {
                 kind: FailureKind::Target,
-                message: format!("the login {user} may not work with the requests of the journal, the schema `runbook`"),
+                message: format!(
+                    "the login {user} may not work with the requests of the journal, the schema `runbook`"
+                ),
                 notes: vec![failure.message],
                 help: vec![format!(
                     "have its owner grant it: `runbook init --grant-approver {user}`"

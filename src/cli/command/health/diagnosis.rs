@@ -13,7 +13,10 @@ use crate::sql::statement::Statement;
 const MAINTENANCE: &str = "postgres";
 
 /// Returns what to try.
-pub(super) async fn of(context: &Context<'_>, error: &ConnectError) -> Vec<String> {
+pub(in crate::cli::command) async fn of(
+    context: &Context<'_>,
+    error: &ConnectError,
+) -> Vec<String> {
     let steps: &[&str] = match error {
         ConnectError::Setting { .. } => &[
             "Mend the setting that the error names: the URL, a variable of the environment, or the service file.",

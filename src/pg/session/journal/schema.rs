@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// Returns whether the journal is there, of whatever version that can be read.
-    pub(in crate::pg::session) fn is_journal_there(&self) -> bool {
+    pub fn is_journal_there(&self) -> bool {
         matches!(self.journal, Standing::Current | Standing::Older(_))
     }
 
@@ -233,7 +233,7 @@ impl Session {
 }
 
 /// Says why the journal could not be made or brought up to date, and the ways out.
-fn not_made(failure: &Failure, user: &str, was: &Standing) -> Failure {
+pub(super) fn not_made(failure: &Failure, user: &str, was: &Standing) -> Failure {
     let message = match was {
         Standing::Older(version) => format!(
             "the journal of this database is of version {version}, and cannot be brought up to version {VERSION}"
