@@ -200,8 +200,7 @@ async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
 /// Returns what masks a run's secrets: its secret parameters, the password where a program is handed it, and its
 /// sensitive columns, which the session is told of.
 pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
-    let sensitive = plan.runbook().sensitive.clone();
-    session.set_sensitive(sensitive.clone());
+    let sensitive = session.set_sensitive(&plan.runbook().sensitive);
     let secrets = plan
         .runbook()
         .params()

@@ -10,7 +10,7 @@ use crate::cli::command::run::{connect, is_recorded, writer};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, connection, past, state};
+use crate::cli::{Context, backups, connection, pace, past, state};
 use crate::engine::driver::{self, Past};
 use crate::engine::event::{Decision, Event, Sink, StepResult};
 use crate::engine::plan::Plan;
@@ -238,7 +238,7 @@ impl Resuming<'_> {
         let Self {
             context,
             args,
-            plan,
+            mut plan,
             log,
         } = self;
         let application = format!("runbook/{}", plan.run);
@@ -252,6 +252,7 @@ impl Resuming<'_> {
         if log.facts.journal == Place::Database && is_recorded(plan.runbook()) {
             session.refuse_unrecordable().await?;
         }
+        plan.pace = pace::of(base, plan.runbook(), session.target());
         session.set_writer(writer(&plan, log.facts.journal, base));
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);

@@ -6,7 +6,7 @@ use crate::cli::args::{Journal, RunArgs};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
+use crate::cli::{Context, backups, choices, connection, pace, params, previous, prompt, state};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
@@ -146,6 +146,7 @@ pub(in crate::cli) async fn prepare(
         policy: Policy::default(),
         salt: runner::salt()?,
         previous: previous::of(&base, &proved.runbook, session.target())?,
+        pace: pace::of(&base, &proved.runbook, session.target()),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
