@@ -1,5 +1,6 @@
 //! Tells a run to a person, a line a step, while it happens.
 
+mod approval;
 mod close;
 mod past;
 mod question;
@@ -333,10 +334,13 @@ impl Terminal {
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
             EventKind::RunResumed { actor } => self.resumed(actor),
-            EventKind::Committing { .. }
-            | EventKind::BrokeGlass { .. }
-            | EventKind::ApprovalAsked { .. }
-            | EventKind::ApprovalSeen { .. } => Ok(()),
+            EventKind::Committing { .. } | EventKind::BrokeGlass { .. } => Ok(()),
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => self.approval_asked(step, request, *expires_at),
+            EventKind::ApprovalSeen { step, standing } => self.approval_seen(step, standing),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

@@ -47,6 +47,19 @@ fn refuse_unsupported(runbook: &Runbook) -> Result<(), CliError> {
         .help("nothing was run; take these steps out, or wait for the version that has them"))
 }
 
+/// Other people are asked in the database's journal.
+fn refuse_unasked(plan: &Plan) -> Result<(), CliError> {
+    match plan.asks_others() {
+        None => Ok(()),
+        Some(why) => Err(CliError::invalid(format!(
+            "`{}` cannot run with its journal beside its record: {why}",
+            plan.runbook().name
+        ))
+        .note("they are asked, and approve, in the journal of the database")
+        .help("run it without `--journal local`")),
+    }
+}
+
 async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<u8, CliError> {
     let (plan, world) = tokio::select! {
         prepared = Box::pin(prepare(context, args, proved)) => prepared?,
@@ -163,6 +176,9 @@ pub(in crate::cli) async fn prepare(
         Journal::Database => Place::Database,
         Journal::Local => Place::Local,
     };
+    if place == Place::Local && !plan.dry_run {
+        refuse_unasked(&plan)?;
+    }
     let world = RealWorld {
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,

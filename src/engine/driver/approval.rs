@@ -2,14 +2,15 @@
 //! on with what they said. Nothing of it is open meanwhile.
 
 use super::super::approval::{Came, Granted, Refusal, Request, Standing, Verdict, Word};
-use super::super::event::{Decision, EventKind, RunFinished, StepResult};
+use super::super::change::Changes;
+use super::super::event::{Approved, Decision, EventKind, RunFinished, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::impact::Impact;
 use super::super::outcome::Outcome;
 use super::super::perform::{Asking, Performed, step_ref};
 use super::super::policy::{Needed, of_confirm};
 use super::super::port::World;
-use super::super::rehearse::{Rehearsal, rehearse};
+use super::super::rehearse::rehearse;
 use super::super::state::Asked;
 use super::{Driver, Untold};
 use crate::base::words;
@@ -20,7 +21,8 @@ use crate::step::Kind;
 /// What the one who runs it was asked, and said yes to.
 pub(super) struct Yes {
     pub(super) asking: Asking,
-    pub(super) rehearsal: Rehearsal,
+    pub(super) changes: Changes,
+    pub(super) approved: Vec<Approved>,
     pub(super) impact: Option<Box<Impact>>,
     pub(super) needed: Needed,
 }
@@ -67,10 +69,10 @@ impl<W: World> Driver<'_, W> {
             actor: plan.actor.clone(),
             question: yes.asking.question.text,
             of: self.titles(&step.of),
-            changes: yes.rehearsal.changes,
+            changes: yes.changes,
             show: yes.asking.show,
             impact: yes.impact,
-            approved: yes.rehearsal.approved,
+            approved: yes.approved,
             needs,
         }
     }

@@ -12,7 +12,7 @@ use super::super::perform::{
 };
 use super::super::policy;
 use super::super::port::World;
-use super::super::rehearse::{Rehearsal, rehearse};
+use super::super::rehearse::rehearse;
 use super::super::scope::{self, Current};
 use super::super::state::{Position, Round, State};
 use super::approval::Yes;
@@ -265,10 +265,8 @@ impl<W: World> Driver<'_, W> {
         };
         let yes = Yes {
             asking,
-            rehearsal: Rehearsal {
-                changes: shown,
-                approved,
-            },
+            changes: shown,
+            approved,
             impact: at_stake,
             needed,
         };
