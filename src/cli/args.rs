@@ -61,7 +61,7 @@ pub struct Global {
     /// A folder of runbooks, searched before all others (repeatable)
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", value_hint = clap::ValueHint::DirPath)]
     pub runbooks: Vec<PathBuf>,
-    /// The database: a connection URL or `keyword=value` string
+    /// The database: the name of a target in runbook.yaml (see `runbook targets`), or a connection URL
     #[arg(
         long,
         global = true,
@@ -69,7 +69,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub target: Option<String>,
-    /// The database: a connection URL; without it `$DATABASE_URL`, then libpq's variables
+    /// The database: a connection URL; without it `$DATABASE_URL`, then runbook.yaml, then libpq's variables
     #[arg(
         long,
         global = true,
@@ -95,21 +95,9 @@ pub struct Global {
 }
 
 impl Global {
-    /// Returns the URL or `keyword=value` string of the database, where one is given.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] for the name of a target: this version knows none.
-    pub fn url(&self) -> Result<Option<&str>, CliError> {
-        match &self.target {
-            Some(target) if target.contains("://") || target.contains('=') => {
-                Ok(Some(target.as_str()))
-            }
-            Some(target) => Err(CliError::usage(format!(
-                "there is no target `{target}`: this version has no runbook.yaml that names targets"
-            ))
-            .help("give a connection URL, or use $DATABASE_URL or libpq's variables")),
-            None => Ok(self.database_url.as_deref()),
-        }
+    /// Returns whether the command line names a database.
+    pub fn names_database(&self) -> bool {
+        self.target.is_some() || self.database_url.is_some()
     }
 }
 

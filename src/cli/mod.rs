@@ -19,6 +19,7 @@ pub mod params;
 mod past;
 mod previous;
 pub mod program;
+mod project;
 mod prompt;
 mod runner;
 mod save;

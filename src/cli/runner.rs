@@ -199,8 +199,7 @@ async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
 /// Returns what masks a run's secrets: its secret parameters, the password where a program is handed it, and its
 /// sensitive columns, which the session is told of.
 pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
-    let sensitive = plan.runbook().sensitive.clone();
-    session.set_sensitive(sensitive.clone());
+    let sensitive = session.set_sensitive(&plan.runbook().sensitive);
     let secrets = plan
         .runbook()
         .params()
@@ -308,12 +307,12 @@ pub(super) fn answers(
     let person = terminal.stdin && terminal.stderr;
     Ok(Answers {
         given: answering.given.iter().cloned().collect(),
-        otherwise: match (answering.yes, answering.dry_run, person) {
-            (true, _, _) => Otherwise::Yes,
-            (false, true, _) => Otherwise::Rehearsal,
-            (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody,
+        otherwise: match (answering.dry_run, answering.yes) {
+            (true, _) => Otherwise::Rehearsal,
+            (false, true) => Otherwise::Yes,
+            (false, false) => Otherwise::Person,
         },
+        person,
         flag: if plan.is_some() {
             Flag::Answer
         } else {

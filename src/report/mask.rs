@@ -342,6 +342,7 @@ impl Mask for StepResult {
                 by: who,
                 why,
                 refusal: _,
+                granted: _,
                 approved: _,
             } => mask_fields!(by; who, why),
             Self::Fix {

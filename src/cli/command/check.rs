@@ -24,7 +24,7 @@ use crate::runbook::check::{Proved, check};
 /// Those of finding the runbooks, and of a database that cannot be asked.
 pub fn run(context: &Context<'_>, args: &CheckArgs) -> Result<u8, CliError> {
     let (entries, refused, catalogue) = chosen(context, &args.what)?;
-    let is_live = context.global.url()?.is_some();
+    let is_live = context.global.names_database();
     if entries.is_empty() && refused.is_empty() {
         let searched = words::list(&catalogue.searched());
         context

@@ -1,6 +1,6 @@
 //! `runbook health`: the runbook `pg-health` with a compact face, and why there is no connection where there is none.
 
-mod diagnosis;
+pub(super) mod diagnosis;
 mod face;
 
 use std::cell::RefCell;
@@ -116,7 +116,8 @@ async fn play(
         site: backups::reading(context, None)?,
         answers: answers::Answers {
             given: BTreeMap::new(),
-            otherwise: answers::Otherwise::Nobody,
+            otherwise: answers::Otherwise::Person,
+            person: false,
             flag: answers::Flag::Answer,
             actor: plan.actor.clone(),
         },

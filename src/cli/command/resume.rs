@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::words;
 use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::backup;
-use crate::cli::command::run::{connect, writer};
+use crate::cli::command::run::{connect, is_recorded, writer};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
@@ -250,6 +250,9 @@ impl Resuming<'_> {
             return Err(other.into());
         }
         plan.pace = pace::of(base, plan.runbook(), session.target());
+        if log.facts.journal == Place::Database && is_recorded(plan.runbook()) {
+            session.refuse_unrecordable().await?;
+        }
         session.set_writer(writer(&plan, log.facts.journal, base));
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);

@@ -66,13 +66,7 @@ pub(super) async fn connect(
     runbook: &Runbook,
 ) -> Result<Session, CliError> {
     let mut session = connection::connect(context, application).await?;
-    // What runs outside of transactions writes no journal: a replica lets sessions be ended, and settings be read
-    // again, and refuses the rest itself.
-    let changes = |step: &Step| match &step.kind {
-        Kind::Fix(fix) => !fix.is_final(),
-        kind => matches!(kind, Kind::Rollback(_)),
-    };
-    if runbook.steps.iter().any(changes) {
+    if is_recorded(runbook) {
         session.refuse_replica()?;
     }
     let reads = runbook
@@ -93,6 +87,16 @@ pub(super) async fn connect(
         .await
         .map_err(CliError::refused)?;
     Ok(session)
+}
+
+/// Whether a run may come to something that the journal records. What runs outside of transactions is not: a replica
+/// lets sessions be ended, and settings be read again, and refuses the rest itself.
+pub(super) fn is_recorded(runbook: &Runbook) -> bool {
+    let changes = |step: &Step| match &step.kind {
+        Kind::Fix(fix) => !fix.is_final(),
+        kind => matches!(kind, Kind::Rollback(_)),
+    };
+    runbook.steps.iter().any(changes)
 }
 
 /// Does all that comes before the first step: what is wrong there is found before anything is run.
@@ -116,9 +120,17 @@ pub(in crate::cli) async fn prepare(
     };
     let person = context.invocation.terminal.stdin && context.invocation.terminal.stderr;
     let application = format!("runbook/{run}");
+    let connected = async {
+        let session = connect(context, &application, &proved.runbook).await?;
+        // Who may not record what is changed is told before anybody is asked anything.
+        if !args.dry_run && args.journal == Journal::Database && is_recorded(&proved.runbook) {
+            session.refuse_unrecordable().await?;
+        }
+        Ok::<_, CliError>(session)
+    };
     let (arguments, mut session) = if person {
         // The prompt offers what the database has.
-        let mut session = connect(context, &application, &proved.runbook).await?;
+        let mut session = connected.await?;
         let offered = offers(&mut session, &proved.runbook, args).await;
         let mut ask = |name: &str, param: &_| prompt::ask(name, param, &offered);
         (
@@ -127,10 +139,7 @@ pub(in crate::cli) async fn prepare(
         )
     } else {
         let arguments = params::resolve(&proved.runbook, given(None))?;
-        (
-            arguments,
-            connect(context, &application, &proved.runbook).await?,
-        )
+        (arguments, connected.await?)
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let plan = Plan {

@@ -88,6 +88,9 @@ pub(in crate::cli) async fn start(
         }
         Err(error) => return Err(error.into()),
     };
+    if !args.dry_run && target.journal == Place::Database {
+        session.refuse_unrecordable().await?;
+    }
     let actor = runner::actor(context, &session);
     let started = RunStarted {
         run: id.clone(),

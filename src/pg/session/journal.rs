@@ -4,6 +4,7 @@ mod doubt;
 pub(super) mod entry;
 mod kept;
 pub(super) mod mark;
+mod rights;
 pub(super) mod schema;
 
 use std::path::PathBuf;

@@ -177,6 +177,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
         by: said(),
         why: Some(said()),
         refusal: None,
+        granted: None,
         approved: vec![approved],
     };
     vec![

@@ -7,6 +7,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::super::{Session, lease};
 use super::Writer;
+use super::rights::not_granted;
 use super::schema::LOCAL;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Entry;
@@ -185,13 +186,10 @@ impl Session {
         };
         let user = &self.target.user;
         match failure.sqlstate.as_deref() {
-            Some("42501") => refuse(format!(
-                "the login {user} may not write to the journal, the schema `runbook`"
-            ))
-            .help(format!(
-                "have its owner grant it: `runbook init --grant {user}`"
-            ))
-            .help(LOCAL),
+            Some("42501") => Failure {
+                help: not_granted(user).help,
+                ..refuse(not_granted(user).message)
+            },
             Some("3F000" | "42P01" | "42703" | "42P10" | "42883") => refuse(
                 "the journal, the schema `runbook`, is damaged or gone".to_owned(),
             )
