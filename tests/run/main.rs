@@ -66,4 +66,5 @@ mod types;
 mod undo;
 mod undo_cases;
 mod version;
+mod watchdog;
 mod ways;

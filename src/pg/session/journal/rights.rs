@@ -37,8 +37,12 @@ impl Session {
         let user = &self.target.user;
         if !self.is_journal_there() {
             let reason = format!("the login {user} may not make a schema");
-            return Err(not_made(&Failure::new(FailureKind::Target, reason), user, &self.journal)
-                .note("nothing was run"));
+            return Err(not_made(
+                &Failure::new(FailureKind::Target, reason),
+                user,
+                &self.journal,
+            )
+            .note("nothing was run"));
         }
         Err(not_granted(user).note("nothing was run"))
     }
@@ -50,6 +54,8 @@ pub(super) fn not_granted(user: &str) -> Failure {
         FailureKind::Target,
         format!("the login {user} may not write to the journal, the schema `runbook`"),
     )
-    .help(format!("have its owner grant it: `runbook init --grant {user}`"))
+    .help(format!(
+        "have its owner grant it: `runbook init --grant {user}`"
+    ))
     .help(LOCAL)
 }
