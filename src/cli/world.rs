@@ -251,7 +251,8 @@ impl World for RealWorld {
     async fn break_glass(&mut self, reason: &str, lifted: &[String]) -> Result<(), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.break_glass(reason, lifted).await
+        let reason = self.redactor.mask(reason);
+        self.session.break_glass(&reason, lifted).await
     }
 
     async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {

@@ -169,6 +169,7 @@ impl<'a, W: World> Driver<'a, W> {
             target: self.surroundings.target.clone(),
             params: params.collect(),
             undo_of: None,
+            glass: plan.policy.broken.clone(),
             not_rehearsed: if plan.dry_run {
                 plan.not_rehearsed()
             } else {

@@ -23,6 +23,7 @@ mod database;
 mod ending;
 pub mod export;
 pub mod failure;
+mod glass;
 pub mod graph;
 mod header;
 pub mod html;
