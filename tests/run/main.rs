@@ -73,5 +73,6 @@ mod types;
 mod undo;
 mod undo_cases;
 mod version;
+mod watchdog;
 mod ways;
 mod window;
