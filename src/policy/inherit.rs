@@ -136,12 +136,14 @@ fn time(text: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Tim
         let is_plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_plain.then(|| digits.parse::<i8>().ok()).flatten()
     };
-    let parsed = text.value.trim().split_once(':').and_then(|(hour, minute)| {
-        match (number(hour)?, number(minute)?) {
+    let parsed = text
+        .value
+        .trim()
+        .split_once(':')
+        .and_then(|(hour, minute)| match (number(hour)?, number(minute)?) {
             (24, 0) => Some(Time::midnight()),
             (hour, minute) => Time::new(hour, minute, 0, 0).ok(),
-        }
-    });
+        });
     if parsed.is_none() {
         diagnostics.push(
             Diagnostic::error("window", format!("`{}` is no time of the day", text.value))
@@ -159,7 +161,9 @@ fn zone(name: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Tim
             diagnostics.push(
                 Diagnostic::error("window", format!("there is no time zone `{}`", name.value))
                     .at(name.span, "")
-                    .help("write a name of the time zone database, such as `Europe/Berlin` or `UTC`"),
+                    .help(
+                        "write a name of the time zone database, such as `Europe/Berlin` or `UTC`",
+                    ),
             );
             None
         }

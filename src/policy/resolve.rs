@@ -84,10 +84,7 @@ impl Resolving<'_> {
         let Some(policy) = &written.policy else {
             return Rules::default();
         };
-        let found = self
-            .policies
-            .iter()
-            .find(|(name, _)| name == policy.text());
+        let found = self.policies.iter().find(|(name, _)| name == policy.text());
         found.map_or_else(
             || {
                 let names = self.policies.iter().map(|(name, _)| name.as_str());
@@ -196,7 +193,9 @@ fn password_command(written: &document::Target, place: Span, diagnostics: &mut V
         diagnostics.push(
             Diagnostic::error("target", "`password_command` names no program")
                 .at(program.map_or(place, Template::span), "")
-                .help("write the program and its arguments as a list: `[pass, show, crm/production]`"),
+                .help(
+                    "write the program and its arguments as a list: `[pass, show, crm/production]`",
+                ),
         );
     }
     if let (Some(passfile), Some(program)) = (&written.passfile, program) {

@@ -184,7 +184,13 @@ fn targets(source: &Source, project: &Project, diagnostics: &mut Vec<Diagnostic>
         project.policies.0.iter().map(|(name, _)| name),
         diagnostics,
     );
-    let names = || project.targets.0.iter().map(|(name, _)| name.value.as_str());
+    let names = || {
+        project
+            .targets
+            .0
+            .iter()
+            .map(|(name, _)| name.value.as_str())
+    };
     if let Some(default) = &project.default
         && !names().any(|name| name == default.text())
     {
@@ -212,7 +218,13 @@ fn groups(project: &Project, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, 
     for (group, members) in &project.groups.0 {
         let mut names: Vec<String> = Vec::new();
         for member in members {
-            let known = || project.targets.0.iter().map(|(name, _)| name.value.as_str());
+            let known = || {
+                project
+                    .targets
+                    .0
+                    .iter()
+                    .map(|(name, _)| name.value.as_str())
+            };
             if !known().any(|name| name == member.text()) {
                 diagnostics.push(named::unknown(
                     "target",
@@ -221,7 +233,11 @@ fn groups(project: &Project, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, 
                     known(),
                 ));
             } else if names.iter().any(|name| name == member.text()) {
-                let title = format!("`{}` is twice in the group `{}`", member.text(), group.value);
+                let title = format!(
+                    "`{}` is twice in the group `{}`",
+                    member.text(),
+                    group.value
+                );
                 diagnostics.push(Diagnostic::error("group", title).at(member.span(), ""));
             }
             names.push(member.text().to_owned());

@@ -73,7 +73,7 @@ fn init_makes_the_journal_for_a_login_that_may_not() {
     assert_snapshot!(test.clean(&init.to_string()), @"
     exit 0
     --- stdout
-    created the journal: schema `runbook` of DB, version 1
+    created the journal: schema `runbook` of DB, version 2
     granted to clerk_DB: to run runbooks and record them there
     ");
     assert_eq!(test.apply(1), "done");
@@ -82,7 +82,7 @@ fn init_makes_the_journal_for_a_login_that_may_not() {
     assert_snapshot!(test.clean(&again.to_string()), @"
     exit 0
     --- stdout
-    the journal is there already: schema `runbook` of DB, version 1
+    the journal is there already: schema `runbook` of DB, version 2
     granted to clerk_DB: to run runbooks and record them there
     ");
     assert_eq!(test.apply(2), "done");
@@ -217,8 +217,8 @@ fn after(setup: &str) -> String {
 #[test]
 fn a_newer_journal_is_not_written_to() {
     assert_snapshot!(
-        after("COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 2'"), @"
-    Target: the journal of this database is written by a newer version of runbook: it is version 2, where this program knows 1
+        after("COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 3'"), @"
+    Target: the journal of this database is written by a newer version of runbook: it is version 3, where this program knows 2
       help: update runbook
     ");
 }

@@ -19,8 +19,9 @@ pub(super) const FACTS: &str = "\
            (SELECT oid::text FROM pg_database WHERE datname = current_database()), \
            to_regnamespace('runbook')::oid::text, \
            obj_description(to_regnamespace('runbook')::oid, 'pg_namespace'), \
-           (SELECT string_agg(c.relname || '.' || a.attname, ' ') \
-            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+           (SELECT string_agg(c.relname || '.' || p.name, ' ') FROM pg_class c CROSS JOIN LATERAL \
+              (SELECT a.attname::text AS name FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+               UNION ALL SELECT t.tgname || '()' FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A') AS p \
             WHERE c.relnamespace = to_regnamespace('runbook') AND c.relkind = 'r')";
 
 /// What every recorded transaction asks before its entry: the same again, and the transaction's id.

@@ -8,7 +8,6 @@ use tokio_postgres::types::Type;
 
 use super::Session;
 use super::journal::Writer;
-use super::journal::schema::Standing;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::sql::ident::quote_literal;
@@ -140,7 +139,7 @@ impl Session {
     }
 
     async fn lease(&self, key: &str) -> Result<Option<Lease>, Failure> {
-        if self.journal != Standing::Current {
+        if !self.is_journal_there() {
             return Ok(None);
         }
         let rows = match self.client.query_typed(LEASE, &[(&key, Type::TEXT)]).await {
@@ -234,7 +233,7 @@ impl Session {
 
     /// Takes the leases over that an earlier process of the same run may have left.
     pub fn inherit_leases(&mut self) {
-        self.leases.held = self.journal == Standing::Current;
+        self.leases.held = self.is_journal_there();
     }
 
     /// Gives up the leases of the run.

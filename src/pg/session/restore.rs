@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Session;
+use super::capture_row::Capture;
 use super::counter::Watch;
 use crate::engine::backup::FromBackup;
 use crate::engine::change::{Changes, TableChange};
@@ -202,15 +203,23 @@ impl Session {
     }
 
     /// Finds out what each capture has images of. What a capture has none of is not touched: the login may
-    /// not have the right to.
+    /// not have the right to. Nobody alters an image, and whoever added or lost one is found here.
     async fn deeds(&self, images: &Images) -> Result<Deeds, Failure> {
-        let ids: Vec<i64> = images.source.captures.iter().map(|held| held.id).collect();
+        let captures = &images.source.captures;
+        let ids: Vec<i64> = captures.iter().map(|held| held.id).collect();
         let text = format!(
-            "SELECT i.capture, bool_or(i.after IS NULL), bool_or(i.before IS NOT NULL AND i.after IS NOT NULL), bool_or(i.before IS NULL) \
+            "SELECT i.capture, bool_or(i.after IS NULL), bool_or(i.before IS NOT NULL AND i.after IS NOT NULL), bool_or(i.before IS NULL), count(*) \
              FROM {} i WHERE i.capture = ANY ($1) GROUP BY i.capture",
             images.source.table
         );
         let rows = self.ask(&text, &[(&ids, Type::INT8_ARRAY)]).await?;
+        for held in captures.iter().filter(|_| images.source.is_counted) {
+            let row = rows.iter().find(|row| row.get::<_, i64>(0) == held.id);
+            let count = row.map_or(0, |row| row.get::<_, i64>(4));
+            if u64::try_from(count) != Ok(held.capture.rows) {
+                return Err(other_count(&held.capture, count));
+            }
+        }
         let verbs = |row: &Row| {
             let all = [Verb::Insert, Verb::Update, Verb::Delete];
             let has = all
@@ -312,6 +321,17 @@ impl Session {
 /// Returns a failure that says why rows cannot be put back.
 fn conflict(message: String) -> Failure {
     Failure::new(FailureKind::Conflict, message)
+}
+
+/// Says that the images of a capture are not those that were kept with it.
+fn other_count(capture: &Capture, count: i64) -> Failure {
+    let rows = capture.rows;
+    conflict(format!(
+        "the journal has {count} row images of {}, where {rows} were kept",
+        capture.relation
+    ))
+    .note("images were added or lost since: nothing was put back")
+    .help("restore the journal, the schema `runbook`, or the table from a backup")
 }
 
 fn text(row: &Row, index: usize) -> Option<String> {

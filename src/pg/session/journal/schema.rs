@@ -1,90 +1,70 @@
 //! The journal's schema: whether it is there, whether it is ours, how it is made, and who may use it.
 
+mod version;
+
 use super::super::{FACTS, Facts, Session};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::sql::ident::quote_ident;
-
-/// The version of the schema that this program writes.
-const VERSION: u32 = 1;
-
-/// What the schema's comment begins with; the version follows.
-const COMMENT: &str = "The journal of runbook, version ";
+use version::{COMMENT, VERSION, making};
 
 /// The way out where no schema can be had.
 pub(super) const LOCAL: &str = "or keep it beside the run's record: `--journal local`";
 
-/// Makes the schema where it is missing. Only one session does it at a time; the others then find it.
-const CREATE: &str = r"
-    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-    SELECT pg_advisory_xact_lock(pg_catalog.hashtextextended('runbook journal', 0::bigint));
-    DO $runbook$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'runbook') THEN
-    CREATE SCHEMA runbook;
-    COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 1';
-    CREATE TABLE runbook.entry (
-      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      run text NOT NULL,
-      step integer NOT NULL, item integer NOT NULL DEFAULT -1, part integer NOT NULL DEFAULT 0,
-      undo boolean NOT NULL DEFAULT false,
-      name text NOT NULL,
-      by_run text NOT NULL,
-      runbook text NOT NULL, hash text NOT NULL, actor text NOT NULL,
-      login text NOT NULL DEFAULT session_user,
-      at timestamptz NOT NULL DEFAULT clock_timestamp(),
-      xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-      rows bigint, head text, wal pg_lsn,
-      UNIQUE (run, step, item, part, undo));
-    CREATE TABLE runbook.capture (
-      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      entry bigint NOT NULL REFERENCES runbook.entry,
-      step integer NOT NULL,
-      relation text NOT NULL,
-      alone boolean NOT NULL,
-      columns text NOT NULL,
-      key text[] NOT NULL,
-      changed text[] NOT NULL,
-      kept text[] NOT NULL,
-      ignored text[] NOT NULL,
-      tables text[],
-      direct boolean NOT NULL,
-      rows bigint NOT NULL);
-    CREATE INDEX ON runbook.capture (entry);
-    CREATE TABLE runbook.image (
-      capture bigint NOT NULL,
-      key text NOT NULL,
-      before text, after text);
-    CREATE INDEX ON runbook.image (capture);
-    CREATE TABLE runbook.lease (
-      key text PRIMARY KEY, run text NOT NULL, runbook text NOT NULL, actor text NOT NULL,
-      taken_at timestamptz NOT NULL DEFAULT now(), expires_at timestamptz NOT NULL);
-    REVOKE ALL ON SCHEMA runbook FROM PUBLIC;
-    REVOKE ALL ON ALL TABLES IN SCHEMA runbook FROM PUBLIC;
-    END IF; END $runbook$;
-    COMMIT";
-
-/// The columns that the schema must have.
-const COLUMNS: [(&str, &str); 4] = [
+/// The columns and guards that each version of the schema added.
+const COLUMNS: [(u32, &str, &str); 9] = [
     (
+        1,
         "entry",
         "id run step item part undo name by_run runbook hash actor login at xid rows head wal",
     ),
     (
+        1,
         "capture",
         "id entry step relation alone columns key changed kept ignored tables direct rows",
     ),
-    ("image", "capture key before after"),
-    ("lease", "key run runbook actor taken_at expires_at"),
+    (1, "image", "capture key before after"),
+    (1, "lease", "key run runbook actor taken_at expires_at"),
+    (2, "entry", "guard()"),
+    (2, "capture", "guard()"),
+    (
+        2,
+        "request",
+        "id content run step digest approvals roles login at expires_at guard() past()",
+    ),
+    (
+        2,
+        "verdict",
+        "id request word digest login actor at reason guard() past()",
+    ),
+    (
+        2,
+        "glass",
+        "id run runbook hash login actor at reason lifted guard() past()",
+    ),
 ];
 
 /// What a login that runs runbooks does in the schema: it adds, and alters nothing of what others recorded
-/// but what is filled in at COMMIT. The sequences of identity columns need no right.
-const RIGHTS: [&str; 5] = [
+/// but what is filled in at COMMIT. Who it is and when it was the server says. The sequences of identity columns
+/// need no right.
+const RIGHTS: [&str; 10] = [
     "USAGE ON SCHEMA runbook",
-    "SELECT, INSERT ON runbook.entry, runbook.capture, runbook.image",
-    "UPDATE (rows, head, wal) ON runbook.entry",
+    "SELECT ON runbook.entry, runbook.capture, runbook.image, runbook.request, runbook.verdict, runbook.glass",
+    "INSERT (run, step, item, part, undo, name, by_run, runbook, hash, actor), UPDATE (rows, head, wal) ON runbook.entry",
+    "INSERT (entry, step, relation, alone, columns, key, changed, kept, ignored, tables, direct, rows) ON runbook.capture",
     "UPDATE (changed, kept, rows) ON runbook.capture",
+    "INSERT ON runbook.image",
     "SELECT, INSERT, UPDATE, DELETE ON runbook.lease",
+    "INSERT (content) ON runbook.request",
+    "INSERT (request, word, digest, actor, reason) ON runbook.verdict",
+    "INSERT (run, runbook, hash, actor, reason, lifted) ON runbook.glass",
+];
+
+/// What a login needs that only says whether it approves: it sees what it is asked, and not the rows that runs changed.
+const RIGHTS_OF_APPROVERS: [&str; 3] = [
+    "USAGE ON SCHEMA runbook",
+    "SELECT ON runbook.request, runbook.verdict",
+    "INSERT (request, word, digest, actor, reason) ON runbook.verdict",
 ];
 
 /// What the schema `runbook` of a database is.
@@ -95,6 +75,8 @@ pub(in crate::pg::session) enum Standing {
     Missing,
     /// It is the journal.
     Current,
+    /// It is the journal of an earlier version of the program.
+    Older(u32),
     /// It is the journal of a later version of the program.
     Newer(u32),
     /// It is something else.
@@ -119,18 +101,20 @@ impl Standing {
         match version {
             None => Self::Foreign,
             Some(version) if version > VERSION => Self::Newer(version),
-            Some(_) => match missing(columns.unwrap_or_default()) {
+            Some(version) => match missing(version, columns.unwrap_or_default()) {
                 Some(part) => Self::Damaged(part),
+                None if version < VERSION => Self::Older(version),
                 None => Self::Current,
             },
         }
     }
 
-    /// Refuses a schema that cannot be written to. A missing one can be made.
+    /// Refuses a schema that cannot be written to. A missing one can be made, and
+    /// an older one be brought up to date.
     pub(in crate::pg::session) fn usable(&self) -> Result<(), Failure> {
         let refuse = |message: String| Failure::new(FailureKind::Target, message);
         Err(match self {
-            Self::Missing | Self::Current => return Ok(()),
+            Self::Missing | Self::Current | Self::Older(_) => return Ok(()),
             Self::Newer(version) => refuse(format!(
                 "the journal of this database is written by a newer version of runbook: it is version {version}, where this program knows {VERSION}"
             ))
@@ -150,38 +134,41 @@ impl Standing {
     }
 }
 
-/// Returns the first table or column that is not there.
-fn missing(columns: &str) -> Option<String> {
+/// Returns the first table, column or guard of a version that is not there.
+fn missing(version: u32, columns: &str) -> Option<String> {
     let there: Vec<&str> = columns.split(' ').collect();
-    for (table, names) in COLUMNS {
-        let is_gone = |name: &&str| !there.contains(&format!("{table}.{name}").as_str());
-        if names.split(' ').all(|name| is_gone(&name)) {
-            return Some(table.to_owned());
+    let of_version = COLUMNS.iter().filter(|(since, ..)| *since <= version);
+    for (_, table, names) in of_version {
+        let own = format!("{table}.");
+        if !there.iter().any(|name| name.starts_with(&own)) {
+            return Some((*table).to_owned());
         }
+        let is_gone = |name: &&str| !there.contains(&format!("{own}{name}").as_str());
         if let Some(name) = names.split(' ').find(is_gone) {
-            return Some(format!("{table}.{name}"));
+            return Some(format!("{own}{name}"));
         }
     }
     None
 }
 
 impl Session {
-    /// Makes the journal where there is none.
+    /// Makes the journal where there is none, and brings an older one up to date.
     pub(in crate::pg::session) async fn ensure_journal(&mut self) -> Result<(), Failure> {
-        if self.journal == Standing::Missing {
-            self.create_journal().await?;
+        if matches!(self.journal, Standing::Missing | Standing::Older(_)) {
+            self.make_journal().await?;
         }
         self.journal.usable()
     }
 
-    /// Returns whether the journal is there.
+    /// Returns whether the journal is there, of whatever version that can be read.
     pub fn is_journal_there(&self) -> bool {
-        self.journal == Standing::Current
+        matches!(self.journal, Standing::Current | Standing::Older(_))
     }
 
-    async fn create_journal(&mut self) -> Result<(), Failure> {
+    async fn make_journal(&mut self) -> Result<(), Failure> {
+        let text = making(&RIGHTS);
         let (made, facts) = tokio::join!(biased;
-            self.client.batch_execute(CREATE),
+            self.client.batch_execute(&text),
             self.client.query_typed(FACTS, &[])
         );
         if let Err(error) = made {
@@ -189,7 +176,7 @@ impl Session {
             let _ = self.client.batch_execute("ROLLBACK").await;
             let failure = failure::of(&error, "", 0);
             return Err(if failure.kind == FailureKind::Statement {
-                not_made(&failure, &self.target.user)
+                not_made(&failure, &self.target.user, &self.journal)
             } else {
                 failure
             });
@@ -199,37 +186,47 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the journal and lets roles use it, for logins that may not make it themselves. Returns what
-    /// was done, in words.
+    /// Makes the journal and lets roles use it, for logins that may not make it themselves: `roles` run runbooks,
+    /// `approvers` only approve. Returns what was done, in words.
     ///
     /// # Errors
     /// The login may not, the schema is something else, or there is no such role.
-    pub async fn init_journal(&mut self, roles: &[String]) -> Result<Vec<String>, Failure> {
+    pub async fn init_journal(
+        &mut self,
+        roles: &[String],
+        approvers: &[String],
+    ) -> Result<Vec<String>, Failure> {
         self.refuse_replica()?;
-        if roles.iter().any(|role| role.eq_ignore_ascii_case("public")) {
+        let mut all = roles.iter().chain(approvers);
+        if all.any(|role| role.eq_ignore_ascii_case("public")) {
             return Err(Failure::new(
                 FailureKind::Target,
                 "nothing was granted: the journal is not for everybody",
             )
             .help("name the roles that run runbooks"));
         }
-        let was_there = self.journal == Standing::Current;
+        let before = self.journal.clone();
         self.ensure_journal().await?;
-        let database = &self.target.database;
-        let mut done = vec![if was_there {
-            format!(
-                "the journal is there already: schema `runbook` of {database}, version {VERSION}"
-            )
-        } else {
-            format!("created the journal: schema `runbook` of {database}, version {VERSION}")
-        }];
-        if roles.is_empty() {
+        let what = match before {
+            Standing::Current => "the journal is there already",
+            Standing::Older(_) => "brought the journal up to date",
+            _ => "created the journal",
+        };
+        let mut done = vec![format!(
+            "{what}: schema `runbook` of {}, version {VERSION}",
+            self.target.database
+        )];
+        let grant = |right: &str, role: &String| format!("GRANT {right} TO {}", quote_ident(role));
+        let of_roles = roles
+            .iter()
+            .flat_map(|role| RIGHTS.map(|right| grant(right, role)));
+        let of_approvers = approvers
+            .iter()
+            .flat_map(|role| RIGHTS_OF_APPROVERS.map(|right| grant(right, role)));
+        let text: Vec<String> = of_roles.chain(of_approvers).collect();
+        if text.is_empty() {
             return Ok(done);
         }
-        let text: Vec<String> = roles
-            .iter()
-            .flat_map(|role| RIGHTS.map(|right| format!("GRANT {right} TO {}", quote_ident(role))))
-            .collect();
         let text = format!("BEGIN; {}; COMMIT", text.join("; "));
         if let Err(error) = self.client.batch_execute(&text).await {
             let _ = self.client.batch_execute("ROLLBACK").await;
@@ -246,24 +243,38 @@ impl Session {
                 .iter()
                 .map(|role| format!("granted to {role}: to run runbooks and record them there")),
         );
+        done.extend(
+            approvers
+                .iter()
+                .map(|role| format!("granted to {role}: to see what runs ask, and to approve it")),
+        );
         Ok(done)
     }
 }
 
-/// Says why the journal could not be made, and the ways out.
-pub(super) fn not_made(failure: &Failure, user: &str) -> Failure {
-    Failure {
-        kind: FailureKind::Target,
-        message: format!(
-            "the journal cannot be made in this database: {}",
-            failure.message
+/// Says why the journal could not be made or brought up to date, and the ways out.
+pub(super) fn not_made(failure: &Failure, user: &str, was: &Standing) -> Failure {
+    let message = match was {
+        Standing::Older(version) => format!(
+            "the journal of this database is of version {version}, and cannot be brought up to version {VERSION}"
         ),
+        _ => "the journal cannot be made in this database".to_owned(),
+    };
+    let refused = Failure {
+        kind: FailureKind::Target,
+        message: format!("{message}: {}", failure.message),
         help: Vec::new(),
         ..failure.clone()
     }
-    .note("every change is recorded in the transaction that makes it, in the schema `runbook`")
-    .help(format!(
-        "have the owner of the database make it: `runbook init --grant {user}`"
-    ))
-    .help(LOCAL)
+    .note("every change is recorded in the transaction that makes it, in the schema `runbook`");
+    match was {
+        Standing::Older(_) => refused
+            .help("have the owner of the schema do it: `runbook init`; whoever may write to it still may then")
+            .help(LOCAL),
+        _ => refused
+            .help(format!(
+                "have the owner of the database make it: `runbook init --grant {user}`"
+            ))
+            .help(LOCAL),
+    }
 }

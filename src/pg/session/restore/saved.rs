@@ -117,6 +117,7 @@ impl Session {
         Ok(Source {
             table: FILE,
             captures,
+            is_counted: false,
             since,
         })
     }

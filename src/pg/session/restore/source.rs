@@ -27,6 +27,8 @@ pub(super) struct Source {
     pub(super) table: &'static str,
     /// Oldest first.
     pub(super) captures: Vec<Held>,
+    /// Whether each capture says how many images it has. Of a backup nobody counted those that are put back.
+    pub(super) is_counted: bool,
     /// What is done later than what is put back; none where the journal is not in the database.
     pub(super) since: Option<Since>,
 }
@@ -119,6 +121,7 @@ impl Session {
         Ok(Source {
             table: JOURNAL,
             captures,
+            is_counted: true,
             since: Some(Since {
                 entry: first.get(0),
                 run: entry.run.clone(),
@@ -136,6 +139,7 @@ impl Session {
         let mut source = Source {
             table: FILE,
             captures: Vec::new(),
+            is_counted: true,
             since: None,
         };
         let Some(mut reader) = ImageReader::open(base, entry)? else {
