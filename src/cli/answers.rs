@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::cancel::Cancel;
 use crate::engine::port::{Answer, Question};
+use crate::policy::rules::AnsweredBy;
 
 /// How questions are answered.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Answers {
     pub given: BTreeMap<String, String>,
     /// What answers all others.
     pub otherwise: Otherwise,
+    /// Whether there is a person at a terminal.
+    pub person: bool,
     /// The flag that answers ahead.
     pub flag: Flag,
     /// Who answers.
@@ -28,10 +31,8 @@ pub enum Otherwise {
     Yes,
     /// Yes, since nothing lasts of a dry run.
     Rehearsal,
-    /// The person at the terminal.
+    /// The person at the terminal; nobody where there is none.
     Person,
-    /// Nobody: there is no terminal.
-    Nobody,
 }
 
 /// The flag that answers a question ahead.
@@ -67,21 +68,50 @@ impl Flag {
 impl Answers {
     /// Answers a question. Whatever is not a clear yes is a no.
     pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
+        let mut ignored = None;
         if let Some(given) = self.given.get(&question.name) {
             let by = format!("{} by {}", self.actor, self.flag.word());
-            return judge(question, given, &by);
+            let answer = judge(question, given, &by);
+            // A no counts from anywhere.
+            if question.answered_by < AnsweredBy::Person || !matches!(answer, Answer::Yes(_)) {
+                return answer;
+            }
+            ignored = Some(self.flag.word());
         }
         match self.otherwise {
-            Otherwise::Yes => Answer::Yes(format!("{} by --yes", self.actor)),
-            Otherwise::Rehearsal => Answer::Yes("the rehearsal".to_owned()),
-            Otherwise::Nobody => {
-                let name = &question.name;
-                let with = self.flag.for_question(question);
-                Answer::Nobody(format!(
-                    "there is no terminal to ask `{name}` at: answer it with {with}, or run it in a terminal"
-                ))
+            Otherwise::Rehearsal => return Answer::Yes("the rehearsal".to_owned()),
+            Otherwise::Yes if question.answered_by == AnsweredBy::Flag => {
+                return Answer::Yes(format!("{} by --yes", self.actor));
             }
-            Otherwise::Person => self.person(question, cancel).await,
+            Otherwise::Yes => ignored = ignored.or(Some("--yes")),
+            Otherwise::Person => {}
+        }
+        if self.person {
+            return self.person(question, cancel).await;
+        }
+        Answer::Nobody(self.nobody(question, ignored))
+    }
+
+    /// Says why nobody can be asked, why the flag that was given is not enough, and what is.
+    fn nobody(&self, question: &Question, ignored: Option<&str>) -> String {
+        let name = &question.name;
+        let with = self.flag.for_question(question);
+        match (question.answered_by, ignored) {
+            (AnsweredBy::Person, Some(flag)) => format!(
+                "{flag} is not enough for `{name}`: the target is protected, and a person answers at a terminal"
+            ),
+            (AnsweredBy::Person, None) => format!(
+                "there is no terminal to ask `{name}` at: the target is protected, run it in a terminal"
+            ),
+            (AnsweredBy::Name, Some(flag)) => {
+                let why = "it is about high risk, or other people approve it too";
+                format!(
+                    "{flag} is not enough for `{name}`: {why}; answer it with {with}, or run it in a terminal"
+                )
+            }
+            _ => format!(
+                "there is no terminal to ask `{name}` at: answer it with {with}, or run it in a terminal"
+            ),
         }
     }
 

@@ -308,12 +308,12 @@ pub(super) fn answers(
     let person = terminal.stdin && terminal.stderr;
     Ok(Answers {
         given: answering.given.iter().cloned().collect(),
-        otherwise: match (answering.yes, answering.dry_run, person) {
-            (true, _, _) => Otherwise::Yes,
-            (false, true, _) => Otherwise::Rehearsal,
-            (false, false, true) => Otherwise::Person,
-            (false, false, false) => Otherwise::Nobody,
+        otherwise: match (answering.dry_run, answering.yes) {
+            (true, _) => Otherwise::Rehearsal,
+            (false, true) => Otherwise::Yes,
+            (false, false) => Otherwise::Person,
         },
+        person,
         flag: if plan.is_some() {
             Flag::Answer
         } else {

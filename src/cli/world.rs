@@ -14,8 +14,8 @@ use crate::engine::conflict::Restored;
 use crate::engine::database::{Found, Wanted};
 use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::impact::TableLock;
 use crate::engine::journal::{Entry, Terms};
+use crate::engine::lock::TableLock;
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };

@@ -110,6 +110,17 @@ pub struct Standing {
     pub verdicts: Vec<Verdict>,
 }
 
+/// What other people approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Granted {
+    /// The risk that it had for them.
+    pub risk: Risk,
+    /// Whose approval it needed.
+    pub needs: Approvals,
+    /// The logins of those who approved.
+    pub logins: Vec<String>,
+}
+
 /// Why a question that others were asked has no yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

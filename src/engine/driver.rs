@@ -20,6 +20,7 @@ use super::failure::{Failure, FailureKind};
 use super::item::{items, skipped};
 use super::perform::step_ref;
 use super::plan::Plan;
+use super::policy;
 use super::port::{Close, World};
 use super::scope::{self, Surroundings};
 use super::state::State;
@@ -57,7 +58,12 @@ pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: 
     if let Err(failure) = driver.prepare().await {
         return Ok(Err(failure));
     }
+    let by = past.actor.clone();
     driver.tell(EventKind::RunResumed { actor: past.actor })?;
+    driver.by = by;
+    if let Err(failure) = driver.break_glass().await? {
+        return Ok(Err(failure));
+    }
     if let Err(failure) = driver.resolve(&past.assume).await? {
         return Ok(Err(failure));
     }
@@ -77,6 +83,8 @@ struct Driver<'a, W> {
     locks: Vec<String>,
     /// All changes of a dry run.
     changes: Changes,
+    /// Who runs it now.
+    by: String,
 }
 
 impl<'a, W: World> Driver<'a, W> {
@@ -92,11 +100,15 @@ impl<'a, W: World> Driver<'a, W> {
             open: None,
             locks: Vec::new(),
             changes: Changes::default(),
+            by: plan.actor.clone(),
         }
     }
 
     async fn run(&mut self) -> Came {
         if let Err(failure) = self.prepare().await {
+            return self.finish_with(failure).await.map(Ok);
+        }
+        if let Err(failure) = self.break_glass().await? {
             return self.finish_with(failure).await.map(Ok);
         }
         self.go_on().await
@@ -165,8 +177,29 @@ impl<'a, W: World> Driver<'a, W> {
         })))
     }
 
-    /// Takes the run's lock, and opens the transaction of a dry run.
+    /// Says, where it is so, that the run goes on without what the policy demands: before anything is changed.
+    async fn break_glass(&mut self) -> Result<Result<(), Failure>, Untold> {
+        let Some(reason) = &self.plan.policy.broken else {
+            return Ok(Ok(()));
+        };
+        let lifted = match policy::lifted(self.plan, self.world).await {
+            Ok(lifted) => lifted,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if let Err(failure) = self.world.break_glass(reason, &lifted).await {
+            return Ok(Err(failure));
+        }
+        self.tell(EventKind::BrokeGlass {
+            reason: reason.clone(),
+            by: self.by.clone(),
+            lifted,
+        })?;
+        Ok(Ok(()))
+    }
+
+    /// Holds the run to the policy, takes its lock, and opens the transaction of a dry run.
     async fn prepare(&mut self) -> Result<(), Failure> {
+        policy::at_start(self.plan, self.world).await?;
         let runbook = self.plan.runbook();
         let scope = ScopeId(0);
         let context = scope::of_scope(self.plan, &self.state, &self.surroundings, scope)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Changes;
 use super::event::StepResult;
+use super::lock::TableLock;
 use super::plan::Plan;
 use super::port::{Bound, Limits, World};
 use super::state::State;
@@ -49,19 +50,6 @@ pub struct Impact {
     /// The command that does it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<String>,
-}
-
-/// A lock on a table, as the rehearsal took it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TableLock {
-    /// The table.
-    pub table: String,
-    /// The mode, such as `RowExclusiveLock`.
-    pub mode: String,
-    /// How many other sessions use the table at that moment, in a way that would have to wait for it.
-    pub waiting: u32,
-    /// How many other sessions use the table at that moment.
-    pub users: u32,
 }
 
 /// The rows of a table that change.

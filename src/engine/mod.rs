@@ -16,6 +16,7 @@ pub mod impact;
 mod item;
 pub mod journal;
 mod lease;
+pub mod lock;
 pub mod outcome;
 mod perform;
 pub mod plan;

@@ -1,12 +1,19 @@
-//! What the target's policy demands of a run at each of its steps.
+//! What the target's policy demands of a run: at its start, at each question, and before each COMMIT.
 
+mod held;
+
+use super::approval::Granted;
 use super::change::Changes;
+use super::event::StepResult;
 use super::plan::Plan;
+use super::state::State;
+use crate::policy::reach::unasked_after;
 use crate::policy::rules::{AnsweredBy, Approvals};
-use crate::runbook::model::Step;
+use crate::runbook::model::{Step, StepId};
 use crate::sql::risk::Risk;
-use crate::step::Kind;
 use crate::step::confirm::Confirm;
+
+pub(super) use held::{at_commit, at_question, at_start, lifted};
 
 /// How many seconds other people have, where nobody says it.
 const EXPIRE_SECONDS: u64 = 4 * 60 * 60;
@@ -24,21 +31,19 @@ pub(super) struct Needed {
     pub(super) approvals: Option<Approvals>,
 }
 
-/// Returns what a confirm needs that approves fixes with these changes.
+/// Returns what a confirm needs that approves fixes with these changes. One that names none approves what comes after
+/// it.
 pub(super) fn of_confirm(plan: &Plan, step: &Step, confirm: &Confirm, changes: &Changes) -> Needed {
-    let runbook = plan.runbook();
-    let units = step.of.iter().flat_map(|id| runbook.step(*id).unit());
-    let fixes = units
-        .map(|id| runbook.step(id))
-        .filter(|step| matches!(step.kind, Kind::Fix(_)));
-    let risk = fixes.filter_map(Step::risk).map(|(risk, _)| risk).max();
-    let demand = plan
-        .policy
-        .rules
-        .demand(risk.unwrap_or_default(), changes.count());
+    let risk = risk_of_confirm(plan, step).unwrap_or_default();
+    let rules = &plan.policy.rules;
+    let demand = rules.demand(risk, changes.count());
+    // Who breaks the glass goes on without other people, but not without being asked.
+    let by_policy = demand
+        .rule
+        .others()
+        .filter(|_| plan.policy.broken.is_none());
     let others = confirm.approvers.unwrap_or(1).saturating_sub(1);
-    let by_policy = demand.rule.approvals.clone();
-    let approvals = match (by_policy, others) {
+    let approvals = match (by_policy.cloned(), others) {
         (Some(approvals), others) => Some(Approvals {
             count: approvals.count.max(others),
             ..approvals
@@ -50,13 +55,51 @@ pub(super) fn of_confirm(plan: &Plan, step: &Step, confirm: &Confirm, changes: &
             expire_seconds: EXPIRE_SECONDS,
         }),
     };
+    let alone = if rules.protected {
+        AnsweredBy::Person
+    } else {
+        demand.answered_by
+    };
     Needed {
         risk: demand.risk,
         raised: demand.raised,
         answered_by: match approvals {
             Some(_) => AnsweredBy::Name,
-            None => demand.answered_by,
+            None => alone,
         },
-        approvals: approvals.filter(|approvals| approvals.count > 0),
+        approvals,
     }
+}
+
+/// Returns the highest risk of the fixes that a confirm approves; nothing where it approves none.
+pub(super) fn risk_of_confirm(plan: &Plan, step: &Step) -> Option<Risk> {
+    if step.of.is_empty() {
+        return unasked_after(&plan.proved, step.id).into_iter().max();
+    }
+    step.of
+        .iter()
+        .filter_map(|id| risk_of_unit(plan, *id))
+        .max()
+}
+
+/// Returns the highest risk of the fixes of a unit; nothing where it changes nothing.
+pub(super) fn risk_of_unit(plan: &Plan, unit: StepId) -> Option<Risk> {
+    let runbook = plan.runbook();
+    let steps = runbook.step(unit).unit();
+    let risks = steps.iter().filter_map(|id| runbook.step(*id).risk());
+    risks.map(|(risk, _)| risk).max()
+}
+
+/// Returns what other people approved of a unit: the latest yes to a confirm that is about it.
+pub(super) fn granted<'a>(plan: &Plan, state: &'a State, unit: StepId) -> Option<&'a Granted> {
+    let steps = plan.runbook().steps.iter();
+    let confirms = steps.filter(|step| step.of.contains(&unit));
+    confirms
+        .filter_map(|confirm| match state.result(confirm.id) {
+            Some(StepResult::Confirm {
+                yes: true, granted, ..
+            }) => granted.as_deref(),
+            _ => None,
+        })
+        .max_by_key(|granted| (granted.risk, granted.logins.len()))
 }

@@ -1,12 +1,16 @@
 //! What stands in `runbook.yaml`: the named targets and what each demands of runs. Pure: reads no file and no
-//! variable; [`document`] is its shape, [`target`] what it says once names are resolved, [`rules`] what a run needs.
+//! variable; [`document`] is its shape, [`target`] what it says once names are resolved, [`rules`] what a run needs,
+//! [`lack`] what of it is not there, [`reach`] what it means for a runbook.
 
 mod address;
 pub mod document;
 mod inherit;
+pub mod lack;
 mod named;
+pub mod reach;
 mod resolve;
 pub mod rules;
 pub mod schema;
 pub mod target;
 pub mod window;
+pub mod words;

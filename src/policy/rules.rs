@@ -37,6 +37,15 @@ pub struct Rule {
     pub backup: Option<Duration>,
 }
 
+impl Rule {
+    /// Returns whose approval is needed, where that of others is.
+    pub fn others(&self) -> Option<&Approvals> {
+        self.approvals
+            .as_ref()
+            .filter(|approvals| approvals.count > 0)
+    }
+}
+
 /// Whose approval is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approvals {
@@ -87,16 +96,11 @@ impl Rules {
             format!("{rows} rows, and more than {limit} are {raised} risk on this target")
         });
         let risk = by_rows.map_or(risk, |(raised, _)| raised);
-        let [low, medium, high] = &self.rules;
-        let rule = match risk {
-            Risk::Low => low,
-            Risk::Medium => medium,
-            Risk::High => high,
-        };
+        let rule = self.rule(risk);
         Demand {
             risk,
             raised,
-            answered_by: match (self.protected, &rule.approvals, risk) {
+            answered_by: match (self.protected, rule.others(), risk) {
                 (true, None, _) => AnsweredBy::Person,
                 // Others decide as well.
                 (_, Some(_), _) | (false, None, Risk::High) => AnsweredBy::Name,
@@ -104,6 +108,42 @@ impl Rules {
             },
             rule,
         }
+    }
+
+    /// Returns what changes of a risk need.
+    pub fn rule(&self, risk: Risk) -> &Rule {
+        let [low, medium, high] = &self.rules;
+        match risk {
+            Risk::Low => low,
+            Risk::Medium => medium,
+            Risk::High => high,
+        }
+    }
+
+    /// Returns a risk, and those that rows can raise it to.
+    pub fn risks_from(&self, risk: Risk) -> Vec<Risk> {
+        let limits = [
+            (Risk::Medium, self.medium_rows),
+            (Risk::High, self.high_rows),
+        ];
+        let raised = limits
+            .into_iter()
+            .filter(|(raised, limit)| *raised > risk && limit.is_some())
+            .map(|(raised, _)| raised);
+        std::iter::once(risk).chain(raised).collect()
+    }
+
+    /// Returns whether the time decides anything: then clocks must agree.
+    pub fn needs_clock(&self) -> bool {
+        let timed = |rule: &Rule| {
+            !rule.windows.is_empty() || rule.others().is_some() || rule.backup.is_some()
+        };
+        self.protected || self.rules.iter().any(timed)
+    }
+
+    /// Returns whether it demands nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Returns every database role that the rules name.

@@ -13,7 +13,8 @@ use crate::engine::event::{
     Shown, StepResult, TargetFacts,
 };
 use crate::engine::failure::Failure;
-use crate::engine::impact::{AtRisk, Impact, Saving, TableLock};
+use crate::engine::impact::{AtRisk, Impact, Saving};
+use crate::engine::lock::TableLock;
 use crate::runbook::data::{Column, Rows};
 
 /// What can hold secrets.
@@ -341,6 +342,7 @@ impl Mask for StepResult {
                 by: who,
                 why,
                 refusal: _,
+                granted: _,
                 approved: _,
             } => mask_fields!(by; who, why),
             Self::Fix {

@@ -243,6 +243,7 @@ fn answer(yes: bool, by: &str, why: Option<&str>) -> StepResult {
         by: by.into(),
         why: why.map(str::to_owned),
         refusal: None,
+        granted: None,
         approved: Vec::new(),
     }
 }

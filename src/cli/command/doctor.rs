@@ -112,14 +112,15 @@ async fn on_server(
     let target = goal.target.as_deref();
     let mut server = server::look(session, begun).await;
     server.push(identity::look(facts, target));
+    let (login, changes) = login::look(session).await;
     let mut copies = vec![backups::tools(context, Some(&facts.server_version))];
     if let Ok(folder) = folder {
         copies.extend(backups::look(session, folder, target).await);
     }
     vec![
         Group::new("Server", server),
-        Group::new("Login", login::look(session).await),
-        Group::new("Journal", journal::look(session, target).await),
+        Group::new("Login", login),
+        Group::new("Journal", journal::look(session, target, changes).await),
         Group::new("Backups", copies),
     ]
 }

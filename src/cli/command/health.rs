@@ -114,7 +114,8 @@ async fn play(
         site: backups::reading(context, None)?,
         answers: answers::Answers {
             given: BTreeMap::new(),
-            otherwise: answers::Otherwise::Nobody,
+            otherwise: answers::Otherwise::Person,
+            person: false,
             flag: answers::Flag::Answer,
             actor: plan.actor.clone(),
         },

@@ -188,12 +188,15 @@ impl<W: World> Driver<'_, W> {
         let settled = self.world.settle(&limits).await;
         let item = open.item().map(|item| item.index);
         let approved = self.state.approval(open.id, item, None);
-        let same = settled.and_then(|late| {
+        let mut same = settled.and_then(|late| {
             open.changes.append(late);
             approved.map_or(Ok(()), |approved| {
                 same_as_approved(&approved, &open.changes)
             })
         });
+        if same.is_ok() {
+            same = self.held(step, open.changes.count()).await;
+        }
         let closed = match same {
             Ok(()) => self.commit_open(step, &open, &limits).await?,
             Err(failure) => {

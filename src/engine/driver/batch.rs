@@ -120,6 +120,12 @@ impl<W: World> Driver<'_, W> {
                 performed = Err(failure);
             }
         }
+        if let Ok((_, changes)) = &performed
+            // All that it is going to change, and all that it has changed, is held to the policy together.
+            && let Err(failure) = self.held(step, of.max(so_far).max(changes.count())).await
+        {
+            performed = Err(failure);
+        }
         let (count, changes) = match performed {
             Ok(performed) => performed,
             Err(failure) => {

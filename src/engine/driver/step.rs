@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::change::Changes;
 use super::super::clock::millis;
 use super::super::event::{Decision, EventKind, Item, StepResult};
 use super::super::failure::{Failure, FailureKind};
@@ -9,6 +10,7 @@ use super::super::impact;
 use super::super::perform::{
     Performed, Stage, ask, has_transaction, limits, perform, prepare, step_ref,
 };
+use super::super::policy;
 use super::super::port::World;
 use super::super::rehearse::rehearse;
 use super::super::scope::{self, Current};
@@ -130,8 +132,22 @@ impl<W: World> Driver<'_, W> {
         if has_transaction(step) {
             return self.transact(step, current).await;
         }
+        // What is done outside of transactions cannot be taken back once it is found to be too much.
+        let is_final = matches!(&step.kind, Kind::Fix(fix) if fix.is_final());
+        if is_final
+            && !self.plan.dry_run
+            && let Err(failure) = self.held(step, 0).await
+        {
+            return Ok(Err(failure));
+        }
         let mut stage = self.stage(step, current);
         Ok(perform(&mut stage, step).await)
+    }
+
+    /// Holds a unit to the policy with the rows that it changed; those of the items before it count as well.
+    pub(super) async fn held(&mut self, unit: &Step, rows: u64) -> Result<(), Failure> {
+        let rows = rows.saturating_add(self.round(unit).count);
+        policy::at_commit(self.plan, &self.state, self.world, unit, rows).await
     }
 
     pub(super) fn stage<'s>(&'s mut self, step: &Step, current: &'s [Current]) -> Stage<'s, W> {
@@ -155,13 +171,14 @@ impl<W: World> Driver<'_, W> {
         step: &Step,
         confirm: &Confirm,
     ) -> Result<Result<Performed, Failure>, Untold> {
-        let asking = match prepare(&self.stage(step, &[]), step, confirm) {
+        let mut asking = match prepare(&self.stage(step, &[]), step, confirm) {
             Ok(asking) => asking,
             Err(failure) => return Ok(Err(failure)),
         };
         let name = step_ref(self.plan.runbook(), step);
         let mut approved = Vec::new();
         let mut at_stake = None;
+        let mut shown = Changes::default();
         if !step.of.is_empty() {
             let began = Instant::now();
             match rehearse(
@@ -192,6 +209,7 @@ impl<W: World> Driver<'_, W> {
                         .iter()
                         .map(|id| self.plan.runbook().step(*id).title.clone())
                         .collect();
+                    shown = rehearsal.changes.clone();
                     self.tell(EventKind::Rehearsed {
                         step: name.clone(),
                         of,
@@ -201,6 +219,13 @@ impl<W: World> Driver<'_, W> {
                 Err(failure) => return Ok(Err(failure)),
             }
         }
+        let risk = policy::risk_of_confirm(self.plan, step);
+        let held = policy::at_question(self.plan, self.world, risk, shown.count()).await;
+        if let Err(failure) = held {
+            return Ok(Err(failure));
+        }
+        let needed = policy::of_confirm(self.plan, step, confirm, &shown);
+        asking.question.answered_by = needed.answered_by;
         self.tell(EventKind::Asked {
             step: name,
             question: asking.question.text.clone(),

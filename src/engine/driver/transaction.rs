@@ -26,7 +26,8 @@ impl<W: World> Driver<'_, W> {
             return Ok(Err(failure));
         }
         let mut stage = self.stage(step, current);
-        match perform(&mut stage, step).await {
+        let performed = perform(&mut stage, step).await;
+        match self.held_to(step, performed).await {
             Ok(performed) => Ok(self
                 .commit_unit(step, unit, &performed.result, None, &limits)
                 .await?
@@ -37,6 +38,17 @@ impl<W: World> Driver<'_, W> {
                 Ok(Err(failure))
             }
         }
+    }
+
+    /// Holds what a fix has done to the policy.
+    async fn held_to(
+        &mut self,
+        step: &Step,
+        performed: Result<Performed, Failure>,
+    ) -> Result<Performed, Failure> {
+        let performed = performed?;
+        self.held(step, rows_of(&performed.result)).await?;
+        Ok(performed)
     }
 
     /// Opens the transaction of a unit; the journal gets its entry unless it is only a dry run.
@@ -91,5 +103,13 @@ impl<W: World> Driver<'_, W> {
             name: step.title.clone(),
             undo: false,
         }
+    }
+}
+
+/// Returns how many rows a fix changed: those that its statements count, or with those of cascades and triggers.
+fn rows_of(result: &StepResult) -> u64 {
+    match result {
+        StepResult::Fix { count, changes, .. } => changes.count().max(*count),
+        _ => 0,
     }
 }

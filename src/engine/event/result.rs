@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::approval::Refusal;
+use crate::engine::approval::{Granted, Refusal};
 use crate::engine::backup::{Backed, RestoredInto};
 use crate::engine::change::Changes;
 use crate::engine::conflict::Conflict;
@@ -58,6 +58,9 @@ pub enum StepResult {
         /// Why other people who were asked did not make it a yes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refusal: Option<Refusal>,
+        /// What other people approved, and who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        granted: Option<Box<Granted>>,
         /// What the yes holds for: the digests of the fixes and atomics.
         approved: Vec<Approved>,
     },

@@ -74,6 +74,7 @@ pub(in crate::engine) async fn ask<W: World>(
             by,
             why,
             refusal: None,
+            granted: None,
             approved: if yes { approved } else { Vec::new() },
         },
     })

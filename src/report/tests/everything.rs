@@ -175,6 +175,7 @@ fn confirmed(text: &str) -> Vec<EventKind> {
         by: said(),
         why: Some(said()),
         refusal: None,
+        granted: None,
         approved: vec![approved],
     };
     vec![

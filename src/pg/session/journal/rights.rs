@@ -23,6 +23,11 @@ impl Session {
         self.journal.usable().err()
     }
 
+    /// Returns whether the journal is of an earlier version of the program.
+    pub fn is_journal_old(&self) -> bool {
+        matches!(self.journal, Standing::Older(_))
+    }
+
     /// Refuses a login that may not record changes in the journal.
     ///
     /// # Errors
