@@ -210,6 +210,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         keeping: Keeping::Database,
     });
     let plan = Plan {
+        pace: runbook::engine::pace::Pace::default(),
         policy: runbook::policy::rules::Policy::default(),
         previous: None,
         proved,

@@ -61,7 +61,7 @@ pub struct Global {
     /// A folder of runbooks, searched before all others (repeatable)
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", value_hint = clap::ValueHint::DirPath)]
     pub runbooks: Vec<PathBuf>,
-    /// The database: a connection URL or `keyword=value` string
+    /// The database: the name of a target in runbook.yaml (see `runbook targets`), or a connection URL
     #[arg(
         long,
         global = true,
@@ -69,7 +69,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub target: Option<String>,
-    /// The database: a connection URL; without it `$DATABASE_URL`, then libpq's variables
+    /// The database: a connection URL; without it `$DATABASE_URL`, then runbook.yaml, then libpq's variables
     #[arg(
         long,
         global = true,
@@ -95,20 +95,18 @@ pub struct Global {
 }
 
 impl Global {
-    /// Returns the URL or `keyword=value` string of the database, where one is given.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] for the name of a target: this version knows none.
-    pub fn url(&self) -> Result<Option<&str>, CliError> {
-        match &self.target {
-            Some(target) if target.contains("://") || target.contains('=') => {
-                Ok(Some(target.as_str()))
-            }
-            Some(target) => Err(CliError::usage(format!(
-                "there is no target `{target}`: this version has no runbook.yaml that names targets"
-            ))
-            .help("give a connection URL, or use $DATABASE_URL or libpq's variables")),
-            None => Ok(self.database_url.as_deref()),
+    /// Returns whether the command line names a database.
+    pub fn names_database(&self) -> bool {
+        self.target.is_some() || self.database_url.is_some()
+    }
+
+    /// Returns the same flags for a target by its name.
+    #[must_use]
+    pub fn of_target(&self, name: &str) -> Self {
+        Self {
+            target: Some(name.to_owned()),
+            database_url: None,
+            ..self.clone()
         }
     }
 }
@@ -241,15 +239,10 @@ pub struct RunArgs {
     /// A parameter by its name (repeatable)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub param: Vec<(String, String)>,
-    /// Where the journal and the row images are kept: database, or local where no schema may be created
-    #[arg(
-        long,
-        value_name = "WHERE",
-        value_enum,
-        default_value = "database",
-        hide_possible_values = true
-    )]
-    pub journal: Journal,
+    /// Where the journal and the row images are kept, where the target does not say it: database, or local where no
+    /// schema may be created (default: database)
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
+    pub journal: Option<Journal>,
     /// How the run is told.
     #[command(flatten)]
     pub told: Told,

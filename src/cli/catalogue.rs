@@ -355,7 +355,7 @@ pub fn is_path(text: &str) -> bool {
 }
 
 /// Returns the folder of the user's own runbooks.
-fn configuration(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn configuration(environment: &Environment) -> Option<PathBuf> {
     let base = match environment.var("XDG_CONFIG_HOME") {
         Some(folder) if Path::new(folder).is_absolute() => PathBuf::from(folder),
         _ => environment.home()?.join(".config"),

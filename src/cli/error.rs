@@ -45,6 +45,24 @@ pub enum CliError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// It is another database than the one that was named: `runbook.yaml` says which it must be.
+    #[error("{}", .diagnostic.title)]
+    Elsewhere {
+        /// The text of `runbook.yaml`.
+        source_text: Source,
+        /// What is wrong.
+        diagnostic: Box<Diagnostic>,
+    },
+    /// The target cannot be reached, for a reason of this machine.
+    #[error("{message}")]
+    Unreachable {
+        /// What is wrong, without a full stop.
+        message: String,
+        /// What to know about it, one line each.
+        notes: Vec<String>,
+        /// What to do next.
+        help: Vec<String>,
+    },
     /// There is no server to test on.
     #[error("{0}")]
     NoServer(String),
@@ -104,6 +122,15 @@ impl CliError {
         }
     }
 
+    /// Returns the error of a target that cannot be reached.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::Unreachable {
+            message: message.into(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
     /// Returns the error of fixes that the database does not allow as they are: all of them.
     pub fn refused(failures: Vec<Failure>) -> Self {
         let mut failures = failures.into_iter();
@@ -138,7 +165,9 @@ impl CliError {
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         match &mut self {
-            Self::Usage { help, .. } | Self::Invalid { help, .. } => help.push(text.into()),
+            Self::Usage { help, .. }
+            | Self::Invalid { help, .. }
+            | Self::Unreachable { help, .. } => help.push(text.into()),
             _ => {}
         }
         self
@@ -156,7 +185,7 @@ impl CliError {
     /// Adds something to know, where the error has a place for it.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        if let Self::Invalid { notes, .. } = &mut self {
+        if let Self::Invalid { notes, .. } | Self::Unreachable { notes, .. } = &mut self {
             notes.push(text.into());
         }
         self
@@ -172,7 +201,10 @@ impl CliError {
             | Self::Diagnostics { .. }
             | Self::Record(RecordError::Newer { .. }) => exit::INVALID,
             Self::Connect(error) if error.is_wrong_use() => exit::USAGE,
-            Self::Connect(_) | Self::NoServer(_) => exit::UNREACHABLE,
+            Self::Connect(_)
+            | Self::NoServer(_)
+            | Self::Elsewhere { .. }
+            | Self::Unreachable { .. } => exit::UNREACHABLE,
             Self::Record(RecordError::Missing { .. } | RecordError::Ambiguous { .. }) => {
                 exit::USAGE
             }
@@ -194,7 +226,7 @@ impl CliError {
     pub fn folded(&self, colored: bool, width: usize) -> String {
         let text = self.render(colored);
         match self {
-            Self::Clap(_) | Self::Diagnostics { .. } => text,
+            Self::Clap(_) | Self::Diagnostics { .. } | Self::Elsewhere { .. } => text,
             _ => text.lines().map(|line| folded(line, width)).collect(),
         }
     }
@@ -207,6 +239,11 @@ impl CliError {
                 message,
                 notes,
                 help,
+            }
+            | Self::Unreachable {
+                message,
+                notes,
+                help,
             } => text(message, notes, help, colored),
             Self::Io { message } | Self::NoServer(message) => text(message, &[], &[], colored),
             Self::Connect(error) => text(&error.to_string(), &[], &[], colored),
@@ -214,6 +251,10 @@ impl CliError {
             Self::Failed(failure) | Self::CutShort(failure) => {
                 text(&failure.message, &failure.notes, &failure.help, colored)
             }
+            Self::Elsewhere {
+                source_text,
+                diagnostic,
+            } => format!("{}\n", diagnostic.render(source_text, colored)),
             Self::Diagnostics {
                 source_text,
                 diagnostics,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::change::hex;
+use super::pace::Pace;
 use crate::policy::rules::Policy;
 use crate::runbook::argument::Argument;
 use crate::runbook::check::Proved;
@@ -32,6 +33,8 @@ pub struct Plan {
     pub policy: Policy,
     /// When the last run of the runbook on this database began that came to its end.
     pub previous: Option<String>,
+    /// How long it took before to put rows back there.
+    pub pace: Pace,
 }
 
 impl Plan {

@@ -81,7 +81,11 @@ impl ConnectSettings {
             failures.clear();
             for host in &self.hosts {
                 match self.connect_host(host, *wanted).await {
-                    Ok(connected) => return Ok(connected),
+                    Ok(connected) => {
+                        let begin = self.profile.begin(&connected.client, &connected.place);
+                        within(self.timeout, &connected.place, begin).await??;
+                        return Ok(connected);
+                    }
                     Err(error @ ConnectError::Unreachable { .. }) => {
                         failures.push((host, error));
                     }

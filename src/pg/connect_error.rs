@@ -67,6 +67,95 @@ pub enum ConnectError {
         /// What to do next.
         help: String,
     },
+    /// It is another database than the one that was named.
+    #[error(transparent)]
+    Elsewhere(Box<Elsewhere>),
+}
+
+/// A database that is not the one that was named, or that is to be named otherwise. Nothing was done with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}\n  {}\n  = help: {}", self.title(), self.found(), self.help())]
+pub struct Elsewhere {
+    /// The target that was named, where one was.
+    pub target: Option<String>,
+    /// `user@host:port/database`.
+    pub place: String,
+    /// The login.
+    pub login: String,
+    /// The database that is there.
+    pub database: String,
+    /// Its cluster's system identifier, where the login may read it.
+    pub cluster: Option<String>,
+    /// What of it is not as it should be.
+    pub mismatch: Mismatch,
+}
+
+/// What of a database is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is of another cluster than the pinned one.
+    Cluster(String),
+    /// It is another database than the pinned one.
+    Database(String),
+    /// The login may not read what the target is known by.
+    Unproved,
+    /// It is the target of this name.
+    Named(String),
+    /// Nobody can tell whether it is the target of this name.
+    MayBe(String),
+}
+
+impl Elsewhere {
+    /// Returns what is wrong.
+    pub fn title(&self) -> String {
+        let target = self.target.as_deref().unwrap_or_default();
+        match &self.mismatch {
+            Mismatch::Cluster(_) => format!("this is another cluster than the target `{target}`"),
+            Mismatch::Database(_) => format!("this is another database than the target `{target}`"),
+            Mismatch::Unproved => {
+                format!("nobody can tell whether this is the target `{target}`")
+            }
+            Mismatch::Named(name) => format!("this is the target `{name}`, under another address"),
+            Mismatch::MayBe(name) => {
+                format!("nobody can tell whether this is the target `{name}`")
+            }
+        }
+    }
+
+    /// Returns what was found instead.
+    pub fn found(&self) -> String {
+        let cluster = match &self.cluster {
+            Some(cluster) => format!("cluster {cluster}"),
+            None => format!(
+                "the login {} may not read its system identifier",
+                self.login
+            ),
+        };
+        format!(
+            "found at {}: database {}, {cluster}; nothing was done with it",
+            self.place, self.database
+        )
+    }
+
+    /// Returns what to do next.
+    pub fn help(&self) -> String {
+        let grant = || {
+            format!(
+                "as a superuser: GRANT EXECUTE ON FUNCTION pg_control_system() TO {}",
+                crate::sql::ident::quote_ident(&self.login)
+            )
+        };
+        match &self.mismatch {
+            Mismatch::Cluster(_) | Mismatch::Database(_) => {
+                "mend the address; or, if the database was moved there on purpose, mend its `identity`: `runbook targets --check` prints it".to_owned()
+            }
+            Mismatch::Unproved => grant(),
+            Mismatch::Named(name) => {
+                format!("what it demands of runs holds for its name: --target {name}")
+            }
+            Mismatch::MayBe(name) => format!("name it if it is: --target {name}; else {}", grant()),
+        }
+    }
 }
 
 impl ConnectError {
@@ -85,6 +174,7 @@ impl ConnectError {
             | Self::UnknownDatabase { reason, .. }
             | Self::Tls { reason, .. }
             | Self::Refused { reason, .. } => reason,
+            Self::Elsewhere(_) => "it is another database than the one that was named",
         }
     }
 
@@ -97,6 +187,7 @@ impl ConnectError {
             | Self::UnknownDatabase { help, .. }
             | Self::Tls { help, .. }
             | Self::Refused { help, .. } => help,
+            Self::Elsewhere(_) => "mend the address, or the `identity` of the target",
         }
     }
 

@@ -9,6 +9,7 @@
 //! | [`service`], [`passfile`] | libpq's two files |
 //! | [`host`] | one address of a server |
 //! | [`settings`] | all of these resolved into where and how to connect |
+//! | [`profile`] | what every connection to a named target begins with, and which database it must be |
 //! | [`tls`] | `sslmode` and certificates, by rustls |
 //! | [`connect`], [`connect_error`] | a live connection, or the reason there is none |
 //! | [`session`] | a run's connection: reads, changes with their row images, transactions in one another |
@@ -32,6 +33,7 @@ mod inventory;
 pub mod keyword;
 pub mod live;
 pub mod passfile;
+pub mod profile;
 pub mod scratch;
 pub mod secret;
 pub mod service;

@@ -18,6 +18,7 @@ pub mod image_file;
 pub mod journal;
 mod lease;
 mod locks;
+pub mod member;
 mod part;
 mod reach;
 mod read;
@@ -155,16 +156,19 @@ impl Session {
     ) -> Result<Self, ConnectError> {
         let connected = settings.connect().await?;
         let client = connected.client;
+        let set_up = format!("{SETTINGS}{}", settings.profile().settings());
         let wrong =
             |error: tokio_postgres::Error| ConnectError::from_driver(&connected.place, &error);
         let (set, facts) = tokio::join!(biased;
-            client.batch_execute(SETTINGS),
+            client.batch_execute(&set_up),
             client.query_typed(FACTS, &[])
         );
         set.map_err(wrong)?;
         let facts = facts.map_err(wrong)?;
+        let profile = settings.profile();
+        let name = name.or(profile.name.as_deref());
         let name = name.unwrap_or_else(|| server(&connected.place)).to_owned();
-        let facts = Facts::read(facts.first(), name);
+        let facts = Facts::read(facts.first(), name, profile);
         Ok(Self {
             settings: settings.clone(),
             canceller: connected.canceller,
@@ -195,7 +199,7 @@ impl Session {
             leases: lease::Leases::default(),
             said: Vec::new(),
             xid: None,
-            sensitive: Vec::new(),
+            sensitive: profile.sensitive.clone(),
             columns: HashMap::new(),
             described: Vec::new(),
             tables: HashMap::new(),

@@ -12,6 +12,7 @@ use super::connect_error::ConnectError;
 use super::environment::Environment;
 use super::host::Host;
 use super::passfile::Passfile;
+use super::profile::Profile;
 use super::secret::Secret;
 use super::tls::TlsSettings;
 
@@ -68,6 +69,18 @@ pub struct ConnectSettings {
     pub(crate) keepalives: Keepalives,
     pub(crate) timeout: Option<Duration>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) profile: Profile,
+}
+
+/// Where a named target is, and what it says of its connection: that wins over libpq's variables.
+#[derive(Clone, Debug, Default)]
+pub struct Address {
+    /// Its URL or `keyword=value` string, and where that is from.
+    pub text: Option<(String, String)>,
+    /// libpq's settings beside it.
+    pub settings: Vec<(&'static str, String)>,
+    /// Where these are from.
+    pub origin: String,
 }
 
 impl ConnectSettings {
@@ -75,11 +88,32 @@ impl ConnectSettings {
     /// environment. Reads libpq's service and password files, and nothing else. Fails with
     /// [`ConnectError::Setting`] only.
     pub fn resolve(url: Option<&str>, environment: &Environment) -> Result<Self, ConnectError> {
-        let values = Values::gather(url, environment)?;
+        let text = match url {
+            Some(url) => Some((url, "the database URL")),
+            None => environment
+                .var("DATABASE_URL")
+                .map(|url| (url, "$DATABASE_URL")),
+        };
+        Self::of(&Values::gather(&[], text, environment)?, environment)
+    }
+
+    /// Resolves where and how to connect to a named target. Fails with [`ConnectError::Setting`] only.
+    pub fn of_target(address: &Address, environment: &Environment) -> Result<Self, ConnectError> {
+        let own = address.settings.iter().map(|(name, value)| {
+            let (name, origin) = ((*name).to_owned(), address.origin.clone());
+            (name, value.clone(), origin)
+        });
+        let own: Vec<(String, String, String)> = own.collect();
+        let text = address.text.as_ref();
+        let text = text.map(|(text, origin)| (text.as_str(), origin.as_str()));
+        Self::of(&Values::gather(&own, text, environment)?, environment)
+    }
+
+    fn of(values: &Values, environment: &Environment) -> Result<Self, ConnectError> {
         let (user, database) = values.login(environment)?;
         let (passfile, warning) = values.passfile(environment);
         Ok(Self {
-            hosts: hosts::hosts(&values)?,
+            hosts: hosts::hosts(values)?,
             user,
             database,
             password: values.text("password").map(Secret::new),
@@ -92,6 +126,7 @@ impl ConnectSettings {
             keepalives: values.keepalives()?,
             timeout: values.timeout()?,
             warnings: warning.into_iter().collect(),
+            profile: Profile::default(),
         })
     }
 
@@ -120,6 +155,11 @@ impl ConnectSettings {
         &self.database
     }
 
+    /// Returns the options that the server's process starts with.
+    pub fn options(&self) -> Option<&str> {
+        self.options.as_deref()
+    }
+
     /// Returns what TLS has to do.
     pub fn tls(&self) -> &TlsSettings {
         &self.tls
@@ -134,7 +174,22 @@ impl ConnectSettings {
     #[must_use]
     pub fn with_database(mut self, database: impl Into<String>) -> Self {
         self.database = database.into();
+        // The server stays the pinned one.
+        self.profile.pin.database = None;
+        self.profile.others.clear();
         self
+    }
+
+    /// Returns these settings with what every connection begins with.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Returns what every connection begins with.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// Returns these settings for another role, without the first one's password.

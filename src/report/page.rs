@@ -121,7 +121,8 @@ fn facts(story: &Story) -> Vec<Fact> {
         return Vec::new();
     };
     let target = &begun.target;
-    let database = format!("{}/{}", target.name, target.database);
+    let protected = if target.protected { " (protected)" } else { "" };
+    let database = format!("{}/{}{protected}", target.name, target.database);
     let runbook = format!("{} (SHA-256 {})", begun.runbook, begun.hash);
     let risk = begun.risk.to_string();
     let mut facts = vec![
@@ -132,6 +133,7 @@ fn facts(story: &Story) -> Vec<Fact> {
         Fact::new("Database", &database),
         Fact::new("Login", &target.user),
     ];
+    facts.extend(target.role.as_ref().map(|role| Fact::new("Role", role)));
     if !target.server_version.is_empty() {
         let server = format!("PostgreSQL {}", target.server_version);
         facts.push(Fact::new("Server", &server));

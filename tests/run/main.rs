@@ -1,6 +1,7 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod alone;
+mod answers;
 mod audit;
 mod backup_back;
 mod backup_cli;

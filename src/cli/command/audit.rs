@@ -13,15 +13,6 @@ use crate::record::{index, store};
 use crate::report::line::Line;
 use crate::report::look::{Look, Mark};
 
-/// The variables that name a database.
-const NAMING: [&str; 5] = [
-    "DATABASE_URL",
-    "PGHOST",
-    "PGHOSTADDR",
-    "PGDATABASE",
-    "PGSERVICE",
-];
-
 /// Proves that the records of runs are whole.
 ///
 /// # Errors
@@ -45,10 +36,7 @@ pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
         };
         args.runs.iter().map(find).collect::<Result<_, _>>()?
     };
-    let named = context.global.url()?.is_some() || {
-        let environment = &context.invocation.environment;
-        NAMING.iter().any(|name| environment.var(name).is_some())
-    };
+    let named = connection::is_named(context)?;
     let (auditor, place) = if named && !runs.is_empty() {
         let compared = connection::runtime()?.block_on(compare(context, auditor, &runs))?;
         (compared.0, Some(compared.1))

@@ -12,6 +12,7 @@ use crate::cli::look::Look;
 use crate::cli::params::{self, Sources};
 use crate::cli::table::{folded, indent, table};
 use crate::engine::outcome::exit;
+use crate::engine::pace::Pace;
 use crate::engine::plan::Plan;
 use crate::policy::rules::Policy;
 use crate::runbook::argument::Argument;
@@ -57,6 +58,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         run: String::new(),
         hash: String::new(),
         actor: String::new(),
+        pace: Pace::default(),
         policy: Policy::default(),
         previous: None,
     };

@@ -10,9 +10,9 @@ use crate::cli::command::run::{connect, is_recorded, writer};
 use crate::cli::error::CliError;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, connection, past, state};
+use crate::cli::{Context, backups, connection, pace, past, policy, state};
 use crate::engine::driver::{self, Past};
-use crate::engine::event::{Decision, Event, Sink, StepResult};
+use crate::engine::event::{Decision, Event, EventKind, Sink, StepResult};
 use crate::engine::plan::Plan;
 use crate::engine::state::{Position, State};
 use crate::pg::session::Session;
@@ -238,7 +238,7 @@ impl Resuming<'_> {
         let Self {
             context,
             args,
-            plan,
+            mut plan,
             log,
         } = self;
         let application = format!("runbook/{}", plan.run);
@@ -252,9 +252,13 @@ impl Resuming<'_> {
         if log.facts.journal == Place::Database && is_recorded(plan.runbook()) {
             session.refuse_unrecordable().await?;
         }
+        plan.pace = pace::of(base, plan.runbook(), session.target());
         session.set_writer(writer(&plan, log.facts.journal, base));
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);
+        // The policy is as it is now; a run that broke the glass goes on so, by those who may.
+        plan.policy = policy::of(context, &session, broken(&log.events)).await?;
+        policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
         session.inherit_leases();
         let answering = Answering {
             given: &args.answers,
@@ -276,6 +280,14 @@ impl Resuming<'_> {
         };
         Box::pin(runner::drive(context, &run, world, work)).await
     }
+}
+
+/// Returns the reason for which the glass was broken.
+fn broken(events: &[Event]) -> Option<&str> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::BrokeGlass { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    })
 }
 
 /// A person sees what was done so far; a program has read it already.

@@ -180,7 +180,6 @@ impl<W: World> Driver<'_, W> {
         let mut at_stake = None;
         let mut shown = Changes::default();
         if !step.of.is_empty() {
-            let began = Instant::now();
             match rehearse(
                 self.plan,
                 &self.state,
@@ -192,18 +191,17 @@ impl<W: World> Driver<'_, W> {
             .await
             {
                 Ok(rehearsal) => {
-                    approved = rehearsal.approved;
                     let limits = limits(step, &self.cancel);
-                    let found = impact::of(
+                    at_stake = impact::of(
                         self.plan,
                         &self.state,
                         self.world,
-                        step,
-                        &rehearsal.changes,
-                        millis(began),
+                        (step, confirm),
+                        &rehearsal,
                         &limits,
-                    );
-                    at_stake = found.await;
+                    )
+                    .await;
+                    approved = rehearsal.approved;
                     let of = step
                         .of
                         .iter()

@@ -11,6 +11,7 @@ use tokio_postgres::config::ChannelBinding;
 
 use crate::pg::host::{DEFAULT_PORT, Host, Location};
 use crate::pg::passfile::Passfile;
+use crate::pg::profile::Profile;
 use crate::pg::settings::{ConnectSettings, Keepalives, SessionAttrs};
 use crate::pg::tls::{Roots, SslMode, TlsSettings};
 
@@ -124,6 +125,7 @@ impl Folder {
             keepalives: Keepalives::default(),
             timeout: Some(Duration::from_secs(10)),
             warnings: Vec::new(),
+            profile: Profile::default(),
         }
     }
 

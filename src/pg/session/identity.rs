@@ -6,10 +6,11 @@ use super::Session;
 use super::journal::schema::Standing;
 use crate::engine::event::TargetFacts;
 use crate::engine::failure::{Failure, FailureKind};
+use crate::pg::profile::Profile;
 
 /// What a session asks first: the database, the server process, the cluster, and whether the journal is there.
 pub(super) const FACTS: &str = "\
-    SELECT current_database()::text, current_user::text, current_setting('server_version'), \
+    SELECT current_database()::text, session_user::text, current_setting('server_version'), \
            pg_backend_pid()::text, pg_is_in_recovery()::text, \
            CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
                 THEN (SELECT system_identifier::text FROM pg_control_system()) END, \
@@ -22,7 +23,8 @@ pub(super) const FACTS: &str = "\
            (SELECT string_agg(c.relname || '.' || p.name, ' ') FROM pg_class c CROSS JOIN LATERAL \
               (SELECT a.attname::text AS name FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                UNION ALL SELECT t.tgname || '()' FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A') AS p \
-            WHERE c.relnamespace = to_regnamespace('runbook') AND c.relkind = 'r')";
+            WHERE c.relnamespace = to_regnamespace('runbook') AND c.relkind = 'r'), \
+           CASE WHEN current_user <> session_user THEN current_user::text END";
 
 /// What every recorded transaction asks before its entry: the same again, and the transaction's id.
 pub(super) const SAME: &str = "\
@@ -44,7 +46,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Reads the answer to [`FACTS`].
-    pub(super) fn read(row: Option<&Row>, name: String) -> Self {
+    pub(super) fn read(row: Option<&Row>, name: String, profile: &Profile) -> Self {
         let Some(row) = row else {
             return Self::default();
         };
@@ -55,10 +57,11 @@ impl Facts {
                 name,
                 database: fact(0).unwrap_or_default(),
                 user: fact(1).unwrap_or_default(),
-                role: None,
-                protected: false,
+                role: fact(11),
+                protected: profile.protected,
                 server_version: version.split(' ').next().unwrap_or_default().to_owned(),
-                system_identifier: fact(5),
+                // The login proved a pinned one, whether or not the role may read it.
+                system_identifier: fact(5).or_else(|| profile.pin.system_identifier.clone()),
                 timeline: fact(6),
                 database_oid: fact(7).and_then(|oid| oid.parse().ok()),
             },

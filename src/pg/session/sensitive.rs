@@ -22,10 +22,11 @@ const ORIGINS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text 
     ORDER BY o.nth";
 
 impl Session {
-    /// Says the values of which columns nobody is to see.
-    pub fn set_sensitive(&mut self, sensitive: Vec<Sensitive>) {
+    /// Says the values of which columns nobody is to see, beside those of the target; returns all of them.
+    pub fn set_sensitive(&mut self, sensitive: &[Sensitive]) -> Vec<Sensitive> {
         self.columns.clear();
-        self.sensitive = sensitive;
+        self.sensitive = [sensitive, &self.settings.profile().sensitive].concat();
+        self.sensitive.clone()
     }
 
     /// Returns the columns of what was prepared. One that comes from no table, such as an expression or a view's, is

@@ -26,19 +26,17 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// Gathers them: `own` are a target's own settings, as keyword, value and origin; `text` is its address.
     pub(super) fn gather(
-        url: Option<&str>,
+        own: &[(String, String, String)],
+        text: Option<(&str, &str)>,
         environment: &Environment,
     ) -> Result<Self, ConnectError> {
         let mut values = Self {
             found: BTreeMap::new(),
         };
-        let text = match url {
-            Some(url) => Some((url, "the database URL")),
-            None => environment
-                .var("DATABASE_URL")
-                .map(|url| (url, "$DATABASE_URL")),
-        };
+        values.add_layer(own.iter().cloned())?;
+        let own_passfile = values.text("passfile").is_some();
         if let Some((text, origin)) = text {
             let pairs = conninfo::parse(text, origin)?;
             // The last of two in one text counts, as in libpq.
@@ -59,6 +57,10 @@ impl Values {
         values.add_layer(KEYWORDS.iter().filter_map(|keyword| {
             let variable = keyword.variable?;
             let value = environment.var(variable)?;
+            // A password of another database, where the target names the file of its own.
+            if own_passfile && keyword.name == "password" {
+                return None;
+            }
             Some((
                 keyword.name.to_owned(),
                 value.to_owned(),

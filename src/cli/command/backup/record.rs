@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::error::CliError;
-use crate::cli::{Context, state};
+use crate::cli::{Context, pace, state};
 use crate::engine::backup::Seal;
 use crate::engine::event::{RunStarted, Shown};
 use crate::engine::plan::Plan;
@@ -17,7 +17,7 @@ use crate::sql::risk::Risk;
 pub(super) const CREATE: &str = "backup create";
 
 /// What the history calls a run that restores one.
-pub(super) const RESTORE: &str = "backup restore";
+pub(super) const RESTORE: &str = pace::RESTORE;
 
 /// How a run begins.
 pub(super) struct Beginning<'a> {

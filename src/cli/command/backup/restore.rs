@@ -50,7 +50,7 @@ pub(super) fn run(
         args,
         site,
         &found,
-        (way, backups::folder_flag(folder)),
+        (way, backups::folder_flag(context, folder)),
     ))
 }
 
@@ -183,7 +183,8 @@ impl Restoring<'_> {
                 .extend(confirmed.map(|name| (preview::QUESTION.to_owned(), name)));
         }
         if matches!(way, Way::Merge(_)) {
-            session.set_writer(merge::writer(self.context, self.args, started)?);
+            let writer = merge::writer(self.context, self.args, started, &session)?;
+            session.set_writer(writer);
         }
         Ok(RealWorld {
             folder: self.context.invocation.folder.clone(),

@@ -62,6 +62,10 @@ pub(in crate::cli::command) async fn of(
             "End those that were forgotten: `runbook run pg-terminate-session`",
             "Make the applications' pools smaller, or put a pooler between; max_connections is the last resort",
         ],
+        ConnectError::Elsewhere(_) => &[
+            "See where the address leads: the URL's variable, the service file, or a name that DNS or a VPN sends elsewhere",
+            "If the database was moved or restored there on purpose, mend the target's `identity` in runbook.yaml",
+        ],
         ConnectError::Refused { .. } => &[
             "Read the end of the server's log: it says what the refusal leaves out",
             "Ask whether the role has the right to CONNECT: `runbook run pg-roles`",
@@ -83,8 +87,8 @@ fn is_unknown_host(reason: &str) -> bool {
 async fn databases(context: &Context<'_>) -> Vec<String> {
     let mut steps = Vec::new();
     if let Some(names) = names(context).await {
-        let wanted = connection::settings(context).ok();
-        let wanted = wanted.as_ref().map_or("", |settings| settings.database());
+        let wanted = connection::goal(context).ok();
+        let wanted = wanted.as_ref().map_or("", |goal| goal.settings.database());
         let near = words::nearest(wanted, names.iter().map(String::as_str));
         let near = near.map_or(String::new(), |near| format!("; `{near}` is the nearest"));
         steps.push(format!(
@@ -107,7 +111,7 @@ async fn databases(context: &Context<'_>) -> Vec<String> {
 }
 
 async fn names(context: &Context<'_>) -> Option<Vec<String>> {
-    let settings = connection::settings(context).ok()?;
+    let settings = connection::goal(context).ok()?.ready().await.ok()?;
     let settings = settings.with_database(MAINTENANCE);
     let mut session = Session::connect(&settings, None).await.ok()?;
     let sql = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1";

@@ -86,7 +86,7 @@ impl Session {
     async fn end_idle(&self, old: i32) {
         let text = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE pid = {old} AND state LIKE 'idle in transaction%' AND usename = current_user \
+             WHERE pid = {old} AND state LIKE 'idle in transaction%' AND usename = session_user \
                AND datname = current_database() AND application_name = current_setting('application_name')"
         );
         // Should it fail, the server ends it by itself in time.

@@ -182,7 +182,7 @@ impl Session {
             });
         }
         let facts = facts.map_err(|error| failure::of(&error, FACTS, 0))?;
-        self.journal = Facts::read(facts.first(), String::new()).journal;
+        self.journal = Facts::read(facts.first(), String::new(), self.settings.profile()).journal;
         Ok(())
     }
 
