@@ -1,6 +1,8 @@
 //! `runbook.yaml`: databases by name, how they are connected, what their sessions begin with, and groups of them.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use insta::assert_snapshot;
 
@@ -649,6 +651,54 @@ fn a_group_is_worked_on_one_after_the_other() {
     third.connect().run("ALTER TABLE t RENAME a TO b");
     let ran = with(&test, "check t --target all", &urls).code(3);
     assert_snapshot!(ran, @"");
+}
+
+#[test]
+fn a_run_is_put_back_where_it_was() {
+    let setup = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)";
+    let other = Test::sql(setup);
+    let test = project(
+        Test::sql(setup),
+        &format!("default: other\n{STAGING}  other:\n    url: $OTHER_URL\n"),
+    )
+    .steps(FIX);
+    let url = other.db.url();
+    let urls = [("OTHER_URL", url.as_str())];
+    with(&test, "run t --target staging --answer go=yes", &urls).code(0);
+    assert_eq!(test.rows("SELECT a FROM t"), "2");
+    let undo = format!("undo {} --yes", test.id());
+    with(&test, &undo, &urls).code(0).says("staging/DB");
+    assert_eq!(test.rows("SELECT a FROM t"), "1");
+    assert_eq!(other.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
+}
+
+#[test]
+fn a_session_that_was_lost_takes_on_the_role_again() {
+    let test = Test::sql("SELECT");
+    let role = format!("again_{}", test.db.name());
+    test.connect().run(&format!("CREATE ROLE {role}"));
+    let test = project(
+        test,
+        &format!("default: staging\n{STAGING}    role: {role}\n    lock_timeout: 7s\n"),
+    );
+    let mut command = test.bare(["shell"]);
+    command.env("DB_URL", test.db.url()).stdin(Stdio::piped());
+    let mut shell = command.spawn().unwrap();
+    let question = "SELECT current_user::text, current_setting('lock_timeout');\n";
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(question.as_bytes()).unwrap();
+    let session = "FROM pg_stat_activity WHERE application_name = 'runbook/shell' AND datname = current_database() \
+                   AND state = 'idle' AND query LIKE '%lock_timeout%' AND query NOT LIKE 'SET %'";
+    test.until(&format!("SELECT EXISTS (SELECT {session})"));
+    test.connect()
+        .run(&format!("SELECT pg_terminate_backend(pid) {session}"));
+    test.until(&format!("SELECT NOT EXISTS (SELECT {session})"));
+    stdin.write_all(question.as_bytes()).unwrap();
+    drop(stdin);
+    let ran = test.ran(&shell.wait_with_output().unwrap()).code(0);
+    assert_eq!(ran.stdout.matches("again_DB").count(), 2, "{ran}");
+    assert_eq!(ran.stdout.matches("7s").count(), 2, "{ran}");
+    test.connect().run(&format!("DROP ROLE {role}"));
 }
 
 #[test]
