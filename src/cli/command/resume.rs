@@ -60,6 +60,8 @@ fn go_on(
             torn.line
         ));
     }
+    let global = connection::recorded(context, &log.facts.target)?;
+    let context = &context.with_global(&global);
     let assume = assumptions(args)?;
     let past = Past::of(&log.events, runner::person(context), assume);
     if let Some(code) = over(context, &log, &past)? {

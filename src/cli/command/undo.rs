@@ -37,7 +37,13 @@ use crate::step::rollback::OnConflict;
 /// What is wrong before anything is put back.
 pub fn run(context: &Context<'_>, args: &UndoArgs) -> Result<u8, CliError> {
     let base = state::folder(context)?;
-    connection::runtime()?.block_on(start(context, args, &base))
+    let log = store::find(&base, &args.run).and_then(|run| RunRecord::read(&base, &run));
+    let global = match log {
+        Ok(log) => connection::recorded(context, &log.facts.target)?,
+        Err(_) => context.global.clone(),
+    };
+    let context = context.with_global(&global);
+    connection::runtime()?.block_on(start(&context, args, &base))
 }
 
 /// What is known of the run that is put back.
