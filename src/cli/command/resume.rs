@@ -8,6 +8,7 @@ use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::backup;
 use crate::cli::command::run::{connect, is_recorded, writer};
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection, pace, past, policy, state};
@@ -269,7 +270,10 @@ impl Resuming<'_> {
             folder: context.invocation.folder.clone(),
             site: backups::site(context, None)?,
             answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
-            sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
+            sink: Notices::new(context, &plan.runbook().notify, session.settings())?.around(
+                &log.events,
+                told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
+            ),
             redactor: runner::redactor(&plan, &mut session),
             record: Some(record),
             session,

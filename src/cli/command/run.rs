@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{
@@ -172,7 +173,8 @@ pub(in crate::cli) async fn prepare(
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
-        sink: runner::sink(context, args.told),
+        sink: Notices::new(context, &plan.runbook().notify, session.settings())?
+            .around(&[], runner::sink(context, args.told)),
         redactor: runner::redactor(&plan, &mut session),
         record: Some(RunRecord::create(&base, &facts(&plan, &session, place))?),
         session: {

@@ -1,5 +1,6 @@
 //! One delivery of a message, on a thread of its own: to a program, or to a web hook.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ pub(super) struct Delivery {
     pub(super) address: Address,
     pub(super) body: Vec<u8>,
     pub(super) variables: [(&'static str, String); 4],
-    pub(super) hidden: Vec<String>,
+    pub(super) hidden: Vec<OsString>,
     pub(super) folder: PathBuf,
     pub(super) limit: Duration,
 }

@@ -144,12 +144,8 @@ impl Telling {
     /// Returns "5 rows of 3 tables": what is committed and was not put back.
     fn changed(&self, finished: &RunFinished) -> Option<String> {
         let mut all = Changes::default();
-        let last = |name: &String| {
-            self.committed
-                .iter()
-                .filter(move |(known, _)| known == name)
-        };
-        for (_, changes) in finished.committed.iter().flat_map(last) {
+        let stays = |name: &String| finished.committed.contains(name);
+        for (_, changes) in self.committed.iter().filter(|(name, _)| stays(name)) {
             all.append(changes.clone());
         }
         (!finished.committed.is_empty()).then(|| changes::summary(&all))

@@ -15,6 +15,7 @@ use crate::archive::store::Found;
 use crate::cli::answers::Flag;
 use crate::cli::args::RestoreArgs;
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering, Going};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection, policy};
@@ -206,7 +207,8 @@ impl Restoring<'_> {
             folder: self.context.invocation.folder.clone(),
             site,
             answers,
-            sink: runner::sink(self.context, self.args.told),
+            sink: Notices::new(self.context, &[], session.settings())?
+                .around(&[], runner::sink(self.context, self.args.told)),
             redactor: record::redactor(None),
             record: Some(record::begin(self.context, started)?),
             session,
