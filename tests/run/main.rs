@@ -1,6 +1,10 @@
 //! Runs of the real program on a real PostgreSQL: what it prints, its exit code, and what becomes of the rows.
 
 mod alone;
+mod approval;
+mod approval_crash;
+mod approval_forged;
+mod approval_people;
 mod audit;
 mod backup_back;
 mod backup_cli;

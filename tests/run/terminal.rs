@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,11 @@ pub(crate) struct Terminal<'a> {
 
 impl<'a> Terminal<'a> {
     pub(crate) fn new(test: &'a Test, args: &str) -> Self {
+        Self::of(test, test.command(args.split_whitespace()))
+    }
+
+    /// Runs a command at a terminal.
+    pub(crate) fn of(test: &'a Test, mut command: Command) -> Self {
         let size = Winsize {
             ws_row: 50,
             ws_col: 120,
@@ -33,8 +38,7 @@ impl<'a> Terminal<'a> {
         };
         let pty = openpty(Some(&size), None).unwrap();
         let end = |fd: &OwnedFd| fd.try_clone().unwrap();
-        let child = test
-            .command(args.split_whitespace())
+        let child = command
             .env("TERM", "dumb")
             .stdin(end(&pty.slave))
             .stdout(end(&pty.slave))
