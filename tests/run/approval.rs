@@ -14,22 +14,86 @@ const OPEN: &str = "\
 #[test]
 fn case_39_two_people_and_three_processes() {
     let people = People::asking(2);
-    assert_snapshot!(people.by("ann", "run t --answer go=yes"), @"");
+    assert_snapshot!(people.by("ann", "run t --answer go=yes"), @"
+    exit 15
+    --- stdout
+    Raise the plan  run RUN · ann@SERVER:5432/DB · medium risk
+      plan  gold
+
+      ? go
+          raise changes 2 rows of users
+            users  1, 2  plan  free → gold
+          Operation      UPDATE users
+          Risk           medium: UPDATE with a predicate
+          Data at risk   2 rows of users updated
+          Locks          ROW EXCLUSIVE on users: nobody waits but who changes the same rows
+          Backup         none made; what changes is kept in the journal
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
+          Raise it to gold?
+          asked for the approval of one other person until MOMENT
+
+    Waiting for approval after TIME.
+    `go` needs the approval of one other person until MOMENT
+    Nothing was changed.
+    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    ");
     // Waiting costs nothing.
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
     assert_eq!(people.plans(), "free free free free free");
     let run = people.test.id();
-    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")), @"");
+    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")), @"
+    exit 15
+    --- stderr
+    Waiting for approval after TIME.
+    `go` needs the approval of one other person until MOMENT
+    Nothing was changed.
+    ");
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
-    assert_snapshot!(people.by("ann", "history"), @"");
-    assert_snapshot!(people.by("ben", "approve"), @"");
-    assert_snapshot!(people.by("ben", &format!("approve {run}")), @"");
+    assert_snapshot!(people.by("ann", "history"), @"
+    exit 0
+    --- stdout
+    run     runbook  outcome                                                                             rows  when                  who                    target
+    RUN  t        waiting: `go` needs the approval of one other person until MOMENT     0  2026-11-21 15:11 UTC  ann (USER@HOST)  ann@SERVER:5432/DB
+    ");
+    assert_snapshot!(people.by("ben", "approve"), @"
+    exit 0
+    --- stdout
+    run     runbook  risk    asked by               approval                                                  you
+    RUN  t        medium  ann (USER@HOST)  waits for one other person until MOMENT  may approve
+    ");
+    assert_snapshot!(people.by("ben", &format!("approve {run}")), @"
+    exit 12
+    --- stdout
+    Raise the plan  run RUN · ann@SERVER:5432/DB · medium risk
+      plan  gold
+
+      asked by       ann (USER@HOST)
+      asked at       MOMENT
+      runbook        t, SHA256
+      approval       waits for one other person until MOMENT
+      digest         SHA256
+
+      ? go
+      raise changes 2 rows of users
+        users  1, 2  plan  free → gold
+      Operation      UPDATE users
+      Risk           medium: UPDATE with a predicate
+      Data at risk   2 rows of users updated
+      Locks          ROW EXCLUSIVE on users: nobody waits but who changes the same rows
+      Backup         none made; what changes is kept in the journal
+      Recovery time  about a minute at most, at a guess: runbook undo RUN
+      Raise it to gold?
+    --- stderr
+    error: nobody approved run RUN: there is no terminal to ask at
+      = help: run it in a terminal
+      = help: or approve what you have seen by its digest: --digest DIGEST
+    ");
     let digest = people.digest(&run);
-    let approve = format!("approve {run} --digest {digest} --reason");
+    let approve = format!("approve {run} --digest {digest}");
     let mut command = people.command("ben", &approve);
     let approved = people
         .test
-        .ran(&command.arg("looks right").output().unwrap())
+        .ran(&command.args(["--reason", "looks right"]).output().unwrap())
         .code(0);
     assert!(
         approved
@@ -69,14 +133,17 @@ fn case_39_a_run_that_waits_is_no_torn_one() {
         .code(0)
         .says("1 record whole")
         .keeps("not ended");
-    assert_snapshot!(people.by("ann", &format!("report {run} --format text")).stdout.lines().last().unwrap(), @"");
+    assert_snapshot!(people.by("ann", &format!("report {run} --format text")).stdout.lines().last().unwrap(), @"Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN");
 }
 
 #[test]
 fn case_39_nobody_approves_their_own_run() {
     let people = People::asking(2);
     let run = people.wait();
-    assert_snapshot!(people.by("ann", &format!("approve {run}")).code(12).stderr, @"");
+    assert_snapshot!(people.by("ann", &format!("approve {run}")).code(12).stderr, @"
+    error: ann asked for the approval of run RUN, so somebody else must decide
+      = help: take it back: runbook cancel RUN
+    ");
     let digest = people.digest(&run);
     people
         .by("ann", &format!("approve {run} --digest {digest}"))
@@ -84,7 +151,7 @@ fn case_39_nobody_approves_their_own_run() {
     let forged = format!(
         "INSERT INTO runbook.verdict (request, word, digest, actor) SELECT id, 'approve', digest, 'ben' FROM runbook.request"
     );
-    assert_snapshot!(people.sql("ann", &forged), @"");
+    assert_snapshot!(people.sql("ann", &forged), @"ann asked for the approval of run RUN, so somebody else must decide");
     assert_eq!(people.words(), "");
     people.by("ann", &format!("resume {run}")).code(15);
 }
@@ -113,9 +180,17 @@ fn case_39_a_person_types_the_run() {
 fn case_39_without_a_terminal_nobody_approves() {
     let people = People::asking(2);
     let run = people.wait();
-    assert_snapshot!(people.by("ben", &format!("approve {run}")).code(12).stderr, @"");
+    assert_snapshot!(people.by("ben", &format!("approve {run}")).code(12).stderr, @"
+    error: nobody approved run RUN: there is no terminal to ask at
+      = help: run it in a terminal
+      = help: or approve what you have seen by its digest: --digest DIGEST
+    ");
     let other = "0".repeat(64);
-    assert_snapshot!(people.by("ben", &format!("approve {run} --digest {other}")).code(12).stderr, @"");
+    assert_snapshot!(people.by("ben", &format!("approve {run} --digest {other}")).code(12).stderr, @"
+    error: what run RUN asks for has another digest than the one that was given
+      = note: it is SHA256
+      = help: look at it: runbook approve RUN
+    ");
     assert_eq!(people.words(), "");
 }
 
@@ -130,7 +205,13 @@ fn case_39_a_no_of_another_person_ends_the_run() {
             .ends_with("Declined run RUN: it is told when it goes on.\n"),
         "{said}"
     );
-    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"");
+    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"
+    exit 12
+    --- stderr
+    Declined after TIME.
+    `go` was answered with no
+    Nothing was changed.
+    ");
     assert_eq!(people.plans(), "free free free free free");
     let over = people.by("cat", &format!("approve {run}")).code(12);
     over.says("the request of run RUN is over: declined");
@@ -144,7 +225,7 @@ fn case_39_a_no_of_another_person_ends_the_run() {
 fn case_39_a_no_leads_to_else() {
     let people = People::new();
     people.file(
-        "runbook: t\ntitle: T\nrisk: medium\nsteps:\n  - confirm: go\n    of: raise\n    approvers: 2\n    ask: Go?\n    else:\n      - query: instead\n        sql: SELECT 1 AS one\n      - done: Nobody wanted it.\n\
+        "runbook: t\ntitle: T\nrisk: medium\nsteps:\n  - confirm: go\n    of: raise\n    approvers: 2\n    ask: Go?\n    else:\n      done: Nobody wanted it.\n\
          \x20 - fix: raise\n    sql: UPDATE users SET plan = 'gold' WHERE id < 3\n    rows: 2\n  - check: after\n    that: true\n",
     );
     let run = people.wait();
@@ -153,7 +234,7 @@ fn case_39_a_no_leads_to_else() {
         .code(0);
     people
         .by("ann", &format!("resume {run}"))
-        .says("instead")
+        .code(0)
         .says("Nobody wanted it.");
     assert_eq!(people.plans(), "free free free free free");
 }
@@ -166,7 +247,13 @@ fn case_39_an_approval_expires() {
     people.expire();
     let late = people.by("cat", &format!("approve {run}")).code(12);
     late.says("is over: expired at");
-    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"");
+    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"
+    exit 12
+    --- stderr
+    Approval expired after TIME.
+    `go` says no
+    Nothing was changed.
+    ");
     assert_eq!(people.plans(), "free free free free free");
     people
         .by("ben", "approve")
@@ -180,8 +267,17 @@ fn case_39_a_request_is_withdrawn() {
     let run = people.wait();
     people.approve("ben", &run);
     let cancelled = people.by("ann", &format!("cancel {run} --reason enough --quiet"));
-    assert_snapshot!(cancelled.code(12), @"");
-    assert_snapshot!(people.words(), @"");
+    assert_snapshot!(cancelled.code(12), @"
+    exit 12
+    --- stderr
+    Withdrawn after TIME.
+    `go` says no
+    Nothing was changed.
+    ");
+    assert_snapshot!(people.words(), @"
+    approve | ben | null
+    withdraw | ann | enough
+    ");
     people
         .by("cat", &format!("approve {run}"))
         .code(12)
@@ -213,7 +309,13 @@ fn case_39_what_is_approved_is_what_is_done_or_nothing() {
         .test
         .connect()
         .run("UPDATE users SET plan = 'silver' WHERE id = 2");
-    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"");
+    assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"
+    exit 12
+    --- stderr
+    Not what was approved after TIME.
+    `go` says no
+    Nothing was changed.
+    ");
     assert_eq!(people.plans(), "free silver free free free");
     // Nobody looks at it any more.
     people
@@ -298,7 +400,14 @@ fn case_39_what_is_committed_stays_while_a_run_waits() {
          \x20 - confirm: go\n    of: two\n    approvers: 2\n    ask: Second?\n  - fix: two\n    sql: UPDATE users SET plan = 'gold' WHERE id = 2\n    rows: 1\n  - check: after\n    that: true\n",
     );
     let waiting = people.by("ann", "run t --answer first=yes --answer go=yes --quiet");
-    assert_snapshot!(waiting.code(15), @"");
+    assert_snapshot!(waiting.code(15), @"
+    exit 15
+    --- stderr
+    Waiting for approval after TIME.
+    `go` needs the approval of one other person until MOMENT
+    Committed, and still there: one.
+    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    ");
     // Nobody else is to change what the rest of it is about.
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 1");
     let run = people.test.id();
@@ -350,7 +459,13 @@ fn a_no_of_ones_own_asks_nobody_else() {
 #[test]
 fn a_journal_beside_the_record_cannot_ask() {
     let people = People::asking(2);
-    assert_snapshot!(people.by("ann", "run t --journal local --answer go=yes").code(3), @"");
+    assert_snapshot!(people.by("ann", "run t --journal local --answer go=yes").code(3), @"
+    exit 3
+    --- stderr
+    error: `t` cannot run with its journal beside its record: `go` needs the approval of other people
+      they are asked, and approve, in the journal of the database
+      = help: run it without `--journal local`
+    ");
 }
 
 #[test]

@@ -57,7 +57,10 @@ fn case_40_killed_before_it_was_told_and_other_rows_meanwhile() {
     people
         .by("ann", &format!("resume {run} --answer go=yes"))
         .code(15);
-    assert_snapshot!(people.words(), @"");
+    assert_snapshot!(people.words(), @"
+    approve | ben | null
+    withdraw | ann | asked anew
+    ");
     people.by("ann", &format!("resume {run}")).code(15);
     people.by("ben", "approve").says("may approve");
     people.approve("ben", &run);
@@ -100,7 +103,10 @@ fn case_40_killed_after_the_approval_was_used() {
     assert_eq!(people.plans(), "free free free free free");
     people.by("ann", &format!("resume {run}")).code(0);
     assert_eq!(people.plans(), "gold gold free free free");
-    assert_snapshot!(people.words(), @"");
+    assert_snapshot!(people.words(), @"
+    approve | ben | null
+    use | ann | null
+    ");
 }
 
 #[test]
@@ -112,7 +118,10 @@ fn case_40_killed_after_the_approval_was_used_and_before_it_was_told() {
     people.cut("step_finished");
     people.by("ann", &format!("resume {run}")).code(0);
     assert_eq!(people.plans(), "gold gold free free free");
-    assert_snapshot!(people.words(), @"");
+    assert_snapshot!(people.words(), @"
+    approve | ben | null
+    use | ann | null
+    ");
 }
 
 #[test]
@@ -163,7 +172,14 @@ fn a_run_that_was_cut_short_is_cancelled() {
     other.run("ROLLBACK");
     let run = people.test.id();
     assert_eq!(people.plans(), "gold free free free free");
-    assert_snapshot!(people.by("ann", &format!("cancel {run} --quiet")), @"");
+    assert_snapshot!(people.by("ann", &format!("cancel {run} --quiet")), @"
+    exit 11
+    --- stderr
+    error: cancelled before it began
+    Rolled back after TIME.
+    `two`: cancelled before it began
+    What it had changed was put back: one.
+    ");
     assert_eq!(people.plans(), "free free free free free");
     people
         .by("ann", &format!("cancel {run}"))
@@ -188,7 +204,8 @@ fn a_run_that_somebody_works_on_is_not_cancelled() {
     let run = people.test.id();
     people
         .by("ann", &format!("cancel {run}"))
-        .says("works on it");
+        .code(10)
+        .says("works on run");
     other.run("ROLLBACK");
     assert_eq!(running.end().code, Some(15));
 }
