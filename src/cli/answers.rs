@@ -128,7 +128,7 @@ impl Answers {
             .and_then(|()| terminal.flush())
             .is_err()
         {
-            return Answer::Nobody("the question could not be shown".to_owned());
+            return gone_or("the question could not be shown");
         }
         let timeout = async {
             match question.timeout {
@@ -139,7 +139,7 @@ impl Answers {
         let answer = tokio::select! {
             line = line() => match line {
                 Some(line) => return judge(question, &line, &self.actor),
-                None => Answer::Nobody("the input ended without an answer".to_owned()),
+                None => gone_or("the input ended without an answer"),
             },
             () = timeout => Answer::Nobody("nobody answered in time".to_owned()),
             () = cancel.wait() => Answer::Cancelled,
@@ -147,6 +147,15 @@ impl Answers {
         // The cursor still stands behind the question.
         let _ = terminal.write_all(b"\n");
         answer
+    }
+}
+
+/// Returns that nobody answered; or that the run is cancelled, where the terminal itself is gone: whoever sat there
+/// cannot see what becomes of it any more.
+fn gone_or(why: &str) -> Answer {
+    match nix::sys::termios::tcgetattr(std::io::stdin()) {
+        Ok(_) => Answer::Nobody(why.to_owned()),
+        Err(_) => Answer::Cancelled,
     }
 }
 
@@ -187,8 +196,10 @@ pub(super) async fn line() -> Option<String> {
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line);
+        // What was typed before the end of the input, without Enter, is no answer.
+        let whole = read.is_ok() && line.ends_with('\n');
         // Nobody may be waiting any more.
-        let _ = sender.send(read.is_ok_and(|count| count > 0).then_some(line));
+        let _ = sender.send(whole.then_some(line));
     });
     receiver.await.ok().flatten()
 }

@@ -1,15 +1,18 @@
 //! Runs the program of a `command`: a list of words, without a shell, and without the connection's password
 //! unless the runbook hands it over.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
+use crate::base::secret::Secret;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Limits, Output, Program};
 use crate::pg::host::Location;
 use crate::pg::settings::ConnectSettings;
+use crate::pg::tls::{Roots, SslMode};
 
 /// More output than this is cut: it is a result to read, not data to move.
 const MOST_OUTPUT: usize = 1024 * 1024;
@@ -25,6 +28,31 @@ const ELSEWHERE: [&str; 4] = [
     "PGTARGETSESSIONATTRS",
     "PGLOADBALANCEHOSTS",
 ];
+
+/// Passwords that are shorter than this stand in variables by chance.
+const CHANCE: usize = 4;
+
+/// Returns the variables that no program sees unless it is handed the connection: those that can hold a password by
+/// their names, those that are an address with one, and those in which the password of this very connection stands.
+pub(super) fn secret_variables(settings: &ConnectSettings) -> Vec<OsString> {
+    let hosts = settings.hosts().iter();
+    let passwords: Vec<&str> = hosts
+        .filter_map(|host| settings.password_for(host))
+        .map(Secret::reveal)
+        .filter(|password| password.len() >= CHANCE)
+        .collect();
+    let holds = |value: &str| {
+        let address = ["postgres://", "postgresql://"];
+        let is_address = address
+            .iter()
+            .any(|scheme| value.trim().starts_with(scheme));
+        is_address && (value.contains('@') || value.contains("password"))
+            || passwords.iter().any(|password| value.contains(password))
+    };
+    let found = std::env::vars_os().filter(|(_, value)| holds(&value.to_string_lossy()));
+    let known = SECRETS.iter().map(OsString::from);
+    known.chain(found.map(|(name, _)| name)).collect()
+}
 
 /// Runs a program to its end, or until its limits stop it.
 ///
@@ -50,7 +78,10 @@ pub async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    for variable in SECRETS.iter().chain(&ELSEWHERE) {
+    for variable in ELSEWHERE {
+        command.env_remove(variable);
+    }
+    for variable in secret_variables(settings) {
         command.env_remove(variable);
     }
     connect_by(&mut command, settings, program.pass_connection);
@@ -102,6 +133,22 @@ fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool)
         if let Some(secret) = settings.password_for(host).filter(|_| password) {
             command.env("PGPASSWORD", secret.reveal());
         }
+    }
+    // What the program sends is as safe as what the session does, and done by the same role.
+    if let Some((mode, _)) = SslMode::NAMES
+        .iter()
+        .find(|(_, mode)| *mode == settings.tls().mode)
+    {
+        command.env("PGSSLMODE", mode);
+    }
+    match &settings.tls().roots {
+        Roots::System => command.env("PGSSLROOTCERT", "system"),
+        Roots::File(path) => command.env("PGSSLROOTCERT", path),
+        Roots::None => command,
+    };
+    if let Some(role) = settings.profile().role_option() {
+        let own = settings.options().unwrap_or_default();
+        command.env("PGOPTIONS", format!("{own} {role}").trim());
     }
     command
         .env("PGUSER", settings.user())

@@ -66,9 +66,13 @@ pub(super) async fn drive_to(
 ) -> Result<u8, CliError> {
     let (canceller, cancel) = Cancel::new();
     let committing = world.session.committing();
+    let canceller = Rc::new(canceller);
     let committed = Rc::new(Cell::new(false));
     world.sink = Box::new(Watching {
         committed: Rc::clone(&committed),
+        canceller: Rc::clone(&canceller),
+        terminal: context.invocation.terminal.stdout || context.invocation.terminal.stderr,
+        gone: false,
         sink: world.sink,
     });
     tokio::select! {
@@ -131,10 +135,35 @@ fn ended_at_once(context: &Context<'_>, going: &Going<'_>, xid: Option<String>) 
     exit::UNKNOWN
 }
 
-/// Remembers whether anything was committed, whether that could be told or not.
+/// Remembers whether anything was committed, whether that could be told or not; and cancels the run when its
+/// terminal is gone: then it ends as it does by Ctrl-C, told to the record alone.
 struct Watching {
     committed: Rc<Cell<bool>>,
+    canceller: Rc<Canceller>,
+    terminal: bool,
+    gone: bool,
     sink: Box<dyn Sink>,
+}
+
+impl Watching {
+    fn pass_on(&mut self, event: &Event) -> std::io::Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        match self.sink.take(event) {
+            Err(error) if self.terminal && is_hung_up(&error) => {
+                self.gone = true;
+                self.canceller.cancel();
+                Ok(())
+            }
+            taken => taken,
+        }
+    }
+}
+
+/// Returns whether an error says that the terminal is gone.
+fn is_hung_up(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(nix::errno::Errno::EIO as i32)
 }
 
 impl Sink for Watching {
@@ -148,11 +177,13 @@ impl Sink for Watching {
             _ => false,
         };
         self.committed.set(self.committed.get() || committed);
-        self.sink.take(event)
+        self.pass_on(event)
     }
 
     fn progress(&mut self, progressing: &Progressing) {
-        self.sink.progress(progressing);
+        if !self.gone {
+            self.sink.progress(progressing);
+        }
     }
 }
 
@@ -175,7 +206,8 @@ pub(super) async fn ended() {
     }
 }
 
-/// Cancels the run at the first Ctrl-C or SIGTERM; returns at the second.
+/// Cancels the run at the first Ctrl-C or SIGTERM, or when the terminal hangs up; returns at the second Ctrl-C or
+/// SIGTERM.
 async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
@@ -183,18 +215,47 @@ async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
     ) else {
         return std::future::pending().await;
     };
-    for first in [true, false] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    let mut hangup = if hangups_are_ignored() {
+        None
+    } else {
+        signal(SignalKind::hangup()).ok()
+    };
+    let mut cancelled = false;
+    loop {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        let by_hand = tokio::select! {
+            _ = interrupt.recv() => true,
+            _ = terminate.recv() => true,
+            // The shell and the terminal may both say it: the second one is no haste.
+            () = hung_up => false,
+        };
+        if cancelled && by_hand {
+            return;
         }
-        if first {
+        if !cancelled {
+            cancelled = true;
             canceller.cancel();
             context
                 .invocation
                 .eprint("\ncancelling; once more ends it at once\n");
         }
     }
+}
+
+/// Returns whether whoever started the program wants it to outlive the terminal, as `nohup` does.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is the first signal.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Returns what masks a run's secrets: its secret parameters, the password where a program is handed it, and its

@@ -18,6 +18,7 @@ pub mod image_file;
 pub mod journal;
 mod lease;
 mod locks;
+pub mod member;
 mod part;
 mod reach;
 mod read;

@@ -134,7 +134,11 @@ impl TlsSettings {
     }
 }
 
-fn load_system_roots() -> Result<Vec<CertificateDer<'static>>, String> {
+/// Returns the certificates of the authorities that the system trusts.
+///
+/// # Errors
+/// There are none.
+pub(crate) fn load_system_roots() -> Result<Vec<CertificateDer<'static>>, String> {
     let loaded = rustls_native_certs::load_native_certs();
     if !loaded.certs.is_empty() {
         return Ok(loaded.certs);

@@ -10,6 +10,7 @@ use super::target::{Connection, Identity, Target, Watchdog};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span, Spanned};
 use crate::base::words;
+use crate::runbook::notice::{self, Notify};
 use crate::runbook::sensitive::Sensitive;
 use crate::step::text::Template;
 
@@ -76,8 +77,15 @@ impl Resolving<'_> {
             keep: written.backups.as_ref().and_then(|backups| backups.keep),
             encrypt: recipients(written.backups.as_ref(), diagnostics),
             watchdog: watchdog(written),
-            notify: [written.notify.clone(), self.project.notify.clone()].concat(),
+            notify: self.notify(written, diagnostics),
         }
+    }
+
+    /// Returns whom to tell: the target's own, then those of all targets.
+    fn notify(&self, written: &document::Target, diagnostics: &mut Vec<Diagnostic>) -> Vec<Notify> {
+        notice::check(&written.notify, self.source, diagnostics);
+        let all = written.notify.iter().chain(&self.project.notify);
+        all.map(|notify| notify.value.clone()).collect()
     }
 
     fn rules(&self, written: &document::Target, diagnostics: &mut Vec<Diagnostic>) -> Rules {

@@ -162,6 +162,15 @@ impl Rules {
         *self == Self::default()
     }
 
+    /// Returns the roles without which something can never be met.
+    pub fn needed_roles(&self) -> BTreeSet<&str> {
+        let needed = self.rules.iter().flat_map(|rule| {
+            let approvers = rule.others().into_iter().flat_map(|asked| &asked.by);
+            rule.run.iter().flatten().chain(approvers)
+        });
+        needed.map(String::as_str).collect()
+    }
+
     /// Returns every database role that the rules name.
     pub fn roles(&self) -> BTreeSet<&str> {
         let of_rules = self.rules.iter().flat_map(|rule| {

@@ -9,7 +9,7 @@ use super::{address, inherit, named};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Source, Span, Spanned};
 use crate::base::yaml::{self, Value};
-use crate::runbook::notice::Notify;
+use crate::runbook::notice::{self, Notify};
 use crate::runbook::sensitive::Sensitive;
 use crate::step::backup::Keep;
 
@@ -202,6 +202,7 @@ fn targets(source: &Source, project: &Project, diagnostics: &mut Vec<Diagnostic>
         (name.value.clone(), rules)
     });
     let policies: Vec<(String, Rules)> = policies.collect();
+    notice::check(&project.notify, source, diagnostics);
     let resolving = Resolving {
         source,
         project,

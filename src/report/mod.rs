@@ -24,6 +24,7 @@ mod database;
 mod ending;
 pub mod export;
 pub mod failure;
+mod glass;
 pub mod graph;
 mod header;
 pub mod html;

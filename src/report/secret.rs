@@ -6,6 +6,8 @@ use std::ops::Range;
 use super::mask::Mask;
 use crate::engine::approval::Request;
 use crate::engine::event::Event;
+use crate::engine::failure::Failure;
+use crate::runbook::data::Rows;
 use crate::runbook::sensitive::Sensitive;
 use crate::sql::ident::{TableName, name_parts, quote_literal};
 
@@ -90,6 +92,16 @@ impl Redactor {
             kept = found.end;
         }
         masked + &text[kept..]
+    }
+
+    /// Masks rows that were read outside of a run.
+    pub fn rows(&self, rows: &mut Rows) {
+        rows.mask(self);
+    }
+
+    /// Masks a failure outside of a run.
+    pub fn failure(&self, failure: &mut Failure) {
+        failure.mask(self);
     }
 
     /// Returns an event with every secret masked.

@@ -22,6 +22,8 @@ use crate::runbook::data::Rows;
 pub(super) struct Story<'a> {
     /// How it began, and when.
     pub(super) begun: Option<(&'a RunStarted, Timestamp)>,
+    /// That somebody went on without what the policy demands: why, who, and without what.
+    pub(super) glass: Vec<(&'a str, &'a str, &'a [String])>,
     /// What happened, in order.
     pub(super) passages: Vec<Passage<'a>>,
     /// How it ended, and when; nothing while it runs, and of one that was cut short.

@@ -18,7 +18,7 @@ use super::places::Places;
 use super::status::{Progress, Status};
 use super::step::{self, Telling, Told, Went};
 use super::undo::{Undoing, Undone};
-use super::{amount, backup, header};
+use super::{amount, backup, glass, header};
 use crate::engine::backup::Progressing;
 use crate::engine::change::Changes;
 use crate::engine::event::{
@@ -334,7 +334,10 @@ impl Terminal {
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
             EventKind::RunResumed { actor } => self.resumed(actor),
-            EventKind::Committing { .. } | EventKind::BrokeGlass { .. } => Ok(()),
+            EventKind::BrokeGlass { reason, by, lifted } => {
+                self.print(&glass::draw(reason, by, lifted, self.look), 0)
+            }
+            EventKind::Committing { .. } => Ok(()),
             EventKind::ApprovalAsked {
                 step,
                 request,

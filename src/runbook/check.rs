@@ -43,6 +43,7 @@ fn prove(source: &Source, library: Library<'_>) -> Result<Proved, Vec<Diagnostic
     let mut diagnostics = Vec::new();
     super::setting::check(&document.head, &mut diagnostics);
     super::sensitive::check(&document.head, &mut diagnostics);
+    super::notice::check(&document.head.notify, source, &mut diagnostics);
     for (name, param) in &document.head.params.0 {
         check_param(name, param, source, &mut diagnostics);
     }

@@ -46,7 +46,7 @@ pub struct Head {
     pub params: Entries<Param>,
     /// Whom to tell how runs go.
     #[serde(default)]
-    pub notify: Vec<Notify>,
+    pub notify: Vec<Spanned<Notify>>,
     /// What happens after an error that no step handles: `rollback` (the default), `stop`, or a branch.
     pub on_failure: Option<Goto>,
     /// The same for Ctrl-C.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::notice::Notify;
 use super::param::Param;
 use super::sensitive::Sensitive;
 use super::statement::SqlTemplate;
@@ -38,6 +39,8 @@ pub struct Runbook {
     pub session: Vec<(String, Template)>,
     /// Columns whose values nobody is to see, those of the runbooks that it uses too.
     pub sensitive: Vec<Sensitive>,
+    /// Whom to tell how its runs go.
+    pub notify: Vec<Notify>,
     /// Scopes of names: its own, and one for each `use`.
     pub scopes: Vec<Scope>,
     /// All steps; those inside of an `atomic` and of branches too.

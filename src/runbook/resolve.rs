@@ -98,6 +98,7 @@ pub(super) fn resolve(
                 .map(|(key, value)| (key.value, value))
                 .collect(),
             sensitive,
+            notify: head.notify.into_iter().map(|notify| notify.value).collect(),
             scopes,
             steps,
             entry,

@@ -49,18 +49,18 @@ fn case_39_two_people_and_three_processes() {
     Nothing was changed.
     ");
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
-    assert_snapshot!(people.by("ann", "history"), @"
-    exit 0
-    --- stdout
-    run     runbook  outcome                                                                             rows  when                  who                    target
-    RUN  t        waiting: `go` needs the approval of one other person until MOMENT     0  2026-11-21 15:11 UTC  ann (USER@HOST)  ann@SERVER:5432/DB
-    ");
-    assert_snapshot!(people.by("ben", "approve"), @"
-    exit 0
-    --- stdout
-    run     runbook  risk    asked by               approval                                                  you
-    RUN  t        medium  ann (USER@HOST)  waits for one other person until MOMENT  may approve
-    ");
+    people
+        .by("ann", "history")
+        .code(0)
+        .says("waiting: `go` needs the approval of one other person until MOMENT");
+    people
+        .by("ben", "approve")
+        .code(0)
+        .says("waits for one other person until MOMENT  may approve");
+    people
+        .by("ann", "approve")
+        .code(0)
+        .says("waits for one other person until MOMENT  asked");
     assert_snapshot!(people.by("ben", &format!("approve {run}")), @"
     exit 12
     --- stdout
@@ -510,4 +510,75 @@ fn a_run_that_asks_nobody_cannot_be_approved() {
         .by("ben", "approve")
         .code(0)
         .says("No run waits for approval");
+}
+
+/// A target whose policy asks two members of `dba` for what is of medium risk.
+fn production(people: &People, count: u32) -> String {
+    let dba = people.login("dba");
+    format!(
+        "targets:\n  production:\n    url: $DB_URL\n    policy: careful\npolicies:\n  careful:\n    medium:\n      approvals:\n        count: {count}\n        by: {dba}\n        expire: 2h\n"
+    )
+}
+
+/// Runs the program as somebody on the target `production`.
+fn at_production(people: &People, name: &str, args: &str) -> crate::test::Ran {
+    let mut command = people.test.bare(args.split_whitespace());
+    command.args(["--target", "production"]);
+    command.env("DB_URL", people.url(name));
+    if name != "ann" {
+        command.args(["--state-dir", name]);
+    }
+    let ran = people.test.ran(&command.output().unwrap());
+    crate::test::Ran {
+        stdout: people.plain(&ran.stdout),
+        stderr: people.plain(&ran.stderr),
+        ..ran
+    }
+}
+
+fn project(people: &People, text: &str) {
+    std::fs::write(people.test.root().join("work/runbook.yaml"), text).unwrap();
+}
+
+#[test]
+fn case_39_the_policy_of_a_target_says_who() {
+    let people = People::asking(1);
+    project(&people, &production(&people, 1));
+    let waiting = at_production(&people, "ann", "run t --answer go=yes").code(15);
+    waiting
+        .says("asked for the approval of one other member of dba until MOMENT")
+        .says("Ask another person to run: runbook approve RUN --target production; then go on with: runbook resume RUN --target production");
+    let run = people.test.id();
+    let digest = people.digest(&run);
+    let approve = format!("approve {run} --digest {digest}");
+    assert_snapshot!(at_production(&people, "cat", &approve).code(12).stderr, @"");
+    at_production(&people, "cat", "approve").code(0).says("may not");
+    at_production(&people, "ben", &approve).code(0);
+    at_production(&people, "ann", &format!("resume {run}")).code(0);
+    assert_eq!(people.plans(), "gold gold free free free");
+}
+
+#[test]
+fn case_39_the_approvers_policy_counts_too() {
+    let people = People::asking(2);
+    // Whoever asks has no policy.
+    let run = people.wait();
+    project(&people, &production(&people, 2));
+    let approve = format!("approve {run} --digest {}", people.digest(&run));
+    assert_snapshot!(at_production(&people, "ben", &approve).code(12).stderr, @"");
+    assert_eq!(people.words(), "");
+}
+
+#[test]
+fn case_39_a_policy_that_got_stricter_is_heeded() {
+    let people = People::asking(1);
+    project(&people, &production(&people, 1));
+    at_production(&people, "ann", "run t --answer go=yes").code(15);
+    let run = people.test.id();
+    let approve = format!("approve {run} --digest {}", people.digest(&run));
+    at_production(&people, "ben", &approve).code(0);
+    project(&people, &production(&people, 2));
+    let ran = at_production(&people, "ann", &format!("resume {run} --quiet")).code(10);
+    assert_snapshot!(ran, @"");
+    assert_eq!(people.plans(), "free free free free free");
 }

@@ -3,11 +3,15 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -18,7 +22,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Terminal<'a> {
     test: &'a Test,
     child: Child,
-    keyboard: File,
+    keyboard: Option<File>,
+    hung_up: Arc<AtomicBool>,
     screen: Receiver<Vec<u8>>,
     seen: Vec<u8>,
 }
@@ -28,38 +33,84 @@ impl<'a> Terminal<'a> {
         Self::of(test, test.command(args.split_whitespace()))
     }
 
-    /// Runs a command at a terminal.
+    /// A terminal that is the program's own: what it does by itself, such as Ctrl-C and hanging up, is signalled
+    /// to the program.
+    pub(crate) fn own(test: &'a Test, args: &str) -> Self {
+        Self::of(test, Self::leading(&test.command(args.split_whitespace())))
+    }
+
+    /// Returns a command whose terminal is its own.
+    pub(crate) fn leading(program: &Command) -> Command {
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear();
+        for (name, value) in program.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        if let Some(folder) = program.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command
+    }
+
+    /// Starts a command at a terminal.
     pub(crate) fn of(test: &'a Test, mut command: Command) -> Self {
-        let size = Winsize {
-            ws_row: 50,
-            ws_col: 120,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let pty = openpty(Some(&size), None).unwrap();
-        let end = |fd: &OwnedFd| fd.try_clone().unwrap();
+        // Not one of the programs that other tests start meanwhile may hold an end of it.
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let slave = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NOCTTY.bits())
+            .open(ptsname_r(&master).unwrap())
+            .unwrap();
+        let end = || slave.try_clone().unwrap();
+        let sized = Command::new("stty")
+            .args(["rows", "50", "cols", "120"])
+            .stdin(end())
+            .status();
+        assert!(sized.unwrap().success());
+        let master = File::from(OwnedFd::from(master));
         let child = command
             .env("TERM", "dumb")
-            .stdin(end(&pty.slave))
-            .stdout(end(&pty.slave))
-            .stderr(end(&pty.slave))
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
             .spawn()
             .unwrap();
-        let mut screen = File::from(end(&pty.master));
+        // Nobody but the program holds its end any more.
+        drop(command);
+        drop(slave);
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let hung_up = Arc::new(AtomicBool::new(false));
         let (sender, receiver) = channel();
+        let (mut screen, gone) = (master.try_clone().unwrap(), Arc::clone(&hung_up));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The last writer's end is an error on Linux.
-            while let Ok(count @ 1..) = screen.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
+            while !gone.load(Ordering::Relaxed) {
+                match screen.read(&mut buffer) {
+                    Ok(count @ 1..) => {
+                        if sender.send(buffer[..count].to_vec()).is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    // The last writer's end is an error on Linux.
+                    _ => return,
                 }
             }
         });
         Self {
             test,
             child,
-            keyboard: File::from(pty.master),
+            keyboard: Some(master),
+            hung_up,
             screen: receiver,
             seen: Vec::new(),
         }
@@ -83,14 +134,27 @@ impl<'a> Terminal<'a> {
 
     /// Types; `\n` is Enter, `\x04` the end of input.
     pub(crate) fn types(mut self, text: &str) -> Self {
-        self.keyboard.write_all(text.as_bytes()).unwrap();
+        let keyboard = self.keyboard.as_mut().unwrap();
+        keyboard.write_all(text.as_bytes()).unwrap();
         self
     }
 
     /// Sends Ctrl-C.
     pub(crate) fn interrupts(self) -> Self {
+        self.signals(Signal::SIGINT)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signals(self, signal: Signal) -> Self {
         let pid = i32::try_from(self.child.id()).unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGINT).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
+        self
+    }
+
+    /// Hangs up, as a closed window or a broken connection does.
+    pub(crate) fn hangs_up(mut self) -> Self {
+        self.hung_up.store(true, Ordering::Relaxed);
+        self.keyboard = None;
         self
     }
 

@@ -8,12 +8,13 @@ use crate::cli::args::{Output, ResumeArgs, Told};
 use crate::cli::command::backup;
 use crate::cli::command::run::{connect, is_recorded, writer};
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, connection, pace, past, state};
+use crate::cli::{Context, backups, connection, pace, past, policy, state};
 use crate::engine::approval::{Came, Word};
 use crate::engine::driver::{self, Past};
-use crate::engine::event::{Decision, Event, Sink, StepResult};
+use crate::engine::event::{Decision, Event, EventKind, Sink, StepResult};
 use crate::engine::failure::FailureKind;
 use crate::engine::plan::Plan;
 use crate::engine::state::{Position, State};
@@ -283,7 +284,11 @@ impl Resuming<'_> {
         session.set_writer(writer(&plan, log.facts.journal, base));
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);
+        // The policy is as it is now; a run that broke the glass goes on so, by those who may.
+        plan.policy = policy::of(context, &session, broken(&log.events)).await?;
+        policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
         if let Some(reason) = cancel {
+            past.is_ending = true;
             past.cancelled = !take_back(&mut session, &past, reason).await?;
         }
         session.inherit_leases();
@@ -296,7 +301,10 @@ impl Resuming<'_> {
             folder: context.invocation.folder.clone(),
             site: backups::site(context, None)?,
             answers: runner::answers(context, &answering, past.actor.clone(), Some(&plan))?,
-            sink: told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
+            sink: Notices::new(context, &plan.runbook().notify, session.settings())?.around(
+                &log.events,
+                told_so_far(runner::sink(context, args.told), args.told, &log.events)?,
+            ),
             redactor: runner::redactor(&plan, &mut session),
             record: Some(record),
             session,
@@ -307,6 +315,14 @@ impl Resuming<'_> {
         };
         Box::pin(runner::drive(context, &run, world, work)).await
     }
+}
+
+/// Returns the reason for which the glass was broken.
+fn broken(events: &[Event]) -> Option<&str> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::BrokeGlass { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    })
 }
 
 /// Takes back what other people are asked; returns whether the run ends by what became of that.
@@ -337,11 +353,15 @@ fn told_so_far(
     told: Told,
     events: &[Event],
 ) -> Result<Box<dyn Sink>, CliError> {
-    if told.output == Output::Human && !told.quiet {
-        for event in events {
-            sink.take(event)
-                .map_err(|error| CliError::io("cannot write the output", &error))?;
-        }
+    let events = match (told.output, told.quiet) {
+        (Output::Json, _) => &[],
+        (Output::Human, false) => events,
+        // Who says only what went wrong knows of what.
+        _ => events.get(..1).unwrap_or_default(),
+    };
+    for event in events {
+        sink.take(event)
+            .map_err(|error| CliError::io("cannot write the output", &error))?;
     }
     Ok(sink)
 }

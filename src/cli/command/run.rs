@@ -1,19 +1,23 @@
 //! `runbook run`: runs a runbook on a database.
 
+mod group;
+
 use std::collections::BTreeMap;
 
-use crate::cli::args::{Journal, RunArgs};
+use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, pace, params, previous, prompt, state};
+use crate::cli::{
+    Context, backups, choices, connection, pace, params, policy, previous, prompt, state,
+};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
 use crate::pg::undoable;
-use crate::policy::rules::Policy;
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
@@ -28,7 +32,10 @@ pub fn run(context: &Context<'_>, args: &RunArgs, named: Option<Proved>) -> Resu
     let Some(proved) = named else {
         return Err(CliError::usage("which runbook?").help("`runbook list` shows what there is"));
     };
-    connection::runtime()?.block_on(start(context, args, proved))
+    match connection::group(context)? {
+        None => connection::runtime()?.block_on(start(context, args, proved)),
+        Some(names) => group::run(context, args, &proved, &names),
+    }
 }
 
 /// A run that could come to something that this version cannot do is refused before it starts.
@@ -136,7 +143,8 @@ pub(in crate::cli) async fn prepare(
     let connected = async {
         let session = connect(context, &application, &proved.runbook).await?;
         // Who may not record what is changed is told before anybody is asked anything.
-        if !args.dry_run && args.journal == Journal::Database && is_recorded(&proved.runbook) {
+        let place = connection::journal(&session, args.journal)?;
+        if !args.dry_run && place == Place::Database && is_recorded(&proved.runbook) {
             session.refuse_unrecordable().await?;
         }
         Ok::<_, CliError>(session)
@@ -155,8 +163,10 @@ pub(in crate::cli) async fn prepare(
         (arguments, connected.await?)
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
+    let policy = policy::of(context, &session, args.break_glass.as_deref()).await?;
+    policy::refuse_unasked(&policy, &proved, &session.target().name, args.dry_run)?;
     let plan = Plan {
-        policy: Policy::default(),
+        policy,
         salt: runner::salt()?,
         previous: previous::of(&base, &proved.runbook, session.target())?,
         pace: pace::of(&base, &proved.runbook, session.target()),
@@ -172,10 +182,7 @@ pub(in crate::cli) async fn prepare(
         yes: args.yes,
         dry_run: args.dry_run,
     };
-    let place = match args.journal {
-        Journal::Database => Place::Database,
-        Journal::Local => Place::Local,
-    };
+    let place = connection::journal(&session, args.journal)?;
     if place == Place::Local && !plan.dry_run {
         refuse_unasked(&plan)?;
     }
@@ -183,7 +190,8 @@ pub(in crate::cli) async fn prepare(
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, plan.actor.clone(), Some(&plan))?,
-        sink: runner::sink(context, args.told),
+        sink: Notices::new(context, &plan.runbook().notify, session.settings())?
+            .around(&[], runner::sink(context, args.told)),
         redactor: runner::redactor(&plan, &mut session),
         record: Some(RunRecord::create(&base, &facts(&plan, &session, place))?),
         session: {

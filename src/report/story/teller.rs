@@ -116,6 +116,9 @@ impl<'a> Teller<'a> {
             }
             EventKind::UndoFinished { took_ms, .. } => self.undone(&event.kind, *took_ms),
             EventKind::Noticed { message } => self.noticed(message),
+            EventKind::BrokeGlass { reason, by, lifted } => {
+                self.story.glass.push((reason, by, lifted));
+            }
             kind => self.of_step(kind),
         }
     }

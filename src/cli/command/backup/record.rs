@@ -51,6 +51,7 @@ pub(super) fn started(beginning: &Beginning<'_>, session: &Session, actor: Strin
         params: beginning.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
+        glass: None,
     }
 }
 

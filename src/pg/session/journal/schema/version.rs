@@ -220,6 +220,19 @@ const TWO: &str = r"
     REVOKE ALL ON ALL FUNCTIONS IN SCHEMA runbook FROM PUBLIC;
     COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 2';";
 
+/// Takes away what roles got by nobody's will but the owner's default privileges, which are meant for the tables of
+/// applications: with them a login could delete what it did. `{new}` finds what was just made.
+const ONLY_BY_NAME: &str = "\
+    FOR what IN SELECT c.oid::pg_catalog.regclass AS name, a.grantee \
+        FROM pg_catalog.pg_class AS c, pg_catalog.aclexplode(c.relacl) AS a \
+        WHERE c.relnamespace = pg_catalog.to_regnamespace('runbook')::oid AND c.relname ~ '{new}' \
+          AND a.grantee <> c.relowner GROUP BY 1, 2 LOOP \
+      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', what.name, CASE what.grantee WHEN 0 THEN 'PUBLIC' \
+        ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(what.grantee)) END); END LOOP; \
+    FOR what IN SELECT a.grantee FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS a \
+        WHERE n.nspname = 'runbook' AND '{new}' = '' AND a.grantee <> n.nspowner AND a.grantee <> 0 GROUP BY 1 LOOP \
+      EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA runbook FROM %I', pg_catalog.pg_get_userbyid(what.grantee)); END LOOP;";
+
 /// Returns what makes the schema where it is missing, and brings an older one up to this version. `rights` are what a
 /// role gets that could write to the older one; `{role}` stands for it.
 pub(super) fn making(rights: &[&str]) -> String {
@@ -237,10 +250,12 @@ pub(super) fn making(rights: &[&str]) -> String {
          EXECUTE pg_catalog.format('REVOKE INSERT ON runbook.entry, runbook.capture FROM %1$I', role_name); {} END LOOP;",
         granted.concat()
     );
+    let all = ONLY_BY_NAME.replace("{new}", "");
+    let new = ONLY_BY_NAME.replace("{new}", "^(request|verdict|glass)");
     format!(
-        "{BEGIN} DO $runbook$ DECLARE role_name text; BEGIN \
-         IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'runbook') THEN {ONE} END IF; \
-         IF pg_catalog.obj_description(pg_catalog.to_regnamespace('runbook')::oid, 'pg_namespace') = '{COMMENT}1' THEN {TWO} {granted} END IF; \
+        "{BEGIN} DO $runbook$ DECLARE role_name text; what record; BEGIN \
+         IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'runbook') THEN {ONE} {all} END IF; \
+         IF pg_catalog.obj_description(pg_catalog.to_regnamespace('runbook')::oid, 'pg_namespace') = '{COMMENT}1' THEN {TWO} {new} {granted} END IF; \
          END $runbook$; COMMIT"
     )
 }
