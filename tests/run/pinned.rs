@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::targets::{at, project, with};
 use crate::test::Test;
 
-const SETUP: &str = "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)";
+const SETUP: &str = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)";
 
 const STEPS: &str = "
     - confirm: go
@@ -48,7 +48,18 @@ fn another_cluster_is_refused_before_anything() {
         "DB_NAME",
     );
     let ran = at(&test, "run t --answer go=yes --target production").code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster(&test), "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster(&test), "CLUSTER"), @r#"
+    exit 4
+    --- stderr
+    error: this is another cluster than the target `production`
+     --> runbook.yaml:5:26
+      |
+    5 |       system_identifier: "7301234567890123456"
+      |                          ^^^^^^^^^^^^^^^^^^^^^ this cluster is pinned
+      |
+      = note: found at postgres@SERVER:5432/DB: database DB, cluster CLUSTER; nothing was done with it
+      = help: mend the address; or, if the database was moved there on purpose, mend its `identity`: `runbook targets --check` prints it
+    "#);
     for command in COMMANDS {
         at(&test, &format!("{command} --target production"))
             .code(4)
@@ -64,7 +75,18 @@ fn another_database_is_refused() {
     let cluster = cluster(&test);
     let test = pinned(test, &cluster, "crm_production");
     let ran = at(&test, "run t --answer go=yes --target production").code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"
+    exit 4
+    --- stderr
+    error: this is another database than the target `production`
+     --> runbook.yaml:6:17
+      |
+    6 |       database: crm_production
+      |                 ^^^^^^^^^^^^^^ this database is pinned
+      |
+      = note: found at postgres@SERVER:5432/DB: database DB, cluster CLUSTER; nothing was done with it
+      = help: mend the address; or, if the database was moved there on purpose, mend its `identity`: `runbook targets --check` prints it
+    ");
 }
 
 #[test]
@@ -81,13 +103,23 @@ fn what_cannot_be_proved_is_refused() {
     let ran = with(&test, "query SELECT --target production", &own).code(4);
     let masked = ran
         .to_string()
-        .replace(&login, "LOGIN")
+        .replace("blind_DB", "LOGIN")
         .replace(&cluster, "CLUSTER");
-    assert_snapshot!(masked, @"");
+    assert_snapshot!(masked, @"
+    exit 4
+    --- stderr
+    error: PostgreSQL at blind_DB@SERVER:5432/DB refuses the connection: permission denied for function pg_control_system (42501)
+      = help: ask for the CONNECT privilege on this database
+    ");
     // Nor may a plain address be what cannot be told from a protected target.
     let args = format!("query SELECT --database-url {url}");
     let ran = at(&test, &args).code(4);
-    assert_snapshot!(ran.to_string().replace(&login, "LOGIN").replace(&cluster, "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace("blind_DB", "LOGIN").replace(&cluster, "CLUSTER"), @"
+    exit 4
+    --- stderr
+    error: PostgreSQL at blind_DB@SERVER:5432/DB refuses the connection: permission denied for function pg_control_system (42501)
+      = help: ask for the CONNECT privilege on this database
+    ");
     test.connect().run(&format!(
         "GRANT EXECUTE ON FUNCTION pg_control_system() TO {login}"
     ));
@@ -102,13 +134,27 @@ fn a_pinned_target_has_no_side_door() {
     let cluster = cluster(&test);
     let test = pinned(test, &cluster, "DB_NAME");
     let ran = test.run("run t --answer go=yes").code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
+    exit 4
+    --- stderr
+    error: this is the target `production`, under another address
+     --> runbook.yaml:5:26
+      |
+    5 |       system_identifier: "CLUSTER"
+      |                          ^^^^^^^^^^^^^^^^^^^^^ this cluster is its own
+      |
+      = note: found at postgres@SERVER:5432/DB: database DB, cluster CLUSTER; nothing was done with it
+      = help: what it demands of runs holds for its name: --target production
+    "#);
     let url = test.db.url();
     for command in COMMANDS {
         test.run(command).code(4).says("--target production");
-        with(&test, command, &[("DATABASE_URL", &url)])
-            .code(4)
-            .says("--target production");
+        // Without a flag `check` asks no database.
+        if command != "check t" {
+            with(&test, command, &[("DATABASE_URL", &url)])
+                .code(4)
+                .says("--target production");
+        }
     }
     assert_eq!(test.rows("SELECT a FROM t"), "1");
     at(&test, "query SELECT --target production").code(0);

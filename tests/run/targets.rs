@@ -35,13 +35,38 @@ const STAGING: &str = "targets:\n  staging:\n    url: $DB_URL\n";
 #[test]
 fn a_target_is_named_and_shown() {
     let test = asks(project(Test::sql("SELECT"), STAGING), "SELECT 1 AS one");
-    assert_snapshot!(at(&test, "run t --target staging").code(0), @"");
-    assert_snapshot!(at(&test, "run t --target stagign").code(2), @"");
+    assert_snapshot!(at(&test, "run t --target staging").code(0), @"
+    exit 0
+    --- stdout
+    Test  run RUN · staging/DB · low risk
+
+      ✓ q                      1 row  TIME
+          one
+            1
+
+    Done in TIME.
+    ");
+    assert_snapshot!(at(&test, "run t --target stagign").code(2), @"
+    exit 2
+    --- stderr
+    error: there is no target `stagign` in runbook.yaml
+      = help: did you mean `staging`?
+    ");
     let here = project(
         test,
         &format!("{STAGING}    protected: true\ndefault: staging\n"),
     );
-    assert_snapshot!(at(&here, "run t").code(0), @"");
+    assert_snapshot!(at(&here, "run t").code(0), @"
+    exit 0
+    --- stdout
+    Test  run RUN · staging/DB · protected · low risk
+
+      ✓ q                      1 row  TIME
+          one
+            1
+
+    Done in TIME.
+    ");
     at(&here, "report --format markdown").code(2).says("RUN");
 }
 
@@ -73,14 +98,48 @@ fn a_variable_that_is_not_set_is_named() {
         project(Test::sql("SELECT"), "targets:\n  far:\n    url: $FAR_URL\n"),
         "SELECT 1",
     );
-    assert_snapshot!(at(&test, "run t --target far").code(2), @"");
+    assert_snapshot!(at(&test, "run t --target far").code(2), @"
+    exit 2
+    --- stderr
+    error: $FAR_URL is not set: it holds the connection URL of the target `far`
+      = help: export FAR_URL=postgres://user@host:port/database
+    ");
 }
 
 #[test]
 fn without_a_file_a_name_says_where_it_was_looked_for() {
     let test = asks(Test::sql("SELECT"), "SELECT 1");
-    assert_snapshot!(at(&test, "run t --target production").code(2), @"");
-    assert_snapshot!(at(&test, "targets").code(0), @"");
+    assert_snapshot!(at(&test, "run t --target production").code(2), @"
+    exit 2
+    --- stderr
+    error: there is no target `production`: there is no runbook.yaml
+      = help: it was looked for: `runbook.yaml` in this folder and those above and `ROOT/.config/runbook/runbook.yaml`
+      = help: `runbook targets` shows a small one to begin with; or give a connection URL, $DATABASE_URL or libpq's variables
+    ");
+    assert_snapshot!(at(&test, "targets").code(0), @"
+    exit 0
+    --- stdout
+    default: staging
+
+    targets:
+      staging:
+        url: $STAGING_URL                     # an environment variable that holds the connection URL
+      production:
+        service: crm-production               # a name in pg_service.conf; its password in ~/.pgpass
+        sslmode: verify-full
+        protected: true                       # only a person at a terminal answers its questions
+        policy: careful
+
+    policies:
+      careful:
+        medium:
+          backup: 24h                         # how old the newest verified backup may be
+        high:
+          approvals: { by: dba }              # members of this database role approve
+    --- stderr
+    There is no runbook.yaml; it was looked for: `runbook.yaml` in this folder and those above and `ROOT/.config/runbook/runbook.yaml`.
+    A small one to begin with:
+    ");
     // What it shows can be used as it is.
     let shown = at(&test, "targets").stdout;
     let test = test.file("runbook.yaml", shown);
@@ -128,7 +187,7 @@ fn a_session_takes_on_the_role_and_the_settings() {
     );
     test.connect().run(&format!(
         "CREATE ROLE {role}; CREATE ROLE {login} LOGIN; GRANT {role} TO {login}; CREATE SCHEMA app; \
-         CREATE TABLE app.here (id int PRIMARY KEY); INSERT INTO app.here VALUES (1); \
+         CREATE TABLE app.here (id int PRIMARY KEY, a int); INSERT INTO app.here VALUES (1, 1); \
          GRANT USAGE, CREATE ON SCHEMA app TO {role}; GRANT CREATE ON DATABASE {0} TO {role}; ALTER TABLE app.here OWNER TO {role}",
         test.db.name()
     ));
@@ -147,10 +206,10 @@ fn a_session_takes_on_the_role_and_the_settings() {
         - confirm: go
           ask: Go?
         - fix: f
-          sql: UPDATE here SET id = 2 WHERE id = 1
+          sql: UPDATE here SET a = 2 WHERE id = 1
           rows: 1
         - check: after
-          sql: SELECT count(*) AS n FROM here WHERE id = 2
+          sql: SELECT count(*) AS n FROM here WHERE a = 2
           that: n == 1
         ",
     );
@@ -222,7 +281,7 @@ const FIX: &str = "
 fn the_journal_is_where_the_target_says() {
     let text = format!("default: staging\n{STAGING}    journal: local\n");
     let test = project(
-        Test::sql("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)"),
+        Test::sql("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)"),
         &text,
     )
     .steps(FIX);
@@ -242,7 +301,7 @@ fn backups_go_where_the_target_says() {
         "default: staging\n{STAGING}    backups:\n      folder: kept\n      keep: {{ last: 1 }}\n      encrypt: {key}\n"
     );
     let test = project(
-        Test::sql("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)"),
+        Test::sql("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)"),
         &text,
     )
     .steps("- backup: b\n  tables: [t]");
@@ -293,7 +352,7 @@ fn case_37_passwords_come_from_files_and_programs_and_are_never_shown() {
     };
     let own = [("OWN_URL", url.as_str()), ("PGPASSWORD", "wrong")];
     let test = project(test, &target("passfile: ~/secret.pgpass"));
-    with(&test, "run t", &own).code(0).says(&login);
+    with(&test, "run t", &own).code(0).says("password_DB");
 
     let test = project(
         test,
@@ -301,7 +360,7 @@ fn case_37_passwords_come_from_files_and_programs_and_are_never_shown() {
     );
     with(&test, "run t", &own)
         .code(0)
-        .says(&login)
+        .says("password_DB")
         .keeps("hunter2");
     with(&test, "targets --check", &own)
         .code(0)
@@ -393,22 +452,171 @@ policies:
     high: { approvals: { count: 2, by: [dba, lead] }, windows: [{ days: [sat, sun], from: 22:00, to: 04:00, zone: Europe/Berlin }] }
 "#,
     );
-    assert_snapshot!(at(&test, "targets").code(0), @"");
+    assert_snapshot!(at(&test, "targets").code(0), @"
+    exit 0
+    --- stdout
+    staging, default
+      where     postgres@SERVER:5432/DB
+      about     Where releases are tried
+      groups    all
+
+    production, protected
+      where     $PRODUCTION_URL is not set: it holds the connection URL of the target `production`
+      role      crm_owner
+      pinned to cluster 7, database crm
+      journal   local
+      policy    careful
+        low     run by `support`, answered at a terminal
+        medium  run by `support`, backup not older than 24 h, answered at a terminal
+        high    run by `support`, 2 approvals by `dba` or `lead` within 4 h, Sat, Sun 22:00–04:00 Europe/Berlin, backup not older than 24 h
+      groups    all
+    ");
     let cluster = test.rows("SELECT system_identifier FROM pg_control_system()");
     let ran = at(&test, "targets staging --check").code(0);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
+    exit 0
+    --- stdout
+    staging, default
+      where     postgres@SERVER:5432/DB
+      about     Where releases are tried
+      groups    all
+      ✓ PostgreSQL 15.18, no TLS, database DB, as postgres
+        it is not pinned: any database under its address would do. To pin it:
+
+    targets:
+      staging:
+        identity:
+          system_identifier: "CLUSTER"
+          database: "DB"
+    "#);
     let url = test.db.url();
     let wrong = [("PRODUCTION_URL", url.as_str())];
     let ran = with(&test, "targets all --check", &wrong).code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
+    exit 4
+    --- stdout
+    staging, default
+      where     postgres@SERVER:5432/DB
+      about     Where releases are tried
+      groups    all
+      ✓ PostgreSQL 15.18, no TLS, database DB, as postgres
+        it is not pinned: any database under its address would do. To pin it:
+
+    targets:
+      staging:
+        identity:
+          system_identifier: "CLUSTER"
+          database: "DB"
+
+    production, protected
+      where     postgres@SERVER:5432/DB
+      role      crm_owner
+      pinned to cluster 7, database crm
+      journal   local
+      policy    careful
+        low     run by `support`, answered at a terminal
+        medium  run by `support`, backup not older than 24 h, answered at a terminal
+        high    run by `support`, 2 approvals by `dba` or `lead` within 4 h, Sat, Sun 22:00–04:00 Europe/Berlin, backup not older than 24 h
+      groups    all
+      ✗ this is another cluster than the target `production`
+          --> runbook.yaml:12:36
+           |
+        12 |     identity: { system_identifier: "7", database: crm }
+           |                                    ^^^ this cluster is pinned
+           |
+           = note: found at postgres@SERVER:5432/DB: database DB, cluster CLUSTER; nothing was done with it
+           = help: mend the address; or, if the database was moved there on purpose, mend its `identity`: `runbook targets --check` prints it
+    --- stderr
+    production is not as it should be
+    "#);
     let ran = with(&test, "targets --check --output json", &wrong).code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @"");
-    assert_snapshot!(at(&test, "targets stagin").code(2), @"");
+    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
+    exit 4
+    --- stdout
+    [
+      {
+        "name": "staging",
+        "about": "Where releases are tried",
+        "where": "postgres@SERVER:5432/DB",
+        "default": true,
+        "role": null,
+        "protected": false,
+        "policy": null,
+        "needs": {
+          "low": [],
+          "medium": [],
+          "high": [
+            "answered at a terminal or by --answer"
+          ]
+        },
+        "identity": null,
+        "groups": [
+          "all"
+        ],
+        "check": {
+          "ok": true,
+          "server_version": "15.18",
+          "tls": null,
+          "replica": false,
+          "login": "postgres",
+          "role": null,
+          "system_identifier": "CLUSTER",
+          "database": "DB",
+          "pinned": false
+        }
+      },
+      {
+        "name": "production",
+        "about": null,
+        "where": "postgres@SERVER:5432/DB",
+        "default": false,
+        "role": "crm_owner",
+        "protected": true,
+        "policy": "careful",
+        "needs": {
+          "low": [
+            "run by `support`",
+            "answered at a terminal"
+          ],
+          "medium": [
+            "run by `support`",
+            "backup not older than 24 h",
+            "answered at a terminal"
+          ],
+          "high": [
+            "run by `support`",
+            "2 approvals by `dba` or `lead` within 4 h",
+            "Sat, Sun 22:00–04:00 Europe/Berlin",
+            "backup not older than 24 h"
+          ]
+        },
+        "identity": {
+          "system_identifier": "7",
+          "database": "crm"
+        },
+        "groups": [
+          "all"
+        ],
+        "check": {
+          "ok": false,
+          "error": "error: this is another cluster than the target `production`\n  --> runbook.yaml:12:36\n   |\n12 |     identity: { system_identifier: \"7\", database: crm }\n   |                                    ^^^ this cluster is pinned\n   |\n   = note: found at postgres@SERVER:5432/DB: database DB, cluster CLUSTER; nothing was done with it\n   = help: mend the address; or, if the database was moved there on purpose, mend its `identity`: `runbook targets --check` prints it"
+        }
+      }
+    ]
+    --- stderr
+    production is not as it should be
+    "#);
+    assert_snapshot!(at(&test, "targets stagin").code(2), @"
+    exit 2
+    --- stderr
+    error: there is no target `stagin` in runbook.yaml
+      = help: did you mean `staging`?
+    ");
 }
 
 #[test]
 fn a_group_is_worked_on_one_after_the_other() {
-    let setup = "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)";
+    let setup = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)";
     let (second, third) = (Test::sql(setup), Test::sql(setup));
     let test = project(
         Test::sql(setup),
