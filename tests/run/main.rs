@@ -25,6 +25,7 @@ mod database_check;
 mod doubt;
 mod elsewhere;
 mod errors;
+mod export;
 mod fix;
 mod flow;
 mod guard;
