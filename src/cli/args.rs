@@ -99,6 +99,16 @@ impl Global {
     pub fn names_database(&self) -> bool {
         self.target.is_some() || self.database_url.is_some()
     }
+
+    /// Returns the same flags for a target by its name.
+    #[must_use]
+    pub fn of_target(&self, name: &str) -> Self {
+        Self {
+            target: Some(name.to_owned()),
+            database_url: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// The commands.
@@ -221,7 +231,7 @@ pub struct RunArgs {
     #[arg(long = "answer", value_name = "NAME=yes|no|TEXT", value_parser = pair)]
     pub answers: Vec<(String, String)>,
     /// In an emergency: goes on without what the target's policy demands, where it allows you to; the reason is recorded
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", conflicts_with = "dry_run")]
     pub break_glass: Option<String>,
     /// A YAML or JSON file of parameters
     #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -229,15 +239,10 @@ pub struct RunArgs {
     /// A parameter by its name (repeatable)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub param: Vec<(String, String)>,
-    /// Where the journal and the row images are kept: database, or local where no schema may be created
-    #[arg(
-        long,
-        value_name = "WHERE",
-        value_enum,
-        default_value = "database",
-        hide_possible_values = true
-    )]
-    pub journal: Journal,
+    /// Where the journal and the row images are kept, where the target does not say it: database, or local where no
+    /// schema may be created (default: database)
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
+    pub journal: Option<Journal>,
     /// How the run is told.
     #[command(flatten)]
     pub told: Told,

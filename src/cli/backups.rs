@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::CliError;
-use super::{Context, state};
+use super::{Context, connection, state};
 use crate::archive::seal::Keys;
 use crate::archive::store::{self, Found};
 use crate::pg::backup::{Needed, Site};
@@ -26,6 +26,7 @@ pub(super) fn site(context: &Context<'_>, named: Option<&Path>) -> Result<Site, 
     let environment = &context.invocation.environment;
     let folder = folder(context, named)?;
     let base = state::folder(context).ok();
+    let target = connection::target(context)?.map(|(target, _)| target);
     Ok(Site {
         needed: Needed::by(move |folder| needed(base.as_deref(), folder)),
         folder,
@@ -33,6 +34,10 @@ pub(super) fn site(context: &Context<'_>, named: Option<&Path>) -> Result<Site, 
         jobs: std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8)),
         keys: Keys::default(),
         made: Arc::default(),
+        keep: target.as_ref().and_then(|target| target.keep),
+        encrypt: target
+            .map(|target| target.encrypt.clone())
+            .unwrap_or_default(),
     })
 }
 
@@ -48,14 +53,16 @@ pub(super) fn reading(context: &Context<'_>, named: Option<&Path>) -> Result<Sit
         keys: Keys::default(),
         made: Arc::default(),
         needed: Needed::default(),
+        keep: None,
+        encrypt: Vec::new(),
     })
 }
 
-/// Returns the flag that a command needs in order to find backups where this one did: nothing where no folder was
-/// named.
-pub(super) fn folder_flag(named: Option<&Path>) -> String {
+/// Returns the flag that a command needs in order to find backups where this one did: nothing where no folder and no
+/// target was named.
+pub(super) fn folder_flag(context: &Context<'_>, named: Option<&Path>) -> String {
     let Some(folder) = named else {
-        return String::new();
+        return connection::name_flag(context);
     };
     let folder = folder.display().to_string();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@~".contains(letter);
@@ -66,17 +73,25 @@ pub(super) fn folder_flag(named: Option<&Path>) -> String {
     }
 }
 
-/// Returns the folder of all backups.
+/// Returns the folder of all backups: the one that is named, that of the target, `$RUNBOOK_BACKUPS`, or the one beside
+/// the records of runs.
 ///
 /// # Errors
 /// The user has no folder, and none is named.
 pub(super) fn folder(context: &Context<'_>, named: Option<&Path>) -> Result<PathBuf, CliError> {
     let environment = &context.invocation.environment;
-    let variable = || environment.var("RUNBOOK_BACKUPS").map(PathBuf::from);
-    Ok(match named.map(Path::to_owned).or_else(variable) {
-        Some(folder) => context.invocation.folder.join(folder),
-        None => state::folder(context)?.join("backups"),
-    })
+    if let Some(named) = named {
+        return Ok(context.invocation.folder.join(named));
+    }
+    if let Some((target, project)) = connection::target(context)?
+        && let Some(folder) = &target.backup_folder
+    {
+        return Ok(connection::expanded(folder, &project.folder, environment));
+    }
+    match environment.var("RUNBOOK_BACKUPS") {
+        Some(folder) => Ok(context.invocation.folder.join(folder)),
+        None => Ok(state::folder(context)?.join("backups")),
+    }
 }
 
 /// Finds a backup that a person names. Where there is none, the command line is wrong.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Context;
+use super::args::Journal;
 use super::error::CliError;
 use super::project::{self, Project};
 use crate::base::diagnostic::Diagnostic;
@@ -15,10 +16,14 @@ use crate::pg::connect_error::{ConnectError, Elsewhere, Mismatch};
 use crate::pg::profile::{Pin, Profile};
 use crate::pg::session::Session;
 use crate::pg::settings::ConnectSettings;
+use crate::policy::document;
 use crate::policy::target::{Identity, Target, Targets};
+use crate::record::facts::Place;
 
 mod address;
 mod password;
+
+pub(super) use address::expanded;
 
 /// The database that a command is about.
 #[derive(Clone)]
@@ -155,6 +160,42 @@ pub(super) fn is_named(context: &Context<'_>) -> Result<bool, CliError> {
     Ok(project.is_some_and(|project| project.targets.default.is_some()))
 }
 
+/// Returns where the journal of a run on the session's target is kept: where the target says, else where the command
+/// line does.
+///
+/// # Errors
+/// Both say something, and not the same.
+pub(super) fn journal(session: &Session, said: Option<Journal>) -> Result<Place, CliError> {
+    let profile = session.settings().profile();
+    let said = said.map(|said| match said {
+        Journal::Database => Place::Database,
+        Journal::Local => Place::Local,
+    });
+    let of_target = profile.journal.map(|journal| match journal {
+        document::Journal::Database => Place::Database,
+        document::Journal::Local => Place::Local,
+    });
+    match (of_target, said) {
+        (Some(of_target), Some(said)) if of_target != said => {
+            let word = |place| {
+                if place == Place::Local {
+                    "local"
+                } else {
+                    "database"
+                }
+            };
+            let name = profile.name.as_deref().unwrap_or_default();
+            Err(CliError::usage(format!(
+                "`--journal {}`: the target `{name}` says `journal: {}`",
+                word(said),
+                word(of_target)
+            ))
+            .help("leave the flag out: where the journal is must be the same for everybody"))
+        }
+        (of_target, said) => Ok(of_target.or(said).unwrap_or_default()),
+    }
+}
+
 /// Connects; `application` is what other sessions see it as.
 ///
 /// # Errors
@@ -171,10 +212,12 @@ impl Goal {
     pub(super) async fn connect(&self, application: &str) -> Result<Session, CliError> {
         let settings = self.ready().await?.with_application_name(application);
         let connected = Session::connect(&settings, None).await;
-        connected.map_err(|error| match error {
+        let mut session = connected.map_err(|error| match error {
             ConnectError::Elsewhere(elsewhere) => self.elsewhere(*elsewhere),
             error => error.into(),
-        })
+        })?;
+        session.set_watchdog(self.target.as_ref().and_then(|target| target.watchdog));
+        Ok(session)
     }
 
     /// Returns the settings with the password of a `password_command`.
@@ -244,6 +287,13 @@ fn named<'a>(context: &'a Context<'_>, targets: Option<&'a Targets>) -> Named<'a
     }
 }
 
+/// Returns the flag that another command needs in order to work on the same target: nothing where none was named.
+pub(super) fn name_flag(context: &Context<'_>) -> String {
+    let name = context.global.target.as_deref();
+    name.filter(|name| !is_address(name))
+        .map_or_else(String::new, |name| format!(" --target {name}"))
+}
+
 /// Returns whether what `--target` was given is an address rather than a name.
 fn is_address(text: &str) -> bool {
     text.contains("://") || text.contains('=')
@@ -256,7 +306,10 @@ fn without_project(context: &Context<'_>, name: &str) -> CliError {
 }
 
 /// Returns the target of a name.
-fn one<'a>(targets: &'a Targets, name: &str) -> Result<&'a Target, CliError> {
+///
+/// # Errors
+/// There is none, or it is the name of a group.
+pub(super) fn one<'a>(targets: &'a Targets, name: &str) -> Result<&'a Target, CliError> {
     if let Some(target) = targets.find(name) {
         return Ok(target);
     }
@@ -286,6 +339,7 @@ fn profile(target: &Target, targets: &Targets) -> Profile {
         search_path: target.search_path.clone(),
         statement_timeout: target.statement_timeout,
         lock_timeout: target.lock_timeout,
+        journal: target.journal,
         pin: target.identity.as_ref().map(pin).unwrap_or_default(),
         others: others(Some(targets), Some(&target.name)),
         sensitive: target.sensitive.clone(),

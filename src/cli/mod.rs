@@ -14,9 +14,12 @@ mod finder;
 mod findings;
 pub mod invocation;
 pub mod look;
+mod newest;
 mod notice;
+mod pace;
 pub mod params;
 mod past;
+mod policy;
 mod previous;
 pub mod program;
 mod project;
@@ -51,6 +54,17 @@ pub struct Context<'a> {
     pub catalogue: &'a Catalogue,
     /// How output looks.
     pub look: Look,
+}
+
+impl<'a> Context<'a> {
+    /// Returns the same with other flags.
+    #[must_use]
+    pub fn with_global<'b>(&'b self, global: &'b args::Global) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { global, ..*self }
+    }
 }
 
 /// Runs the program, and returns its exit code.

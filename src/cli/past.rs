@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::{Context, params, prompt};
 use crate::base::source::Source;
 use crate::engine::journal::{Entry, Unit};
+use crate::engine::pace::Pace;
 use crate::engine::plan::Plan;
 use crate::policy::rules::Policy;
 use crate::record::facts::Facts;
@@ -158,8 +159,10 @@ pub(super) fn plan(
         dry_run: facts.dry_run,
         run: facts.run.clone(),
         actor: facts.actor.clone(),
+        pace: Pace::default(),
         policy: Policy::default(),
         previous: facts.previous.clone(),
+        salt: facts.salt.clone(),
     })
 }
 

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::engine::event::TargetFacts;
 use crate::engine::outcome::Outcome;
 use crate::pg::session::identity::other_target;
-use crate::record::summary::{self, Became, Begun};
+use crate::record::summary::{self, Became, Begun, Start};
 use crate::runbook::model::Runbook;
 
 /// Returns when the last run of a runbook on a database began that came to its end, by the records of this
@@ -42,10 +42,13 @@ fn is_like(begun: &Begun, name: &str, target: &TargetFacts) -> bool {
     let Some(what) = &begun.what else {
         return false;
     };
+    what.runbook == name && what.undo_of.is_none() && is_on(what, target)
+}
+
+/// Returns whether a run was on the same database, and not one that left no trace.
+pub(super) fn is_on(what: &Start, target: &TargetFacts) -> bool {
     let known = what.target.system_identifier.is_some() && target.system_identifier.is_some();
-    what.runbook == name
-        && !what.dry_run
-        && what.undo_of.is_none()
+    !what.dry_run
         && other_target(&what.target, target, true).is_none()
         && (known || what.target.name == target.name)
 }

@@ -12,6 +12,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Limits, Output, Program};
 use crate::pg::host::Location;
 use crate::pg::settings::ConnectSettings;
+use crate::pg::tls::{Roots, SslMode};
 
 /// More output than this is cut: it is a result to read, not data to move.
 const MOST_OUTPUT: usize = 1024 * 1024;
@@ -132,6 +133,22 @@ fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool)
         if let Some(secret) = settings.password_for(host).filter(|_| password) {
             command.env("PGPASSWORD", secret.reveal());
         }
+    }
+    // What the program sends is as safe as what the session does, and done by the same role.
+    if let Some((mode, _)) = SslMode::NAMES
+        .iter()
+        .find(|(_, mode)| *mode == settings.tls().mode)
+    {
+        command.env("PGSSLMODE", mode);
+    }
+    match &settings.tls().roots {
+        Roots::System => command.env("PGSSLROOTCERT", "system"),
+        Roots::File(path) => command.env("PGSSLROOTCERT", path),
+        Roots::None => command,
+    };
+    if let Some(role) = settings.profile().role_option() {
+        let own = settings.options().unwrap_or_default();
+        command.env("PGOPTIONS", format!("{own} {role}").trim());
     }
     command
         .env("PGUSER", settings.user())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::answers::Answers;
-use super::{program, save};
+use super::{newest, program, save};
 use crate::engine::approval::{Request, Standing, Word};
 use crate::engine::backup::{Backed, FromBackup, Order, Progressing, What};
 use crate::engine::cancel::Cancel;
@@ -162,7 +162,7 @@ impl World for RealWorld {
     async fn backup(&mut self, order: &Order, limits: &Limits) -> Result<Backed, Failure> {
         self.flush()?;
         // The manifest is read by others.
-        let mut order = order.clone();
+        let mut order = self.site.completed(order.clone());
         if let Some(to) = &mut order.to {
             // Whoever puts back from it may be in another folder.
             *to = self.folder.join(&*to);
@@ -241,7 +241,7 @@ impl World for RealWorld {
     }
 
     async fn newest_backup(&mut self) -> Result<Option<Timestamp>, Failure> {
-        Ok(None)
+        newest::of(&self.site.folder, self.session.target())
     }
 
     async fn locks(&mut self) -> Result<Vec<TableLock>, Failure> {
@@ -251,13 +251,15 @@ impl World for RealWorld {
     async fn break_glass(&mut self, reason: &str, lifted: &[String]) -> Result<(), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.break_glass(reason, lifted).await
+        let reason = self.redactor.mask(reason);
+        self.session.break_glass(&reason, lifted).await
     }
 
-    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+    async fn request(&mut self, request: Request) -> Result<(Request, Standing), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.request_approval(request).await
+        let request = self.redactor.request(request);
+        Box::pin(self.session.request_approval(request)).await
     }
 
     async fn standing(&mut self, request: &Request) -> Result<Standing, Failure> {

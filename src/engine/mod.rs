@@ -18,6 +18,7 @@ pub mod journal;
 mod lease;
 pub mod lock;
 pub mod outcome;
+pub mod pace;
 mod perform;
 pub mod plan;
 mod policy;

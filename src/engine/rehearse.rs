@@ -1,11 +1,15 @@
 //! Rehearses the fixes that a `confirm` asks about: for real, in a transaction that is rolled back.
 
+use std::time::{Duration, Instant};
+
 use super::cancel::Cancel;
 use super::change::Changes;
 use super::decide::{self, Act};
 use super::event::{Approved, Decision, EventKind, StepResult};
 use super::failure::{Failure, FailureKind};
+use super::impact;
 use super::item::{items, skipped};
+use super::lock::TableLock;
 use super::perform::{
     Performed, Stage, check_guard, has_transaction, limits, perform, perform_part, step_ref, whole,
 };
@@ -17,11 +21,15 @@ use crate::runbook::model::Step;
 use crate::step::Kind;
 use crate::step::fix::{Batch, Fix};
 
-/// What was rehearsed: the changes in all, and the digest of each fix or atomic.
+/// What was rehearsed: the changes in all, the digest of each fix or atomic, and what it locked.
 #[derive(Debug, Default)]
 pub(super) struct Rehearsal {
     pub(super) changes: Changes,
     pub(super) approved: Vec<Approved>,
+    /// The locks that it took, where it is told what is at stake.
+    pub(super) locks: Vec<TableLock>,
+    /// How long it took.
+    pub(super) took: Duration,
 }
 
 /// Rehearses the fixes and atomics that a confirm is about, in their order.
@@ -34,6 +42,7 @@ pub(super) async fn rehearse<W: World>(
     cancel: &Cancel,
 ) -> Result<Rehearsal, Failure> {
     let limits = limits_without_timeout(cancel);
+    let began = Instant::now();
     world.open(&limits).await?;
     let mut rehearser = Rehearser {
         plan,
@@ -44,7 +53,15 @@ pub(super) async fn rehearse<W: World>(
         rehearsal: Rehearsal::default(),
     };
     let result = rehearser.all(confirm).await;
-    let rehearsal = rehearser.rehearsal;
+    let mut rehearsal = rehearser.rehearsal;
+    rehearsal.took = began.elapsed();
+    if result.is_ok()
+        && let Kind::Confirm(asked) = &confirm.kind
+        && impact::is_told(plan, confirm, asked, &rehearsal.changes)
+    {
+        // What others wait for is told as far as it is known.
+        rehearsal.locks = world.locks().await.unwrap_or_default();
+    }
     let closed = world.close(Close::Rollback, &limits).await;
     result.map_err(|failure| failure.note("found by the rehearsal: nothing was changed"))?;
     closed?;

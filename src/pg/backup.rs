@@ -53,10 +53,10 @@ use crate::archive::notes::Notes;
 use crate::archive::seal::{FileKey, Keys};
 use crate::archive::store::Found;
 use crate::archive::{self, name, proof, seal};
-use crate::engine::backup::{Backed, BackedTable, Order, Progressing, What};
+use crate::engine::backup::{Backed, BackedTable, Order, Progressing, Seal, What};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Limits;
-use crate::step::backup::{DatabaseBackup, Verify};
+use crate::step::backup::{DatabaseBackup, Keep, Verify};
 use progress::Meter;
 
 /// Where backups are, and with what they are made.
@@ -74,6 +74,22 @@ pub struct Site {
     pub made: Arc<Mutex<BTreeMap<PathBuf, FileKey>>>,
     /// Which backups runs need.
     pub needed: Needed,
+    /// How long backups are kept where nothing nearer says it.
+    pub keep: Option<Keep>,
+    /// Whom backups are encrypted for where nothing nearer says it.
+    pub encrypt: Vec<String>,
+}
+
+impl Site {
+    /// Returns an order with what this says of keeping and encrypting, where the order says nothing.
+    #[must_use]
+    pub fn completed(&self, mut order: Order) -> Order {
+        order.keep = order.keep.or(self.keep);
+        if order.seal.is_none() && !self.encrypt.is_empty() {
+            order.seal = Some(Seal::Recipients(self.encrypt.clone()));
+        }
+        order
+    }
 }
 
 /// What finds out, when backups are about to be deleted, which of those in a folder runs need: by id, and why.

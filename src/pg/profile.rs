@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::connect_error::{ConnectError, Elsewhere, Mismatch};
+use crate::policy::document::Journal;
 use crate::runbook::sensitive::Sensitive;
 use crate::sql::ident::quote_ident;
 
@@ -39,6 +40,8 @@ pub struct Profile {
     pub statement_timeout: Option<Duration>,
     /// How long a statement may wait for a lock.
     pub lock_timeout: Option<Duration>,
+    /// Where its journal is kept, where it says so.
+    pub journal: Option<Journal>,
     /// The one database that it is.
     pub pin: Pin,
     /// Targets that it must not be, by name: one of them is called by its name alone.
@@ -125,6 +128,19 @@ impl Profile {
         let may_be = |pin: &Pin| pin.database.as_deref().is_none_or(|name| name == database);
         let found = self.others.iter().find(|(_, pin)| may_be(pin));
         found.map(|(name, _)| Mismatch::MayBe(name.clone()))
+    }
+
+    /// Returns what has the sessions of libpq's programs take on the role, as one of their options.
+    pub fn role_option(&self) -> Option<String> {
+        let role = self.role.as_ref()?;
+        let mut escaped = String::new();
+        for letter in role.chars() {
+            if letter.is_whitespace() || letter == '\\' {
+                escaped.push('\\');
+            }
+            escaped.push(letter);
+        }
+        Some(format!("-c role={escaped}"))
     }
 
     /// Returns what sets a session up beside what every session begins with.

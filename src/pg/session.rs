@@ -2,7 +2,7 @@
 //! inside of one another by savepoints.
 
 mod alone;
-mod approval;
+pub mod approval;
 mod capture;
 pub mod capture_row;
 mod change;
@@ -18,6 +18,7 @@ pub mod image_file;
 pub mod journal;
 mod lease;
 mod locks;
+pub mod member;
 mod part;
 mod reach;
 mod read;

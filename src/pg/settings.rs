@@ -155,6 +155,11 @@ impl ConnectSettings {
         &self.database
     }
 
+    /// Returns the options that the server's process starts with.
+    pub fn options(&self) -> Option<&str> {
+        self.options.as_deref()
+    }
+
     /// Returns what TLS has to do.
     pub fn tls(&self) -> &TlsSettings {
         &self.tls

@@ -36,6 +36,7 @@ pub struct Target {
     /// What it is.
     pub about: Option<Template>,
     /// Where it is: `$NAME`, an environment variable that holds a connection URL, or a URL without a password.
+    #[schemars(extend("examples" = ["$CRM_URL", "postgres://db.example.com/crm?sslmode=verify-full"]))]
     pub url: Option<Spanned<String>>,
     /// Its name in the connection service file (`pg_service.conf`).
     pub service: Option<Spanned<String>>,
@@ -44,6 +45,7 @@ pub struct Target {
     /// A program that prints the password, with its arguments: `[pass, show, crm/production]`.
     pub password_command: Option<Vec<Template>>,
     /// What of TLS is demanded, as libpq's `sslmode`: `verify-full` is the one that proves whose server it is.
+    #[schemars(extend("enum" = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]))]
     pub sslmode: Option<Spanned<String>>,
     /// The certificates of the authorities that are trusted: a file, or `system`.
     pub sslrootcert: Option<Spanned<String>>,
@@ -166,10 +168,13 @@ pub struct Window {
     /// The days on which it begins; every day where it says nothing.
     pub days: Option<OneOrMany<Day>>,
     /// When it begins, such as `09:00`.
+    #[schemars(extend("pattern" = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub from: Spanned<String>,
     /// When it ends; earlier than `from` is on the next day.
+    #[schemars(extend("pattern" = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
     pub to: Spanned<String>,
     /// The time zone, such as `Europe/Berlin` (default UTC).
+    #[schemars(extend("examples" = ["UTC", "Europe/Berlin", "America/New_York"]))]
     pub zone: Option<Spanned<String>>,
 }
 

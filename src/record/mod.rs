@@ -43,6 +43,7 @@ mod files;
 pub mod index;
 pub mod lock;
 pub mod log;
+pub mod pace;
 pub mod run;
 pub mod store;
 pub mod summary;

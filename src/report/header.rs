@@ -50,12 +50,22 @@ fn facts(started: &RunStarted, look: Look) -> Line {
         Risk::Medium => Tone::Warn,
         Risk::High => Tone::Bad,
     };
-    look.line()
-        .dim(&format!(
-            "run {} {dot} {}/{} {dot} ",
-            started.run, target.name, target.database
-        ))
-        .toned(risk, &format!("{} risk", started.risk))
+    let line = look.line().dim(&format!(
+        "run {} {dot} {}/{} {dot} ",
+        started.run, target.name, target.database
+    ));
+    let line = if target.protected {
+        line.toned(Tone::Warn, "protected").dim(&format!(" {dot} "))
+    } else {
+        line
+    };
+    let line = line.toned(risk, &format!("{} risk", started.risk));
+    match &started.glass {
+        None => line,
+        Some(_) => line
+            .dim(&format!(" {dot} "))
+            .toned(Tone::Bad, "GLASS BROKEN"),
+    }
 }
 
 fn dry_run(started: &RunStarted, look: Look) -> Vec<Line> {

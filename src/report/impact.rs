@@ -1,12 +1,15 @@
-//! What is at stake, in five lines: what is done, how risky it is, what may be lost, what is saved of it, and how
-//! long it takes to have it back.
+//! What is at stake, in a few lines: what is done, how risky it is, what may be lost, who would wait, what is saved of
+//! it, and how long it takes to have it back.
 
-use super::amount;
+mod data;
+mod locks;
+
 use crate::base::words;
-use crate::engine::impact::{AtRisk, Impact, Saving};
+use crate::engine::impact::{Impact, Saving};
+use crate::engine::pace::Earlier;
 use crate::step::backup::Verify;
 
-/// One of the five lines.
+/// One of the lines.
 pub(super) struct Said {
     /// What it is about.
     pub(super) label: &'static str,
@@ -16,59 +19,36 @@ pub(super) struct Said {
     pub(super) loud: bool,
 }
 
-/// Returns the five lines.
-pub(super) fn lines(impact: &Impact) -> [Said; 5] {
+/// Returns the lines: the five of them, and what is locked where that is known.
+pub(super) fn lines(impact: &Impact) -> Vec<Said> {
     let saved = !impact.backups.is_empty();
     let nothing = !saved && !impact.lost.is_empty();
     let said = |label, text, loud| Said { label, text, loud };
-    [
+    let locks = locks::said(&impact.locks).map(|text| said("Locks", text, false));
+    let first = [
         said("Operation", impact.operation.join("; "), false),
-        said("Risk", format!("{}: {}", impact.risk, impact.reason), true),
-        said("Data at risk", data(impact), false),
+        said("Risk", risk(impact), true),
+        said("Data at risk", data::said(impact), false),
+    ];
+    let last = [
         said("Backup", backup(impact), nothing),
         said("Recovery time", recovery(impact), impact.recovery.is_none()),
-    ]
-}
-
-fn data(impact: &Impact) -> String {
-    let tables = impact.data.iter().map(at_risk);
-    // What is told by its table needs no other words.
-    let whole = impact.data.iter().any(|table| table.whole);
-    let unseen = impact.unseen.iter().filter(|_| !whole).cloned();
-    let all: Vec<String> = tables.chain(unseen).collect();
-    if all.is_empty() {
-        return "no row changes".to_owned();
-    }
-    all.join("; ")
-}
-
-/// Returns "3 rows of farms deleted, 1 updated (of about 1200)".
-fn at_risk(found: &AtRisk) -> String {
-    if found.whole {
-        let rows = found.of.map(|of| format!(", about {}", amount::rows(of)));
-        return format!("all of {}{}", found.table, rows.unwrap_or_default());
-    }
-    let deeds = [
-        (found.deleted, "deleted"),
-        (found.updated, "updated"),
-        (found.inserted, "new"),
     ];
-    let mut parts: Vec<String> = Vec::new();
-    for (count, deed) in deeds.into_iter().filter(|(count, _)| *count > 0) {
-        parts.push(if parts.is_empty() {
-            format!("{} of {} {deed}", amount::rows(count), found.table)
-        } else {
-            format!("{count} {deed}")
-        });
+    first.into_iter().chain(locks).chain(last).collect()
+}
+
+fn risk(impact: &Impact) -> String {
+    let Impact { risk, reason, .. } = impact;
+    match &impact.raised {
+        None => format!("{risk}: {reason}"),
+        Some(raised) => format!("{risk}: {raised} ({reason})"),
     }
-    let of = found.of.map(|of| format!(" (of about {of})"));
-    parts.join(", ") + &of.unwrap_or_default()
 }
 
 fn backup(impact: &Impact) -> String {
     let saved: Vec<String> = impact.backups.iter().map(saving).collect();
     let lost = words::list(&impact.lost);
-    match (saved.as_slice(), impact.lost.is_empty(), impact.undoable) {
+    let none = match (saved.as_slice(), impact.lost.is_empty(), impact.undoable) {
         ([], true, _) => "none made; what changes is kept in the journal".to_owned(),
         ([], false, true) => {
             format!(
@@ -76,7 +56,14 @@ fn backup(impact: &Impact) -> String {
             )
         }
         ([], false, false) => "NONE: nothing puts back what is done".to_owned(),
-        (saved, ..) => words::list(saved),
+        (saved, ..) => return words::list(saved),
+    };
+    match &impact.newest {
+        Some(newest) => format!(
+            "{none}; the newest of the whole database, verified, is {} old",
+            age(newest.age_seconds)
+        ),
+        None => none,
     }
 }
 
@@ -96,15 +83,37 @@ fn recovery(impact: &Impact) -> String {
         61..=3600 => format!("about {}", words::count(seconds.div_ceil(60), "minute")),
         _ => format!("about {}", words::count(seconds.div_ceil(3600), "hour")),
     });
-    match (time, &impact.recovery) {
-        (Some(time), Some(command)) => format!("{time}: {command}"),
+    let basis = match impact.earlier {
+        None => "at a guess".to_owned(),
+        Some(Earlier::Restores(1)) => "as the last restore took".to_owned(),
+        Some(Earlier::Restores(of)) => format!("as the last {of} restores took"),
+        Some(Earlier::Undos(1)) => "as the last undo took".to_owned(),
+        Some(Earlier::Undos(of)) => format!("as the last {of} undos took"),
+    };
+    match (time, &impact.recovery, &impact.newest) {
+        (Some(time), Some(command), _) => format!("{time}, {basis}: {command}"),
+        (.., Some(_)) => {
+            "only what that backup has comes back: runbook backup list, runbook backup restore"
+                .to_owned()
+        }
         _ => "it cannot be recovered".to_owned(),
+    }
+}
+
+/// Returns "40 minutes", "5 hours", "3 days".
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => "less than a minute".to_owned(),
+        60..3600 => words::count(seconds / 60, "minute"),
+        3600..172_800 => words::count(seconds / 3600, "hour"),
+        _ => words::count(seconds / 86_400, "day"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::impact::Newest;
     use crate::sql::risk::Risk;
 
     fn impact() -> Impact {
@@ -112,13 +121,16 @@ mod tests {
             operation: vec!["DELETE farms".to_owned(), "TRUNCATE logs".to_owned()],
             risk: Risk::High,
             reason: "deletes every row".to_owned(),
+            raised: None,
             data: Vec::new(),
             locks: Vec::new(),
             unseen: Vec::new(),
             backups: Vec::new(),
+            newest: None,
             lost: Vec::new(),
             undoable: true,
             recovery_seconds: Some(1),
+            earlier: None,
             recovery: Some("runbook undo 7f3k29".to_owned()),
         }
     }
@@ -137,7 +149,7 @@ mod tests {
         );
         assert_eq!(
             text(&none, 4),
-            "about a minute at most: runbook undo 7f3k29"
+            "about a minute at most, at a guess: runbook undo 7f3k29"
         );
         let lost = Impact {
             lost: vec!["drop".to_owned()],
@@ -157,11 +169,50 @@ mod tests {
             recovery_seconds: Some(61),
             ..impact()
         };
-        assert!(text(&minutes, 4).starts_with("about 2 minutes: "));
+        assert!(text(&minutes, 4).starts_with("about 2 minutes, at a guess: "));
         let hours = Impact {
             recovery_seconds: Some(3601),
+            earlier: Some(Earlier::Undos(3)),
             ..impact()
         };
-        assert!(text(&hours, 4).starts_with("about 2 hours: "));
+        assert!(text(&hours, 4).starts_with("about 2 hours, as the last 3 undos took: "));
+    }
+
+    #[test]
+    fn an_older_backup_is_told_with_its_age() {
+        let newest = |age_seconds| {
+            let taken_at = jiff::Timestamp::UNIX_EPOCH;
+            Some(Newest {
+                taken_at,
+                age_seconds,
+            })
+        };
+        let lost = Impact {
+            lost: vec!["drop".to_owned()],
+            undoable: false,
+            recovery: None,
+            recovery_seconds: None,
+            newest: newest(3 * 3600),
+            ..impact()
+        };
+        assert_eq!(
+            text(&lost, 3),
+            "NONE: nothing puts back what is done; the newest of the whole database, verified, is 3 hours old"
+        );
+        assert!(text(&lost, 4).starts_with("only what that backup has comes back"));
+        assert!(lines(&lost).iter().skip(3).all(|line| line.loud));
+        let kept = Impact {
+            newest: newest(200_000),
+            ..impact()
+        };
+        assert!(text(&kept, 3).ends_with("is 2 days old"));
+        let raised = Impact {
+            raised: Some("9 rows, and more than 5 are high risk on this target".to_owned()),
+            ..impact()
+        };
+        assert_eq!(
+            text(&raised, 1),
+            "high: 9 rows, and more than 5 are high risk on this target (deletes every row)"
+        );
     }
 }

@@ -71,7 +71,7 @@ macro_rules! mask_struct {
 }
 
 mask_struct!(Event { kind } keeps { seq, at, elapsed_ms });
-mask_struct!(RunStarted { title, actor, target, params, not_rehearsed }
+mask_struct!(RunStarted { title, actor, target, params, not_rehearsed, glass }
     keeps { run, runbook, hash, risk, dry_run, undo_of });
 mask_struct!(Shown { value } keeps { name });
 mask_struct!(TargetFacts {
@@ -99,15 +99,15 @@ mask_struct!(ConflictColumn {
 });
 mask_struct!(Backed { id, path, tables, pruned }
     keeps { holds, rows, bytes, sha256, verified, encrypted });
-mask_struct!(Impact { operation, reason, data, locks, unseen, backups, lost, recovery }
-    keeps { risk, undoable, recovery_seconds });
+mask_struct!(Impact { operation, reason, raised, data, locks, unseen, backups, lost, recovery }
+    keeps { risk, newest, undoable, recovery_seconds, earlier });
 mask_struct!(TableLock { table } keeps { mode, waiting, users });
 mask_struct!(Request { title, params, target, actor, question, changes, show, impact }
     keeps { run, step, name, runbook, hash, risk, params_digest, of, approved, needs });
 mask_struct!(Verdict { actor, reason } keeps { word, login, at });
 mask_struct!(Standing { verdicts } keeps { asked_at, expires_at, expired });
-mask_struct!(AtRisk { table } keeps { whole, deleted, updated, inserted, of });
-mask_struct!(Saving { id } keeps { bytes, verified });
+mask_struct!(AtRisk { table } keeps { whole, beside, deleted, updated, inserted, of });
+mask_struct!(Saving { id } keeps { bytes, rows, verified });
 mask_struct!(Saved { path } keeps { sha256, bytes });
 mask_struct!(BackedTable { table } keeps { rows });
 mask_struct!(RestoredInto {

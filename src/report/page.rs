@@ -121,7 +121,8 @@ fn facts(story: &Story) -> Vec<Fact> {
         return Vec::new();
     };
     let target = &begun.target;
-    let database = format!("{}/{}", target.name, target.database);
+    let protected = if target.protected { " (protected)" } else { "" };
+    let database = format!("{}/{}{protected}", target.name, target.database);
     let runbook = format!("{} (SHA-256 {})", begun.runbook, begun.hash);
     let risk = begun.risk.to_string();
     let mut facts = vec![
@@ -132,6 +133,7 @@ fn facts(story: &Story) -> Vec<Fact> {
         Fact::new("Database", &database),
         Fact::new("Login", &target.user),
     ];
+    facts.extend(target.role.as_ref().map(|role| Fact::new("Role", role)));
     if !target.server_version.is_empty() {
         let server = format!("PostgreSQL {}", target.server_version);
         facts.push(Fact::new("Server", &server));
@@ -144,6 +146,10 @@ fn facts(story: &Story) -> Vec<Fact> {
             .as_deref()
             .map(|run| Fact::new("Undo of", run)),
     );
+    for (reason, by, lifted) in &story.glass {
+        facts.push(Fact::new("Glass broken", &format!("{reason} ({by})")));
+        facts.extend(lifted.iter().map(|what| Fact::new("Without", what)));
+    }
     facts.push(Fact::new("Began", &time(at)));
     facts.extend(story.finished.map(|(finished, at)| {
         let took = amount::duration(finished.took_ms);

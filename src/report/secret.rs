@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::mask::Mask;
+use crate::engine::approval::Request;
 use crate::engine::event::Event;
+use crate::engine::failure::Failure;
+use crate::runbook::data::Rows;
 use crate::runbook::sensitive::Sensitive;
 use crate::sql::ident::{TableName, name_parts, quote_literal};
 
@@ -91,6 +94,16 @@ impl Redactor {
         masked + &text[kept..]
     }
 
+    /// Masks rows that were read outside of a run.
+    pub fn rows(&self, rows: &mut Rows) {
+        rows.mask(self);
+    }
+
+    /// Masks a failure outside of a run.
+    pub fn failure(&self, failure: &mut Failure) {
+        failure.mask(self);
+    }
+
     /// Returns an event with every secret masked.
     pub fn event<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
         if self.secrets.is_empty() && self.sensitive.is_empty() {
@@ -99,6 +112,13 @@ impl Redactor {
         let mut event = event.clone();
         event.mask(self);
         Cow::Owned(event)
+    }
+
+    /// Returns what other people are asked with every secret masked: before it is digested or kept, so that nobody
+    /// finds one out by trying.
+    pub fn request(&self, mut request: Request) -> Request {
+        request.mask(self);
+        request
     }
 
     /// Returns what the server says of a violated constraint without the row's values, where some of them may be

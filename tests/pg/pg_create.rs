@@ -53,6 +53,8 @@ impl Ground {
         let client = server.settings("postgres").connect().await.unwrap().client;
         client.batch_execute(setup).await.unwrap();
         let site = Site {
+            keep: None,
+            encrypt: Vec::new(),
             folder: folder.path().join("backups"),
             environment: Environment::from_process(),
             jobs: 2,

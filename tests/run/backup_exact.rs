@@ -116,6 +116,8 @@ fn back(test: &Test, overwrite: bool) -> Result<Restored, Failure> {
     let folder = test.root().join(".local/state/runbook/backups");
     let id = ids(test).into_iter().next().unwrap();
     let site = Site {
+        keep: None,
+        encrypt: Vec::new(),
         folder: folder.clone(),
         environment: Environment::from_process(),
         jobs: 2,

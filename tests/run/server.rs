@@ -68,6 +68,11 @@ impl Database {
         SERVER.url(&self.name)
     }
 
+    /// Returns its URL for another login.
+    pub(crate) fn url_as(&self, login: &str) -> String {
+        SERVER.url_for(login, &self.name)
+    }
+
     /// Returns the server's folder, where its socket is.
     pub(crate) fn folder() -> String {
         SERVER.path().display().to_string()
@@ -99,6 +104,26 @@ impl Connection {
             .block_on(SERVER.settings(database).connect())
             .unwrap();
         Self { runtime, connected }
+    }
+
+    /// Connects as a login of its own.
+    pub(crate) fn of(login: &str, database: &str) -> Self {
+        let runtime = runtime();
+        let settings = SERVER.settings(database).with_user(login);
+        let connected = runtime.block_on(settings.connect()).unwrap();
+        Self { runtime, connected }
+    }
+
+    /// Runs a statement, and returns what the server says against it.
+    pub(crate) fn tried(&self, sql: &str) -> Option<String> {
+        let done = self
+            .runtime
+            .block_on(self.connected.client.batch_execute(sql));
+        let error = done.err()?;
+        let said = error
+            .as_db_error()
+            .map(|server| server.message().to_owned());
+        Some(said.unwrap_or_else(|| error.to_string()))
     }
 
     /// Runs statements.

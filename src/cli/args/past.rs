@@ -11,7 +11,7 @@ use super::{AuditExport, ListOutput, Told, pair};
 pub struct ResumeArgs {
     /// The run: its id, or the first letters of it
     pub run: String,
-    /// Says yes to every confirm
+    /// Says yes to every confirm of low and medium risk, where the target is not protected
     #[arg(short, long)]
     pub yes: bool,
     /// The answer to one confirm: yes, no, or the text to type (repeatable)
@@ -130,4 +130,7 @@ pub struct InitArgs {
     /// A role that may run runbooks there from then on (repeatable)
     #[arg(long = "grant", value_name = "ROLE")]
     pub grant: Vec<String>,
+    /// A role that may see there what runs ask of others, and approve it (repeatable)
+    #[arg(long = "grant-approver", value_name = "ROLE")]
+    pub grant_approver: Vec<String>,
 }

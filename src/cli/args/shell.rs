@@ -12,7 +12,7 @@ use crate::archive::store;
 use crate::cli::catalogue::{Catalogue, is_path};
 use crate::cli::error::CliError;
 use crate::cli::invocation::Invocation;
-use crate::cli::state;
+use crate::cli::{project, state};
 use crate::runbook::check::Proved;
 use crate::step::Kind;
 
@@ -82,7 +82,14 @@ fn with_names(invocation: &Invocation, line: &[OsString]) -> clap::Command {
         .iter()
         .map(|entry| (entry.name.clone(), title(&entry.name, &catalogue)))
         .collect();
-    let command = super::command(named.as_ref().map(|proved| &proved.runbook));
+    let targets = project::find(invocation).ok().flatten();
+    let targets = targets.iter().flat_map(|project| project.targets.names());
+    let targets: Vec<String> = targets.map(str::to_owned).collect();
+    let command = super::command(named.as_ref().map(|proved| &proved.runbook))
+        .mut_arg("target", |arg| arg.add(words(targets.clone())))
+        .mut_subcommand("targets", |command| {
+            command.mut_arg("names", |arg| arg.add(words(targets)))
+        });
     ["run", "plan", "show", "check"]
         .into_iter()
         .fold(command, |command, sub| {

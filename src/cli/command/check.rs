@@ -16,6 +16,7 @@ use crate::cli::error::CliError;
 use crate::cli::findings::{self, Checked};
 use crate::cli::{Context, connection};
 use crate::engine::outcome::exit;
+use crate::pg::session::Session;
 use crate::runbook::check::{Proved, check};
 
 /// Checks what the arguments name, and prints what was found.
@@ -80,16 +81,38 @@ impl Outcome {
 
 /// Checks valid runbooks against the live catalog of the database that `--target` names.
 fn live(context: &Context<'_>, results: &mut [Outcome]) -> Result<(), CliError> {
+    let group = connection::group(context)?;
     connection::runtime()?.block_on(async {
-        let session = connection::connect(context, "runbook/check").await?;
-        for result in results {
-            if let Some(proved) = &result.proved {
-                let found = crate::pg::live::check(&session, proved).await;
-                result.checked.diagnostics.extend(found);
-            }
+        let Some(names) = group else {
+            let session = connection::connect(context, "runbook/check").await?;
+            return live_on(&session, results, None).await;
+        };
+        for name in names {
+            let global = context.global.of_target(&name);
+            let context = context.with_global(&global);
+            let session = connection::connect(&context, "runbook/check").await?;
+            live_on(&session, results, Some(&name)).await?;
         }
         Ok(())
     })
+}
+
+async fn live_on(
+    session: &Session,
+    results: &mut [Outcome],
+    target: Option<&str>,
+) -> Result<(), CliError> {
+    for result in results {
+        if let Some(proved) = &result.proved {
+            let found = crate::pg::live::check(session, proved).await.into_iter();
+            let found = found.map(|one| match target {
+                Some(name) => one.note(format!("on the target `{name}`")),
+                None => one,
+            });
+            result.checked.diagnostics.extend(found);
+        }
+    }
+    Ok(())
 }
 
 /// Returns what the arguments name, with the catalogue in which their runbooks find one another; without arguments

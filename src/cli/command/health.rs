@@ -19,6 +19,7 @@ use crate::cli::world::RealWorld;
 use crate::cli::{Context, answers, backups, connection, params, runner};
 use crate::engine::driver;
 use crate::engine::outcome::{Outcome, exit};
+use crate::engine::pace::Pace;
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
 use crate::policy::rules::Policy;
@@ -82,8 +83,10 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
         Err(error) => return Err(error),
     };
     let plan = Plan {
+        pace: Pace::default(),
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,

@@ -13,6 +13,7 @@ use crate::engine::port::{Bound, Limits};
 use crate::pg::function::refuse_volatile;
 use crate::report::export::Export;
 use crate::report::look::Look;
+use crate::report::secret::{MASK, Redactor};
 use crate::report::{failure, table};
 use crate::runbook::data::{Column, Rows, TakeRows};
 use crate::sql::statement::Statement;
@@ -47,6 +48,7 @@ async fn ask(
     statement: Statement,
 ) -> Result<u8, CliError> {
     let mut session = connection::connect(context, "runbook/query").await?;
+    let redactor = Redactor::new([]).with_sensitive(session.set_sensitive(&[]));
     let look = Look {
         colors: context.look.color_out,
         unicode: context.look.unicode,
@@ -80,11 +82,15 @@ async fn ask(
     match rows {
         // Whoever read it has all that was wanted.
         _ if shut => Err(CliError::BrokenPipe),
-        Ok(rows) => match stream {
+        Ok(mut rows) => match stream {
             Some(stream) => stream.finish(context, &rows),
-            None => print(context, args, &rows, look),
+            None => {
+                redactor.rows(&mut rows);
+                print(context, args, &rows, look)
+            }
         },
-        Err(failure) => {
+        Err(mut failure) => {
+            redactor.failure(&mut failure);
             let look = Look {
                 colors: context.look.color_err,
                 ..look
@@ -143,6 +149,8 @@ struct Stream {
     written: usize,
     /// Whether nobody reads it any more.
     shut: bool,
+    /// Which columns nobody is to see.
+    hidden: Vec<bool>,
 }
 
 impl Stream {
@@ -153,6 +161,7 @@ impl Stream {
             most,
             written: 0,
             shut: false,
+            hidden: Vec::new(),
         }
     }
 
@@ -176,6 +185,7 @@ impl Stream {
 
 impl TakeRows for Stream {
     fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        self.hidden = columns.iter().map(|column| column.sensitive).collect();
         let result = self.export.columns(columns);
         self.came(result)
     }
@@ -185,7 +195,20 @@ impl TakeRows for Stream {
             return Ok(());
         }
         self.written += 1;
-        let result = self.export.row(row);
+        let result = if self.hidden.contains(&true) {
+            let masked = row.iter().zip(&self.hidden);
+            let masked = masked.map(|(value, hidden)| {
+                let text = value.as_ref()?;
+                Some(if *hidden {
+                    MASK.to_owned()
+                } else {
+                    text.clone()
+                })
+            });
+            self.export.row(&masked.collect::<Vec<_>>())
+        } else {
+            self.export.row(row)
+        };
         self.came(result)
     }
 }

@@ -1,20 +1,23 @@
 //! `runbook run`: runs a runbook on a database.
 
+mod group;
+
 use std::collections::BTreeMap;
 
-use crate::cli::args::{Journal, RunArgs};
+use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, choices, connection, params, previous, prompt, state};
+use crate::cli::{
+    Context, backups, choices, connection, pace, params, policy, previous, prompt, state,
+};
 use crate::engine::driver;
 use crate::engine::plan::Plan;
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
 use crate::pg::undoable;
-use crate::policy::rules::Policy;
 use crate::record::facts::{Facts, Place, Text};
 use crate::record::run::RunRecord;
 use crate::runbook::check::Proved;
@@ -29,7 +32,10 @@ pub fn run(context: &Context<'_>, args: &RunArgs, named: Option<Proved>) -> Resu
     let Some(proved) = named else {
         return Err(CliError::usage("which runbook?").help("`runbook list` shows what there is"));
     };
-    connection::runtime()?.block_on(start(context, args, proved))
+    match connection::group(context)? {
+        None => connection::runtime()?.block_on(start(context, args, proved)),
+        Some(names) => group::run(context, args, &proved, &names),
+    }
 }
 
 /// A run that could come to something that this version cannot do is refused before it starts.
@@ -46,6 +52,19 @@ fn refuse_unsupported(runbook: &Runbook) -> Result<(), CliError> {
         .into_iter()
         .fold(error, CliError::note)
         .help("nothing was run; take these steps out, or wait for the version that has them"))
+}
+
+/// Other people are asked in the database's journal.
+fn refuse_unasked(plan: &Plan) -> Result<(), CliError> {
+    match plan.asks_others() {
+        None => Ok(()),
+        Some(why) => Err(CliError::invalid(format!(
+            "`{}` cannot run with its journal beside its record: {why}",
+            plan.runbook().name
+        ))
+        .note("they are asked, and approve, in the journal of the database")
+        .help("run it without `--journal local`")),
+    }
 }
 
 async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<u8, CliError> {
@@ -124,7 +143,8 @@ pub(in crate::cli) async fn prepare(
     let connected = async {
         let session = connect(context, &application, &proved.runbook).await?;
         // Who may not record what is changed is told before anybody is asked anything.
-        if !args.dry_run && args.journal == Journal::Database && is_recorded(&proved.runbook) {
+        let place = connection::journal(&session, args.journal)?;
+        if !args.dry_run && place == Place::Database && is_recorded(&proved.runbook) {
             session.refuse_unrecordable().await?;
         }
         Ok::<_, CliError>(session)
@@ -143,9 +163,13 @@ pub(in crate::cli) async fn prepare(
         (arguments, connected.await?)
     };
     choices::check(&mut session, &proved.runbook, &arguments).await?;
+    let policy = policy::of(context, &session, args.break_glass.as_deref()).await?;
+    policy::refuse_unasked(&policy, &proved, &session.target().name, args.dry_run)?;
     let plan = Plan {
-        policy: Policy::default(),
+        policy,
+        salt: runner::salt()?,
         previous: previous::of(&base, &proved.runbook, session.target())?,
+        pace: pace::of(&base, &proved.runbook, session.target()),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,
@@ -158,10 +182,10 @@ pub(in crate::cli) async fn prepare(
         yes: args.yes,
         dry_run: args.dry_run,
     };
-    let place = match args.journal {
-        Journal::Database => Place::Database,
-        Journal::Local => Place::Local,
-    };
+    let place = connection::journal(&session, args.journal)?;
+    if place == Place::Local && !plan.dry_run {
+        refuse_unasked(&plan)?;
+    }
     let world = RealWorld {
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
@@ -227,6 +251,7 @@ fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
         target: session.target().clone(),
         actor: plan.actor.clone(),
         previous: plan.previous.clone(),
+        salt: plan.salt.clone(),
         undo_of: None,
     }
 }

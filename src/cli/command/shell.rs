@@ -24,6 +24,7 @@ use crate::engine::port::{Bound, Limits};
 use crate::pg::function::refuse_volatile;
 use crate::pg::session::Session;
 use crate::report::look::Look;
+use crate::report::secret::Redactor;
 use crate::report::{failure, table};
 use crate::runbook::data::Rows;
 use crate::sql::statement::Statement;
@@ -43,12 +44,14 @@ const REMEMBERED: usize = 10_000;
 /// There is no connection; a line of `--command` or of a file fails.
 pub fn run(context: &Context<'_>, args: &ShellArgs) -> Result<u8, CliError> {
     let runtime = connection::runtime()?;
-    let session = runtime.block_on(connection::connect(context, "runbook/shell"))?;
+    let mut session = runtime.block_on(connection::connect(context, "runbook/shell"))?;
+    let redactor = Redactor::new([]).with_sensitive(session.set_sensitive(&[]));
     let terminal = &context.invocation.terminal;
     let mut shell = Shell {
         context,
         runtime,
         session,
+        redactor,
         expanded: false,
         timing: false,
     };
@@ -89,6 +92,8 @@ struct Shell<'a> {
     context: &'a Context<'a>,
     runtime: Runtime,
     session: Session,
+    /// Hides the columns that nobody is to see.
+    redactor: Redactor,
     /// Whether rows are shown as records.
     expanded: bool,
     timing: bool,
@@ -264,8 +269,14 @@ impl Shell<'_> {
         let rows = self.runtime.block_on(read(&mut self.session, statement));
         let took = began.elapsed();
         match rows {
-            Ok(rows) => self.print(&rows)?,
-            Err(failure) => return Ok(self.failed(&failure)),
+            Ok(mut rows) => {
+                self.redactor.rows(&mut rows);
+                self.print(&rows)?;
+            }
+            Err(mut failure) => {
+                self.redactor.failure(&mut failure);
+                return Ok(self.failed(&failure));
+            }
         }
         if self.timing {
             let milliseconds = took.as_secs_f64() * 1000.0;

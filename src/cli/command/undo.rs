@@ -105,6 +105,7 @@ pub(in crate::cli) async fn start(
         params: Vec::new(),
         undo_of: Some(target.run.clone()),
         not_rehearsed: Vec::new(),
+        glass: None,
     };
     session.set_writer(Writer {
         run: id.clone(),
@@ -174,6 +175,7 @@ fn facts(started: &RunStarted, journal: Place) -> Facts {
         target: started.target.clone(),
         actor: started.actor.clone(),
         previous: None,
+        salt: String::new(),
         undo_of: started.undo_of.clone(),
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn at_place(settings: &ConnectSettings, place: &str) -> ConnectSettin
 /// Tells a program where to connect to. `more` are further settings of its sessions: `-c name=value`.
 pub(super) fn connect(command: &mut Command, settings: &ConnectSettings, more: &str) {
     let own = settings.options.as_deref().unwrap_or_default();
-    let options = format!("{own} {OPTIONS} {more}");
+    let role = settings.profile().role_option().unwrap_or_default();
+    let options = format!("{own} {OPTIONS} {role} {more}");
     command
         .env("PGUSER", settings.user())
         .env("PGDATABASE", settings.database())

@@ -1,5 +1,7 @@
 //! The time: the server's, and whether a statement asks for it, whose dates and times are new each time then.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 
 use super::Session;
@@ -7,8 +9,8 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::Bound;
 use crate::pg::failure;
 
-/// The time in microseconds since 1970.
-const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text";
+/// The time. A login says itself where its sessions look for functions: this one is the server's own.
+const NOW: &str = "SELECT pg_catalog.clock_timestamp()";
 
 const CLOCKS: [&str; 6] = [
     "now",
@@ -42,9 +44,8 @@ impl Session {
     pub async fn now(&self) -> Result<Timestamp, Failure> {
         let rows = self.client.query_typed(NOW, &[]).await;
         let rows = rows.map_err(|error| failure::of(&error, NOW, 0))?;
-        let micros = rows.first().map(|row| row.get::<_, String>(0));
-        micros
-            .and_then(|micros| Timestamp::from_microsecond(micros.parse().ok()?).ok())
+        let time = rows.first().map(|row| row.get::<_, SystemTime>(0));
+        time.and_then(|time| Timestamp::try_from(time).ok())
             .ok_or_else(|| {
                 Failure::new(FailureKind::Statement, "the server does not tell the time")
             })

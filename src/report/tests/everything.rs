@@ -7,6 +7,8 @@ use crate::engine::conflict::Conflict;
 use crate::engine::event::{Approved, Blocker};
 use crate::engine::impact::{AtRisk, Impact, Saving};
 use crate::engine::journal::Unit;
+use crate::engine::lock::{LockMode, TableLock};
+use crate::engine::pace::Earlier;
 
 const UNIT: Unit = Unit {
     step: StepId(0),
@@ -108,6 +110,7 @@ fn beginning(text: &str) -> Vec<EventKind> {
             ..TargetFacts::default()
         },
         not_rehearsed: vec![said()],
+        glass: Some(said()),
         ..*started
     };
     vec![
@@ -201,24 +204,34 @@ fn at_stake(text: &str) -> Impact {
         operation: vec![said()],
         risk: Risk::High,
         reason: said(),
+        raised: Some(said()),
         data: vec![AtRisk {
             table: said(),
             whole: false,
+            beside: true,
             deleted: 3,
             updated: 2,
             inserted: 1,
             of: Some(9),
         }],
-        locks: Vec::new(),
+        locks: vec![TableLock {
+            table: said(),
+            mode: LockMode::AccessExclusive,
+            waiting: 1,
+            users: 2,
+        }],
         unseen: vec![said()],
         backups: vec![Saving {
             id: said(),
             bytes: 5,
+            rows: 6,
             verified: None,
         }],
+        newest: None,
         lost: vec![said()],
         undoable: true,
         recovery_seconds: Some(7),
+        earlier: Some(Earlier::Restores(3)),
         recovery: Some(said()),
     }
 }

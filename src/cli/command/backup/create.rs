@@ -86,6 +86,7 @@ async fn start(
         },
         name,
     };
+    let order = site.completed(order);
     let database = &session.target().database;
     let started = record::started(
         &Beginning {
@@ -120,7 +121,7 @@ async fn start(
         format!(
             "Restore with: runbook backup restore {}{}",
             order.id,
-            backups::folder_flag(folder)
+            backups::folder_flag(context, folder)
         )
     };
     let work = async |world: &mut RealWorld, cancel| {

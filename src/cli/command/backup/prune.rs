@@ -147,7 +147,7 @@ fn by_name(
     let mut all = Vec::new();
     for each in kinds {
         let same = stored.of(&each);
-        let keep = keep_of(args, &same, &each.name)?;
+        let keep = keep_of(site, args, &same, &each.name)?;
         let unfinished = stored.is_unfinished(&each.name, &same);
         let fates = retention::fates(&same, keep, &needed, unfinished, Timestamp::now());
         all.extend(fates.into_iter().map(|(found, fate)| Fated {
@@ -161,11 +161,12 @@ fn by_name(
     Ok(all)
 }
 
-/// Returns how long backups of a name are kept: as is said, or as the newest of them says.
-fn keep_of(args: &PruneArgs, same: &[Found], name: &str) -> Result<Keep, CliError> {
+/// Returns how long backups of a name are kept: as is said, as the newest of them says, or as the target does.
+fn keep_of(site: &Site, args: &PruneArgs, same: &[Found], name: &str) -> Result<Keep, CliError> {
     let said = args::keep(args.keep_last, args.keep_days);
+    let of_target = site.keep;
     let newest = same.iter().find_map(|found| found.manifest.keep);
-    said.or(newest).ok_or_else(|| {
+    said.or(newest).or(of_target).ok_or_else(|| {
         CliError::usage(format!(
             "nothing says how long backups of `{name}` are kept"
         ))
@@ -354,7 +355,11 @@ async fn no(
         name,
         text,
         typed,
-        answered_by: AnsweredBy::default(),
+        answered_by: if is_protected(context)? {
+            AnsweredBy::Person
+        } else {
+            AnsweredBy::Flag
+        },
         timeout: None,
     };
     context.invocation.eprint(&format!("{}\n", question.text));
@@ -369,4 +374,10 @@ async fn no(
         Answer::Nobody(why) => Some(why),
         Answer::Cancelled => Some("cancelled".to_owned()),
     })
+}
+
+/// Returns whether the target that the command is about is protected: so are its backups.
+fn is_protected(context: &Context<'_>) -> Result<bool, CliError> {
+    let target = connection::target(context)?;
+    Ok(target.is_some_and(|(target, _)| target.rules.protected))
 }

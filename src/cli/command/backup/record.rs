@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::error::CliError;
-use crate::cli::{Context, state};
+use crate::cli::{Context, pace, state};
 use crate::engine::backup::Seal;
 use crate::engine::event::{RunStarted, Shown};
 use crate::engine::plan::Plan;
@@ -17,7 +17,7 @@ use crate::sql::risk::Risk;
 pub(super) const CREATE: &str = "backup create";
 
 /// What the history calls a run that restores one.
-pub(super) const RESTORE: &str = "backup restore";
+pub(super) const RESTORE: &str = pace::RESTORE;
 
 /// How a run begins.
 pub(super) struct Beginning<'a> {
@@ -51,6 +51,7 @@ pub(super) fn started(beginning: &Beginning<'_>, session: &Session, actor: Strin
         params: beginning.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
+        glass: None,
     }
 }
 
@@ -72,6 +73,7 @@ pub(super) fn begin(context: &Context<'_>, started: &RunStarted) -> Result<RunRe
         target: started.target.clone(),
         actor: started.actor.clone(),
         previous: None,
+        salt: String::new(),
         undo_of: None,
     };
     Ok(RunRecord::create(&state::folder(context)?, &facts)?)

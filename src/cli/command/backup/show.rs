@@ -26,7 +26,7 @@ pub(super) fn run(
     folder: Option<&Path>,
     args: &BackupShowArgs,
 ) -> Result<u8, CliError> {
-    let flag = backups::folder_flag(folder);
+    let flag = backups::folder_flag(context, folder);
     let folder = backups::folder(context, folder)?;
     let found = backups::find(&folder, &args.backup)?;
     match args.output {

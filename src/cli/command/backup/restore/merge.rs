@@ -1,34 +1,37 @@
 //! Single rows are put back, as an undo does it: shown first, asked about, and never over what someone changed since.
 
 use super::Restoring;
-use crate::cli::args::{Conflicts, Journal, RestoreArgs};
+use crate::cli::args::{Conflicts, RestoreArgs};
 use crate::cli::error::CliError;
-use crate::cli::{Context, state};
+use crate::cli::{Context, connection, state};
 use crate::engine::backup::FromBackup;
 use crate::engine::event::RunStarted;
 use crate::engine::journal::{Entry, Unit};
 use crate::engine::undo::{Request, Way, Words, Work, Works};
+use crate::pg::session::Session;
 use crate::pg::session::journal::{Keeping, Writer};
+use crate::record::facts::Place;
 use crate::runbook::model::StepId;
 use crate::step::rollback::OnConflict;
 
 /// Returns who writes the journal.
 ///
 /// # Errors
-/// There is no folder of records.
+/// There is no folder of records, or the target keeps its journal elsewhere than the command line says.
 pub(super) fn writer(
     context: &Context<'_>,
     args: &RestoreArgs,
     started: &RunStarted,
+    session: &Session,
 ) -> Result<Writer, CliError> {
     Ok(Writer {
         run: started.run.clone(),
         runbook: started.runbook.clone(),
         hash: started.hash.clone(),
         actor: started.actor.clone(),
-        keeping: match args.journal {
-            Journal::Database => Keeping::Database,
-            Journal::Local => Keeping::Local(state::folder(context)?.join("runs")),
+        keeping: match connection::journal(session, args.journal)? {
+            Place::Database => Keeping::Database,
+            Place::Local => Keeping::Local(state::folder(context)?.join("runs")),
         },
     })
 }
