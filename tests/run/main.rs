@@ -30,6 +30,7 @@ mod doctor;
 mod doubt;
 mod elsewhere;
 mod errors;
+mod export;
 mod fix;
 mod flow;
 mod glass;
