@@ -321,7 +321,7 @@ fn an_image_that_is_added_to_the_past_is_noticed() {
     assert_eq!(roles.session("fixer").tried(added), None);
     let id = roles.test.id();
     let refused = roles.ran_as("fixer", &format!("undo {id} --yes"));
-    refused.code(13).says("images were added or lost since");
+    refused.code(10).says("images were added or lost since");
     assert_eq!(roles.test.rows(BALANCES), "1:101 3:100");
 }
 
