@@ -231,7 +231,7 @@ pub struct RunArgs {
     #[arg(long = "answer", value_name = "NAME=yes|no|TEXT", value_parser = pair)]
     pub answers: Vec<(String, String)>,
     /// In an emergency: goes on without what the target's policy demands, where it allows you to; the reason is recorded
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", conflicts_with = "dry_run")]
     pub break_glass: Option<String>,
     /// A YAML or JSON file of parameters
     #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]

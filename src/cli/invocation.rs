@@ -79,6 +79,15 @@ impl Invocation {
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
+    /// Returns what writes to standard error, for those who outlive the command that they warn of.
+    pub fn warner(&self) -> Box<dyn Fn(&str)> {
+        let err = self.err.clone();
+        Box::new(move |text| {
+            let mut err = err.clone();
+            let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+        })
+    }
+
     /// Returns standard output, for what writes by itself.
     pub fn writer(&self) -> Box<dyn Write> {
         Box::new(self.out.clone())

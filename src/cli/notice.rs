@@ -4,6 +4,7 @@
 mod delivery;
 mod message;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 use delivery::{Address, Delivery};
 use message::{Message, Telling};
 
-use super::Context;
-use super::program;
+use super::error::CliError;
+use super::{Context, connection, program};
 use crate::engine::backup::Progressing;
 use crate::engine::event::{Event, EventKind, Sink};
 use crate::pg::settings::ConnectSettings;
@@ -26,18 +27,25 @@ pub(super) struct Notices {
     notify: Vec<Notify>,
     folder: PathBuf,
     /// The variables that programs do not see, since they hold secrets.
-    hidden: Vec<String>,
+    hidden: Vec<OsString>,
+    /// Those that hold addresses.
     variables: Vec<(String, String)>,
     warn: Box<dyn Fn(&str)>,
 }
 
 impl Notices {
-    /// Gathers whom to tell, and what that needs.
+    /// Gathers whom to tell, and what that needs: `own` are those of the runbook, before those of the target.
+    ///
+    /// # Errors
+    /// `runbook.yaml` cannot be used.
     pub(super) fn new(
         context: &Context<'_>,
-        notify: Vec<Notify>,
+        own: &[Notify],
         settings: &ConnectSettings,
-    ) -> Self {
+    ) -> Result<Self, CliError> {
+        let target = connection::target(context)?;
+        let of_target = target.iter().flat_map(|(target, _)| &target.notify);
+        let notify: Vec<Notify> = own.iter().chain(of_target).cloned().collect();
         let environment = &context.invocation.environment;
         let names = notify.iter().filter_map(|one| {
             let webhook = one.webhook.as_ref()?;
@@ -47,14 +55,14 @@ impl Notices {
             .filter_map(|name| Some((name.clone(), environment.var(&name)?.to_owned())))
             .collect();
         let mut hidden = program::secret_variables(settings);
-        hidden.extend(variables.iter().map(|(name, _)| name.clone()));
-        Self {
+        hidden.extend(variables.iter().map(|(name, _)| name.into()));
+        Ok(Self {
             notify,
             folder: context.invocation.folder.clone(),
             hidden,
             variables,
             warn: context.invocation.warner(),
-        }
+        })
     }
 
     /// Returns a listener that passes all on, and tells these; `before` is what the run told in earlier processes.
@@ -126,7 +134,10 @@ impl Notifier {
         if let Some(command) = &notify.command {
             return Address::Program(command.iter().map(|word| word.text().to_owned()).collect());
         }
-        let text = notify.webhook.as_ref().map_or("", |webhook| webhook.value.trim());
+        let text = notify
+            .webhook
+            .as_ref()
+            .map_or("", |webhook| webhook.value.trim());
         match text.strip_prefix('$') {
             None => Address::Web(text.to_owned()),
             Some(name) => {
@@ -141,7 +152,13 @@ impl Notifier {
 
     /// Waits until all is delivered, or given up.
     fn wait(&mut self) {
-        while let Some(until) = self.under_way.iter().flatten().map(|(until, _)| *until).min() {
+        while let Some(until) = self
+            .under_way
+            .iter()
+            .flatten()
+            .map(|(until, _)| *until)
+            .min()
+        {
             let left = until.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {
                 Ok((number, came)) => {
@@ -207,5 +224,9 @@ impl Drop for Notifier {
 
 /// Returns whether a moment is one that ends a run well.
 fn ending(is_good: bool) -> Moment {
-    if is_good { Moment::Done } else { Moment::Failed }
+    if is_good {
+        Moment::Done
+    } else {
+        Moment::Failed
+    }
 }

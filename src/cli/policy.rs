@@ -10,11 +10,13 @@ use crate::base::words;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::session::Session;
 use crate::policy::check::{self, Known};
+use crate::policy::lack::{Here, Lack};
 use crate::policy::reach;
 use crate::policy::rules::{Policy, Rules};
 use crate::policy::target::Target;
 use crate::policy::words::{approvals, roles};
 use crate::runbook::check::Proved;
+use crate::sql::risk::Risk;
 
 /// How much the clocks of the server and of this machine may differ.
 const APART: SignedDuration = SignedDuration::from_secs(60);
@@ -114,6 +116,55 @@ pub(super) fn refuse_unasked(
         source_text: proved.runbook.source.clone(),
         diagnostics,
     })
+}
+
+/// Holds a restore in place of what is there to the policy: it is of high risk. Returns why the glass is broken and
+/// without what it goes on, where it is. A backup it does not need: it is made from one, and what is replaced is kept.
+///
+/// # Errors
+/// What the policy demands that is not there; and as [`of`].
+pub(super) async fn of_restore(
+    context: &Context<'_>,
+    session: &Session,
+    broken: Option<&str>,
+) -> Result<Option<(String, Vec<String>)>, CliError> {
+    let policy = of(context, session, broken).await?;
+    let rule = policy.rules.rule(Risk::High);
+    let here = Here {
+        member_of: &policy.member_of,
+        now: if rule.windows.is_empty() {
+            None
+        } else {
+            Some(session.now().await?)
+        },
+        backup: None,
+    };
+    let mut lacks = rule.lacks(&here);
+    lacks.extend(rule.others().map(|needs| Lack::Approvals {
+        needs: needs.clone(),
+        given: 0,
+    }));
+    if let Some(reason) = policy.broken {
+        return Ok(Some((reason, lacks.iter().map(Lack::to_string).collect())));
+    }
+    let Some((first, others)) = lacks.split_first() else {
+        return Ok(None);
+    };
+    let name = &session.target().name;
+    let mut error = CliError::invalid(format!("{name}, high risk: {first}"));
+    for lack in others {
+        error = error.note(lack.to_string());
+    }
+    error = error
+        .note("a restore in place of what is there is asked of one person: nothing was restored")
+        .help("restore it into a new database, which replaces nothing: leave `--in-place` out");
+    if !policy.rules.break_glass.is_empty() {
+        error = error.help(format!(
+            "in an emergency a member of {} goes on with --break-glass REASON",
+            roles(&policy.rules.break_glass)
+        ));
+    }
+    Err(error)
 }
 
 fn refuse(

@@ -1,11 +1,13 @@
 //! Runs the program of a `command`: a list of words, without a shell, and without the connection's password
 //! unless the runbook hands it over.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
+use crate::base::secret::Secret;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::port::{Limits, Output, Program};
 use crate::pg::host::Location;
@@ -26,6 +28,31 @@ const ELSEWHERE: [&str; 4] = [
     "PGTARGETSESSIONATTRS",
     "PGLOADBALANCEHOSTS",
 ];
+
+/// Passwords that are shorter than this stand in variables by chance.
+const CHANCE: usize = 4;
+
+/// Returns the variables that no program sees unless it is handed the connection: those that can hold a password by
+/// their names, those that are an address with one, and those in which the password of this very connection stands.
+pub(super) fn secret_variables(settings: &ConnectSettings) -> Vec<OsString> {
+    let hosts = settings.hosts().iter();
+    let passwords: Vec<&str> = hosts
+        .filter_map(|host| settings.password_for(host))
+        .map(Secret::reveal)
+        .filter(|password| password.len() >= CHANCE)
+        .collect();
+    let holds = |value: &str| {
+        let address = ["postgres://", "postgresql://"];
+        let is_address = address
+            .iter()
+            .any(|scheme| value.trim().starts_with(scheme));
+        is_address && (value.contains('@') || value.contains("password"))
+            || passwords.iter().any(|password| value.contains(password))
+    };
+    let found = std::env::vars_os().filter(|(_, value)| holds(&value.to_string_lossy()));
+    let known = SECRETS.iter().map(OsString::from);
+    known.chain(found.map(|(name, _)| name)).collect()
+}
 
 /// Runs a program to its end, or until its limits stop it.
 ///
@@ -51,7 +78,10 @@ pub async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    for variable in SECRETS.iter().chain(&ELSEWHERE) {
+    for variable in ELSEWHERE {
+        command.env_remove(variable);
+    }
+    for variable in secret_variables(settings) {
         command.env_remove(variable);
     }
     connect_by(&mut command, settings, program.pass_connection);

@@ -251,13 +251,15 @@ impl World for RealWorld {
     async fn break_glass(&mut self, reason: &str, lifted: &[String]) -> Result<(), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.break_glass(reason, lifted).await
+        let reason = self.redactor.mask(reason);
+        self.session.break_glass(&reason, lifted).await
     }
 
-    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+    async fn request(&mut self, request: Request) -> Result<(Request, Standing), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.request_approval(request).await
+        let request = self.redactor.request(request);
+        Box::pin(self.session.request_approval(request)).await
     }
 
     async fn standing(&mut self, request: &Request) -> Result<Standing, Failure> {

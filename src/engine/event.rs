@@ -289,6 +289,9 @@ pub struct RunStarted {
     /// What a dry run cannot rehearse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_rehearsed: Vec<String>,
+    /// Why the glass was broken: the run goes on without what the target's policy demands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glass: Option<String>,
 }
 
 /// A name and a value, as people see them.

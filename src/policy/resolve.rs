@@ -82,11 +82,7 @@ impl Resolving<'_> {
     }
 
     /// Returns whom to tell: the target's own, then those of all targets.
-    fn notify(
-        &self,
-        written: &document::Target,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Vec<Notify> {
+    fn notify(&self, written: &document::Target, diagnostics: &mut Vec<Diagnostic>) -> Vec<Notify> {
         notice::check(&written.notify, self.source, diagnostics);
         let all = written.notify.iter().chain(&self.project.notify);
         all.map(|notify| notify.value.clone()).collect()

@@ -55,7 +55,12 @@ fn window(window: &Window) -> String {
     format!(
         "{days}{gap}{}–{} {}",
         time(window.from),
-        time(window.to),
+        // The last midnight of a day is its end.
+        if window.to == Time::midnight() {
+            "24:00".to_owned()
+        } else {
+            time(window.to)
+        },
         zone(window)
     )
 }

@@ -42,6 +42,9 @@ pub struct Start {
     /// The run that it puts back.
     #[serde(default)]
     pub undo_of: Option<String>,
+    /// Why the glass was broken.
+    #[serde(default)]
+    pub glass: Option<String>,
 }
 
 /// What became of a run.

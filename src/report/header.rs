@@ -59,7 +59,13 @@ fn facts(started: &RunStarted, look: Look) -> Line {
     } else {
         line
     };
-    line.toned(risk, &format!("{} risk", started.risk))
+    let line = line.toned(risk, &format!("{} risk", started.risk));
+    match &started.glass {
+        None => line,
+        Some(_) => line
+            .dim(&format!(" {dot} "))
+            .toned(Tone::Bad, "GLASS BROKEN"),
+    }
 }
 
 fn dry_run(started: &RunStarted, look: Look) -> Vec<Line> {

@@ -71,7 +71,7 @@ macro_rules! mask_struct {
 }
 
 mask_struct!(Event { kind } keeps { seq, at, elapsed_ms });
-mask_struct!(RunStarted { title, actor, target, params, not_rehearsed }
+mask_struct!(RunStarted { title, actor, target, params, not_rehearsed, glass }
     keeps { run, runbook, hash, risk, dry_run, undo_of });
 mask_struct!(Shown { value } keeps { name });
 mask_struct!(TargetFacts {

@@ -15,6 +15,7 @@
 //! database holds, it can neither move the cursor nor colour the terminal.
 
 mod amount;
+pub mod approval;
 mod backup;
 pub mod changes;
 mod chart;
@@ -23,6 +24,7 @@ mod database;
 mod ending;
 pub mod export;
 pub mod failure;
+mod glass;
 pub mod graph;
 mod header;
 pub mod html;

@@ -146,6 +146,10 @@ fn facts(story: &Story) -> Vec<Fact> {
             .as_deref()
             .map(|run| Fact::new("Undo of", run)),
     );
+    for (reason, by, lifted) in &story.glass {
+        facts.push(Fact::new("Glass broken", &format!("{reason} ({by})")));
+        facts.extend(lifted.iter().map(|what| Fact::new("Without", what)));
+    }
     facts.push(Fact::new("Began", &time(at)));
     facts.extend(story.finished.map(|(finished, at)| {
         let took = amount::duration(finished.took_ms);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::line::Line;
 use super::look::Look;
-use super::{ending, failure, undo};
+use super::{ending, failure, glass, undo};
 use crate::engine::event::{Event, EventKind, RunStarted, Sink, StepResult};
 use crate::engine::outcome::Outcome;
 
@@ -47,6 +47,10 @@ impl Sink for Quiet {
                 ..
             } => undo::conflicts(conflicts, self.look),
             EventKind::StepFailed { failure, .. } => failure::draw(failure, self.look),
+            // That is never quiet.
+            EventKind::BrokeGlass { reason, by, lifted } => {
+                glass::draw(reason, by, lifted, self.look)
+            }
             EventKind::RunFinished(finished) => match finished.outcome {
                 Outcome::Done | Outcome::Nothing => ending::says(finished, self.look),
                 _ => ending::draw(finished, self.begun.as_ref(), self.look),

@@ -1,5 +1,6 @@
 //! Tells a run to a person, a line a step, while it happens.
 
+mod approval;
 mod close;
 mod past;
 mod question;
@@ -17,7 +18,7 @@ use super::places::Places;
 use super::status::{Progress, Status};
 use super::step::{self, Telling, Told, Went};
 use super::undo::{Undoing, Undone};
-use super::{amount, backup, header};
+use super::{amount, backup, glass, header};
 use crate::engine::backup::Progressing;
 use crate::engine::change::Changes;
 use crate::engine::event::{
@@ -333,10 +334,16 @@ impl Terminal {
             } => self.committed(step, changes, *took_ms),
             EventKind::AtomicRolledBack { step } => self.rolled_back(step),
             EventKind::RunResumed { actor } => self.resumed(actor),
-            EventKind::Committing { .. }
-            | EventKind::BrokeGlass { .. }
-            | EventKind::ApprovalAsked { .. }
-            | EventKind::ApprovalSeen { .. } => Ok(()),
+            EventKind::BrokeGlass { reason, by, lifted } => {
+                self.print(&glass::draw(reason, by, lifted, self.look), 0)
+            }
+            EventKind::Committing { .. } => Ok(()),
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => self.approval_asked(step, request, *expires_at),
+            EventKind::ApprovalSeen { step, standing } => self.approval_seen(step, standing),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

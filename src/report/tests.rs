@@ -141,6 +141,7 @@ fn begin(dry_run: bool) -> EventKind {
         }],
         undo_of: None,
         not_rehearsed: Vec::new(),
+        glass: None,
     }))
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::param::Param;
 use super::notice::Notify;
+use super::param::Param;
 use super::sensitive::Sensitive;
 use super::statement::SqlTemplate;
 use crate::base::source::{Source, Span};

@@ -59,10 +59,7 @@ const TOKEN: usize = 16;
 impl Notify {
     /// Returns whether it is told of a moment.
     pub fn is_told(&self, moment: Moment) -> bool {
-        let listed = self
-            .on
-            .as_ref()
-            .map_or(&USUAL[..], |on| on.0.as_slice());
+        let listed = self.on.as_ref().map_or(&USUAL[..], |on| on.0.as_slice());
         moment == Moment::BrokeGlass || listed.contains(&moment)
     }
 
@@ -101,7 +98,11 @@ pub fn check(notify: &[Spanned<Notify>], source: &Source, diagnostics: &mut Vec<
                 )
                 .help("make two of them, one for each"),
             ),
-            (Some(command), None) if command.first().is_none_or(|name| name.text().trim().is_empty()) => {
+            (Some(command), None)
+                if command
+                    .first()
+                    .is_none_or(|name| name.text().trim().is_empty()) =>
+            {
                 diagnostics.push(error("the command has no program", one.span).help(
                     "give the program and its arguments as a list: `command: [notify-send, runbook]`",
                 ));
@@ -145,16 +146,19 @@ fn address(webhook: &Spanned<String>, source: &Source) -> Option<Diagnostic> {
         return Some(
             Diagnostic::error(
                 "notify",
-                format!("the address of `webhook` in line {line} of {} holds a secret", source.name()),
+                format!(
+                    "the address of `webhook` in line {line} of {} holds a secret",
+                    source.name()
+                ),
             )
             .note("who knows the address can write there; it would be in the record of each run")
             .help("put it into an environment variable, and write `webhook: $NAME`"),
         );
     }
     refusal(text).map(|why| {
-        Diagnostic::error("notify", why)
-            .at(webhook.span, "")
-            .help("write `webhook: $NAME`, an environment variable that holds an `https://` address")
+        Diagnostic::error("notify", why).at(webhook.span, "").help(
+            "write `webhook: $NAME`, an environment variable that holds an `https://` address",
+        )
     })
 }
 
@@ -192,6 +196,7 @@ fn is_local(host: &str) -> bool {
 fn has_token(address: &str) -> bool {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let path = rest.split_once('/').map_or("", |(_, path)| path);
-    let is_long = |word: &str| word.len() >= TOKEN && word.contains(|next: char| next.is_ascii_digit());
+    let is_long =
+        |word: &str| word.len() >= TOKEN && word.contains(|next: char| next.is_ascii_digit());
     rest.contains('@') || rest.contains('?') || path.split('/').any(is_long)
 }

@@ -68,6 +68,11 @@ impl Database {
         SERVER.url(&self.name)
     }
 
+    /// Returns its URL for another login.
+    pub(crate) fn url_as(&self, login: &str) -> String {
+        SERVER.url_for(login, &self.name)
+    }
+
     /// Returns the server's folder, where its socket is.
     pub(crate) fn folder() -> String {
         SERVER.path().display().to_string()

@@ -229,6 +229,14 @@ pub struct RestoreArgs {
     /// Confirms --in-place ahead: the name of the database whose contents are replaced
     #[arg(long, value_name = "DATABASE", requires = "in_place")]
     pub confirm: Option<String>,
+    /// In an emergency: goes on without what the target's policy demands, where it allows you to; the reason is recorded
+    #[arg(
+        long,
+        value_name = "REASON",
+        requires = "in_place",
+        conflicts_with = "dry_run"
+    )]
+    pub break_glass: Option<String>,
     /// How many connections work at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,

@@ -11,7 +11,7 @@ use super::{AuditExport, ListOutput, Told, pair};
 pub struct ResumeArgs {
     /// The run: its id, or the first letters of it
     pub run: String,
-    /// Says yes to every confirm
+    /// Says yes to every confirm of low and medium risk, where the target is not protected
     #[arg(short, long)]
     pub yes: bool,
     /// The answer to one confirm: yes, no, or the text to type (repeatable)

@@ -152,10 +152,11 @@ impl<'a> Past<'a> {
         };
         let undo_of = (self.begun.what.as_ref()).and_then(|what| what.undo_of.as_ref());
         let words = undo_of.map_or(words.clone(), |of| format!("undo of {of}: {words}"));
-        if is_dry(self.begun) {
-            format!("dry run: {words}")
-        } else {
-            words
+        let glass = (self.begun.what.as_ref()).and_then(|what| what.glass.as_ref());
+        match glass {
+            _ if is_dry(self.begun) => format!("dry run: {words}"),
+            Some(_) => format!("GLASS BROKEN: {words}"),
+            None => words,
         }
     }
 
@@ -180,6 +181,7 @@ impl<'a> Past<'a> {
             "rows": self.rows,
             "undo_of": what.and_then(|what| what.undo_of.as_ref()),
             "undone_by": self.undone_by,
+            "glass": what.and_then(|what| what.glass.as_ref()),
         })
     }
 }

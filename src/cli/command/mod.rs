@@ -6,6 +6,7 @@ pub mod backup;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+mod demands;
 pub mod demo;
 pub mod doctor;
 pub mod find;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::demands;
 use super::show::{ascii, failure, risk, ways};
 use crate::base::words;
 use crate::cli::Context;
@@ -61,17 +62,18 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         pace: Pace::default(),
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
     };
-    context.invocation.print(&page(
-        &plan,
-        context.look,
-        context.invocation.terminal.stdout,
-    ))?;
+    let demands = demands::section(context, &plan.proved)?;
+    let terminal = context.invocation.terminal.stdout;
+    context
+        .invocation
+        .print(&page(&plan, &demands, context.look, terminal))?;
     Ok(exit::DONE)
 }
 
 /// On a terminal no line but those of SQL is wider than it.
-fn page(plan: &Plan, look: Look, terminal: bool) -> String {
+fn page(plan: &Plan, demands: &str, look: Look, terminal: bool) -> String {
     let runbook = plan.runbook();
     let known = Known::new(runbook, &plan.arguments);
     let mut page = format!(
@@ -100,6 +102,11 @@ fn page(plan: &Plan, look: Look, terminal: bool) -> String {
         )
     );
     page.push_str(&after(runbook));
+    page.push_str(&if terminal {
+        folded(demands, look.width)
+    } else {
+        demands.to_owned()
+    });
     let sections = [
         ("A dry run cannot rehearse", plan.not_rehearsed()),
         ("Not runnable yet", Plan::unsupported(runbook)),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::demands;
 use crate::base::words;
 use crate::cli::Context;
 use crate::cli::args::{self, GraphFormat, ShowArgs};
@@ -31,6 +32,7 @@ pub fn run(context: &Context<'_>, args: &ShowArgs) -> Result<u8, CliError> {
         None => page(
             &proved,
             &entry.shown,
+            &demands::section(context, &proved)?,
             context.look,
             context.invocation.terminal.stdout,
         ),
@@ -44,7 +46,7 @@ pub fn run(context: &Context<'_>, args: &ShowArgs) -> Result<u8, CliError> {
 }
 
 /// On a terminal no line is wider than it.
-fn page(proved: &Proved, path: &str, look: Look, terminal: bool) -> String {
+fn page(proved: &Proved, path: &str, demands: &str, look: Look, terminal: bool) -> String {
     let fold = |text: &str, deep: usize| {
         if terminal {
             folded(text, look.width.saturating_sub(deep))
@@ -77,6 +79,7 @@ fn page(proved: &Proved, path: &str, look: Look, terminal: bool) -> String {
     }
     let _ = write!(page, "\nSteps\n{}", indent(&fold(&steps(runbook), 2), 2));
     page.push_str(&fold(&touches(runbook), 0));
+    page.push_str(&fold(demands, 0));
     let cannot = Plan::unsupported(runbook);
     if !cannot.is_empty() {
         let _ = write!(

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::args::UndoArgs;
 use crate::cli::command::backup;
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection, past, state};
@@ -104,6 +105,7 @@ pub(in crate::cli) async fn start(
         params: Vec::new(),
         undo_of: Some(target.run.clone()),
         not_rehearsed: Vec::new(),
+        glass: None,
     };
     session.set_writer(Writer {
         run: id.clone(),
@@ -128,7 +130,8 @@ pub(in crate::cli) async fn start(
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
         answers: runner::answers(context, &answering, actor, None)?,
-        sink: runner::sink(context, args.told),
+        sink: Notices::new(context, &[], session.settings())?
+            .around(&[], runner::sink(context, args.told)),
         redactor: target.redactor,
         record: Some(RunRecord::create(base, &facts)?),
         session,
@@ -172,6 +175,7 @@ fn facts(started: &RunStarted, journal: Place) -> Facts {
         target: started.target.clone(),
         actor: started.actor.clone(),
         previous: None,
+        salt: String::new(),
         undo_of: started.undo_of.clone(),
     }
 }

@@ -1,5 +1,6 @@
 //! One delivery of a message, on a thread of its own: to a program, or to a web hook.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ pub(super) struct Delivery {
     pub(super) address: Address,
     pub(super) body: Vec<u8>,
     pub(super) variables: [(&'static str, String); 4],
-    pub(super) hidden: Vec<String>,
+    pub(super) hidden: Vec<OsString>,
     pub(super) folder: PathBuf,
     pub(super) limit: Duration,
 }
@@ -86,7 +87,10 @@ impl Delivery {
                 "runbook/{}",
                 env!("CARGO_PKG_VERSION")
             ))));
-        if address.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
+        if address
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+        {
             config = config.tls_config(tls()?);
         }
         let agent = config.build().new_agent();
@@ -110,7 +114,9 @@ impl Delivery {
             ureq::Error::Timeout(_) => self.late(),
             ureq::Error::HostNotFound => "there is no such host".to_owned(),
             ureq::Error::ConnectionFailed => "it cannot be connected".to_owned(),
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => "the address is not one of the web".to_owned(),
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                "the address is not one of the web".to_owned()
+            }
             ureq::Error::Io(error) => words::io(error),
             error => error.to_string(),
         }

@@ -107,9 +107,12 @@ impl Telling {
     /// Returns what there is to tell of a run that ended without a word.
     pub(super) fn cut_short(&self) -> Option<Message> {
         let run = &self.started.as_ref()?.run;
-        let says = format!("go on with it: runbook resume {run}; or put it back: runbook undo {run}");
+        let says =
+            format!("go on with it: runbook resume {run}; or put it back: runbook undo {run}");
         let mut message = self.message(Moment::Failed, "was cut short", Some(&says))?;
-        message.fields.insert("outcome".to_owned(), "cut_short".into());
+        message
+            .fields
+            .insert("outcome".to_owned(), "cut_short".into());
         Some(message)
     }
 
@@ -127,10 +130,12 @@ impl Telling {
         }
         let name = serde_json::to_value(finished.outcome).unwrap_or_default();
         message.fields.insert("outcome".to_owned(), name);
-        message
-            .fields
-            .insert("changes".to_owned(), changed.map_or(Value::Null, Value::from));
-        if let Some((request, until)) = self.request.as_ref().filter(|_| moment == Moment::Waiting) {
+        message.fields.insert(
+            "changes".to_owned(),
+            changed.map_or(Value::Null, Value::from),
+        );
+        if let Some((request, until)) = self.request.as_ref().filter(|_| moment == Moment::Waiting)
+        {
             self.needs(&mut message, request, until);
         }
         Some(message)
@@ -139,8 +144,8 @@ impl Telling {
     /// Returns "5 rows of 3 tables": what is committed and was not put back.
     fn changed(&self, finished: &RunFinished) -> Option<String> {
         let mut all = Changes::default();
-        let last = |name: &String| self.committed.iter().filter(move |(known, _)| known == name);
-        for (_, changes) in finished.committed.iter().flat_map(last) {
+        let stays = |name: &String| finished.committed.contains(name);
+        for (_, changes) in self.committed.iter().filter(|(name, _)| stays(name)) {
             all.append(changes.clone());
         }
         (!finished.committed.is_empty()).then(|| changes::summary(&all))
@@ -191,7 +196,10 @@ impl Telling {
         } else {
             format!("{} ({})", target.database, target.name)
         };
-        let text = format!("{title}: {word}. {runbook} on {database}, run {run}, by {}", self.by);
+        let text = format!(
+            "{title}: {word}. {runbook} on {database}, run {run}, by {}",
+            self.by
+        );
         let mut fields = Map::new();
         fields.insert("text".to_owned(), Value::Null);
         for (name, value) in [
@@ -233,7 +241,10 @@ impl Message {
             .map(|line| look.line().plain(line).to_string())
             .collect();
         let more = lines.join("\n");
-        let more = more.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let more = more
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
         let before = self.fields.get("text").and_then(Value::as_str);
         let text = format!("{}{more}", before.unwrap_or_default());
         self.fields.insert("text".to_owned(), text.into());
@@ -243,5 +254,6 @@ impl Message {
 /// Returns whether a target's name is one of `runbook.yaml`, and not an address.
 fn is_plain(name: &str) -> bool {
     let mut letters = name.chars();
-    !name.is_empty() && letters.all(|next| next.is_ascii_alphanumeric() || matches!(next, '-' | '_'))
+    !name.is_empty()
+        && letters.all(|next| next.is_ascii_alphanumeric() || matches!(next, '-' | '_'))
 }

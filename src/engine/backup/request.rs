@@ -69,6 +69,30 @@ impl<'a, W: World> Run<'a, W> {
         Ok(run)
     }
 
+    /// Says that it goes on without what the target's policy demands. Returns whether that is recorded: the run is over
+    /// where it cannot be.
+    ///
+    /// # Errors
+    /// The event could not be written.
+    pub async fn breaks_glass(
+        &mut self,
+        reason: &str,
+        by: &str,
+        lifted: &[String],
+    ) -> Result<bool, Untold> {
+        if let Err(failure) = self.world.break_glass(reason, lifted).await {
+            self.notice(failure.message.clone())?;
+            self.failure = Some(failure);
+            return Ok(false);
+        }
+        self.tell(EventKind::BrokeGlass {
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            lifted: lifted.to_vec(),
+        })?;
+        Ok(true)
+    }
+
     /// Asks. Only a clear yes is one.
     ///
     /// # Errors

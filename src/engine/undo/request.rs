@@ -194,7 +194,11 @@ impl<W: World> Undoing<'_, W> {
             name: step.name.clone(),
             text: text.concat(),
             typed: None,
-            answered_by: AnsweredBy::default(),
+            answered_by: if self.request.started.target.protected {
+                AnsweredBy::Person
+            } else {
+                AnsweredBy::Flag
+            },
             timeout: None,
         };
         self.tell(EventKind::StepStarted {

@@ -116,6 +116,9 @@ impl<'a> Teller<'a> {
             }
             EventKind::UndoFinished { took_ms, .. } => self.undone(&event.kind, *took_ms),
             EventKind::Noticed { message } => self.noticed(message),
+            EventKind::BrokeGlass { reason, by, lifted } => {
+                self.story.glass.push((reason, by, lifted));
+            }
             kind => self.of_step(kind),
         }
     }
@@ -198,6 +201,14 @@ impl<'a> Teller<'a> {
                 }
                 let asked = Aside::Asked(question, typed.as_deref(), show.as_ref());
                 self.aside(step, asked);
+            }
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => self.aside(step, Aside::OthersAsked(request, *expires_at)),
+            EventKind::ApprovalSeen { step, standing } => {
+                self.aside(step, Aside::Said(standing));
             }
             EventKind::Committing {
                 step, transaction, ..

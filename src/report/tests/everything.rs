@@ -110,6 +110,7 @@ fn beginning(text: &str) -> Vec<EventKind> {
             ..TargetFacts::default()
         },
         not_rehearsed: vec![said()],
+        glass: Some(said()),
         ..*started
     };
     vec![

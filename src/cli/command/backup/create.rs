@@ -9,6 +9,7 @@ use crate::archive::{name, notes::Notes};
 use crate::base::words;
 use crate::cli::args::{self, CreateArgs, How, OfDatabase};
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection};
@@ -107,7 +108,8 @@ async fn start(
         folder: context.invocation.folder.clone(),
         site,
         answers: runner::answers(context, &answering, actor, None)?,
-        sink: runner::sink(context, args.told),
+        sink: Notices::new(context, &[], session.settings())?
+            .around(&[], runner::sink(context, args.told)),
         redactor: record::redactor(order.seal.as_ref()),
         record: Some(record::begin(context, &started)?),
         session,

@@ -355,7 +355,11 @@ async fn no(
         name,
         text,
         typed,
-        answered_by: AnsweredBy::default(),
+        answered_by: if is_protected(context)? {
+            AnsweredBy::Person
+        } else {
+            AnsweredBy::Flag
+        },
         timeout: None,
     };
     context.invocation.eprint(&format!("{}\n", question.text));
@@ -370,4 +374,10 @@ async fn no(
         Answer::Nobody(why) => Some(why),
         Answer::Cancelled => Some("cancelled".to_owned()),
     })
+}
+
+/// Returns whether the target that the command is about is protected: so are its backups.
+fn is_protected(context: &Context<'_>) -> Result<bool, CliError> {
+    let target = connection::target(context)?;
+    Ok(target.is_some_and(|(target, _)| target.rules.protected))
 }

@@ -15,9 +15,10 @@ use crate::archive::store::Found;
 use crate::cli::answers::Flag;
 use crate::cli::args::RestoreArgs;
 use crate::cli::error::CliError;
+use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering, Going};
 use crate::cli::world::RealWorld;
-use crate::cli::{Context, backups, connection};
+use crate::cli::{Context, backups, connection, policy};
 use crate::engine::backup::Asking;
 use crate::engine::cancel::Cancel;
 use crate::engine::event::{RunStarted, Shown};
@@ -56,6 +57,8 @@ pub(super) fn run(
 
 /// What a restore works with.
 struct Restoring<'a> {
+    /// Why the glass is broken, and without what it goes on.
+    glass: Option<(String, Vec<String>)>,
     context: &'a Context<'a>,
     args: &'a RestoreArgs,
     found: &'a Found,
@@ -91,13 +94,19 @@ async fn start(
             }
             _ => None,
         };
-        Ok::<_, CliError>((session, way, asking))
+        let glass = if is_in_place(&way) && !args.dry_run {
+            policy::of_restore(context, &session, args.break_glass.as_deref()).await?
+        } else {
+            None
+        };
+        Ok::<_, CliError>((session, way, asking, glass))
     };
-    let (session, way, asking) = tokio::select! {
+    let (session, way, asking, glass) = tokio::select! {
         prepared = prepare => prepared?,
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
     let restoring = Restoring {
+        glass,
         context,
         args,
         found,
@@ -107,6 +116,10 @@ async fn start(
     let started = restoring.started(&id, &way, &session);
     let world = restoring.world(&way, &started, site, session)?;
     restoring.drive(started, way, asking, world).await
+}
+
+fn is_in_place(way: &Way) -> bool {
+    matches!(way, Way::TablesInPlace(_) | Way::DatabaseInPlace { .. })
 }
 
 impl Restoring<'_> {
@@ -146,7 +159,7 @@ impl Restoring<'_> {
             name: name.to_owned(),
             value,
         });
-        record::started(
+        let started = record::started(
             &Beginning {
                 run: id,
                 runbook: record::RESTORE,
@@ -156,7 +169,11 @@ impl Restoring<'_> {
             },
             session,
             runner::actor(self.context, session),
-        )
+        );
+        RunStarted {
+            glass: self.glass.as_ref().map(|(reason, _)| reason.clone()),
+            ..started
+        }
     }
 
     /// In place `--yes` is no answer: what is replaced is named by whoever confirms it.
@@ -167,7 +184,7 @@ impl Restoring<'_> {
         site: Site,
         mut session: Session,
     ) -> Result<RealWorld, CliError> {
-        let in_place = matches!(way, Way::TablesInPlace(_) | Way::DatabaseInPlace { .. });
+        let in_place = is_in_place(way);
         let answering = Answering {
             given: &[],
             yes: self.args.yes && !in_place,
@@ -182,7 +199,7 @@ impl Restoring<'_> {
                 .given
                 .extend(confirmed.map(|name| (preview::QUESTION.to_owned(), name)));
         }
-        if matches!(way, Way::Merge(_)) {
+        if matches!(way, Way::Merge(_)) || self.glass.is_some() {
             let writer = merge::writer(self.context, self.args, started, &session)?;
             session.set_writer(writer);
         }
@@ -190,7 +207,8 @@ impl Restoring<'_> {
             folder: self.context.invocation.folder.clone(),
             site,
             answers,
-            sink: runner::sink(self.context, self.args.told),
+            sink: Notices::new(self.context, &[], session.settings())?
+                .around(&[], runner::sink(self.context, self.args.told)),
             redactor: record::redactor(None),
             record: Some(record::begin(self.context, started)?),
             session,

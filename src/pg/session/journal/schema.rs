@@ -6,6 +6,7 @@ use super::super::{FACTS, Facts, Session};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::sql::ident::quote_ident;
+pub(in crate::pg::session) use version::REFUSED;
 use version::{COMMENT, VERSION, making};
 
 /// The way out where no schema can be had.

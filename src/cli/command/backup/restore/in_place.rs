@@ -40,8 +40,9 @@ pub(super) async fn tables(
 ) -> Result<RunFinished, Untold> {
     const NOTHING: &str = "nothing was restored";
     let before = before(restoring, &started, tables, world);
+    let by = started.actor.clone();
     let mut run = Run::begin(started, world, cancel)?;
-    if !confirmed(&mut run, asking).await? {
+    if !restoring.broke_glass(&mut run, &by).await? || !confirmed(&mut run, asking).await? {
         return run.stop(NOTHING);
     }
     let saving = Step {
@@ -101,8 +102,9 @@ pub(super) async fn database(
 ) -> Result<RunFinished, Untold> {
     const NOTHING: &str = "nothing was restored: the database is as it was";
     let database = restoring.database.clone();
+    let by = started.actor.clone();
     let mut run = Run::begin(started, world, cancel)?;
-    if !confirmed(&mut run, asking).await? {
+    if !restoring.broke_glass(&mut run, &by).await? || !confirmed(&mut run, asking).await? {
         return run.stop(NOTHING);
     }
     let work = async |world: &mut RealWorld, limits: &Limits| {
@@ -126,6 +128,16 @@ pub(super) async fn database(
             restoring.says(done::swapped(&restoring.database, aside)),
         ),
         None => run.stop(NOTHING),
+    }
+}
+
+impl Restoring<'_> {
+    /// Says that the policy is not held to, where that is so. Returns whether it goes on.
+    async fn broke_glass(&self, run: &mut Run<'_, RealWorld>, by: &str) -> Result<bool, Untold> {
+        match &self.glass {
+            None => Ok(true),
+            Some((reason, lifted)) => run.breaks_glass(reason, by, lifted).await,
+        }
     }
 }
 

@@ -91,7 +91,11 @@ fn asking<const N: usize>(
                 .collect::<Vec<_>>()
                 .join("\n"),
             typed: Some(session.target().database.clone()),
-            answered_by: AnsweredBy::default(),
+            answered_by: if session.target().protected {
+                AnsweredBy::Person
+            } else {
+                AnsweredBy::Name
+            },
             timeout: None,
         },
         show: Some(table(now, then)),
