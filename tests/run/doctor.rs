@@ -57,7 +57,60 @@ fn what_is_missing_is_said_with_what_mends_it() {
     let ran = Test::sql(ACCOUNTS).run("doctor").code(10);
     let long = |line: &&str| line.chars().count() > 80 && !line.contains('`');
     assert_eq!(ran.stdout.lines().find(long), None);
-    told!(unwrapped(&ran.stdout), @"");
+    // How long the first line is differs with the server's folder.
+    let told = unwrapped(&ran.stdout);
+    let start = told.find("This machine").unwrap();
+    told!(&told[start..], @"
+    This machine
+      ✓ program   runbook VERSION
+      ✓ records   ROOT/.local/state/runbook, made with the first run
+      ✓ backups   ROOT/.local/state/runbook/backups, SIZE free
+      ! terminal  there is none: nobody is asked, and what is asked is refused
+            on a protected target a person answers: run it in a terminal (`ssh -t`,
+            `docker exec -it`)
+            elsewhere questions are answered by `--answer NAME=…`
+    Project
+      ! runbook.yaml  there is none: no target is protected, and nothing tells one database from another
+            `runbook targets` shows a small one to begin with
+            it is looked for: `runbook.yaml` in this folder and those above and
+            `ROOT/.config/runbook/runbook.yaml`
+    Connection
+      ✓ server      postgres@SERVER:5432/DB answers
+      ✓ encryption  none is needed: the server is on this machine
+      ✓ password    none is open to others
+    Server
+      ✓ version      PostgreSQL VERSION
+      ✓ writes       it is no replica
+      ✗ durability   fsync and full_page_writes are off: a crash of the machine may damage the database
+            `ALTER SYSTEM SET fsync = on;`
+            `ALTER SYSTEM SET full_page_writes = on;`
+            `SELECT pg_reload_conf();`
+      ✓ statistics   sessions and changed rows are counted
+      ✓ connections  N of N are free
+      ✓ pooler       none stands between
+      ✓ clock        the server's is this machine's
+      ✓ identity     cluster ID, database DB
+    Login
+      ! role    postgres is a superuser: no right holds it, and it may alter the journal's past and forge approvals
+            run runbooks as a login that may only what they need:
+            `CREATE ROLE fixer LOGIN;`
+            `GRANT CONNECT ON DATABASE DB TO fixer;`
+            `GRANT USAGE ON SCHEMA public TO fixer;`
+            `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO fixer;`
+            `GRANT UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fixer;`
+            `GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fixer;`
+            `runbook init --grant fixer`
+      ✓ rights  it may read 1 of 1 table, and change 1
+    Journal
+      ! journal  there is none: the first change makes it, and its login owns it then, and may alter what is recorded
+            make it as an owner who runs no runbooks: `runbook init --grant FIXER`
+    Backups
+      ✓ pg_dump  VERSION
+      ! newest   there is no verified backup of this whole database
+            `runbook backup create` makes one, and reads it back
+      ✓ room     SIZE free for a database of SIZE
+    1 thing is missing; 5 things to look at.
+    ");
 }
 
 #[test]
@@ -98,9 +151,26 @@ fn nothing_is_missing_to_a_fixer_of_a_server_that_is_as_it_should_be() {
         &server.url_for("clerk", "postgres"),
     ];
     let ran = test.ran(&test.bare(doctor).output().unwrap()).code(0);
-    told!(group(&ran, "Server"), @"");
-    told!(group(&ran, "Login"), @"");
-    told!(group(&ran, "Journal"), @"");
+    told!(group(&ran, "Server"), @"
+    Server
+      ✓ version      PostgreSQL VERSION
+      ✓ writes       it is no replica
+      ✓ durability   what is committed is on disk
+      ✓ statistics   sessions and changed rows are counted
+      ✓ connections  N of N are free
+      ✓ pooler       none stands between
+      ✓ clock        the server's is this machine's
+      ✓ identity     cluster ID, database postgres
+    ");
+    told!(group(&ran, "Login"), @"
+    Login
+      ✓ role    clerk, no superuser
+      ✓ rights  it may read 1 of 1 table, and change 1
+    ");
+    told!(group(&ran, "Journal"), @"
+    Journal
+      ✓ journal  SIZE, of postgres
+    ");
     ran.says("Nothing is missing;");
     // It reads, and leaves nothing.
     assert!(!test.root().join(".local").exists());
@@ -118,8 +188,29 @@ fn without_a_connection_the_rest_is_told() {
         .ran(&{ ran }.output().unwrap())
         .code(4)
         .keeps("hunter2");
-    told!(group(&ran, "Connection"), @"");
-    told!(group(&ran, "Backups"), @"");
+    told!(group(&ran, "Connection"), @"
+    Connection
+      ✗ server    ann@127.0.0.1:1/crm: Connection refused (os error N)
+            See whether it runs: `systemctl status postgresql`,
+            `docker ps --filter name=postgres`, `pg_lsclusters` or
+            `brew services list`
+            If it does not, read why it ended before it is started again:
+            `journalctl -u postgresql`, `docker logs CONTAINER`, or the end of the
+            server's log; a full disk is the usual reason: `df -h`
+            Start it: `systemctl start postgresql`, `docker compose up -d postgres`,
+            `pg_ctlcluster VERSION main start` or `brew services start postgresql`
+            If it runs, see whether it listens where you ask: `ss -ltn`, and
+            `listen_addresses` and `port` in postgresql.conf; a firewall or a VPN
+            may stand between
+            Then once more: `runbook health`
+      ! password  it stands on the command line, where every user of this machine can see it
+            put it into `~/.pgpass` (HOST:PORT:DATABASE:USER:PASSWORD, mode 0600) or
+            into `$PGPASSWORD`
+    ");
+    told!(group(&ran, "Backups"), @"
+    Backups
+      ✓ pg_dump  VERSION
+    ");
     ran.says("The rest can be told once there is a");
     let ran = test.bare(["doctor", "--database-url", "postgres://127.0.0.1:none/crm"]);
     test.ran(&{ ran }.output().unwrap())
@@ -195,7 +286,13 @@ fn passwords_that_others_can_read_are_found() {
     let ran = test
         .ran(&command.env("PGPASSFILE", "pass").output().unwrap())
         .code(10);
-    told!(group(&ran, "Connection"), @"");
+    told!(group(&ran, "Connection"), @"
+    Connection
+      ✓ server      postgres@SERVER:5432/DB answers
+      ✓ encryption  none is needed: the server is on this machine
+      ✗ password    the password file pass is ignored: others may read it
+            `chmod 600 pass`
+    ");
     ran.keeps("hunter2");
 }
 
@@ -207,7 +304,12 @@ fn what_is_wrong_in_runbook_yaml_is_told_with_its_place() {
     );
     let ran = test.bare(["doctor"]).output().unwrap();
     let ran = test.ran(&ran).code(4);
-    told!(group(&ran, "Project"), @"");
+    told!(group(&ran, "Project"), @"
+    Project
+      ✗ runbook.yaml  unknown key `protectd`
+            runbook.yaml:4:5
+            did you mean `protected`?
+    ");
 }
 
 #[test]
@@ -224,9 +326,25 @@ fn a_target_is_held_against_its_policy_and_its_identity() {
     let ran = test.bare(["doctor"]).output().unwrap();
     let ran = test.ran(&ran);
     test.connect().run(&format!("DROP ROLE {boss}"));
-    told!(group(&ran, "Project"), @"");
-    told!(group(&ran, "Policy"), @"");
-    told!(group(&ran, "Backups"), @"");
+    told!(group(&ran, "Project"), @"
+    Project
+      ✓ runbook.yaml  runbook.yaml, 1 target
+      ✓ target        `crm`, protected, policy `strict`
+    ");
+    told!(group(&ran, "Policy"), @"
+    Policy
+      ✗ roles  changes of high risk can never be approved on `crm`: 2 other logins must approve, and only `doctor_boss` can
+            runbook.yaml:10:13
+            make more logins members (GRANT role TO login), or ask for fewer
+            approvals
+    ");
+    told!(group(&ran, "Backups"), @"
+    Backups
+      ✓ pg_dump  VERSION
+      ✗ newest   there is no verified backup of this whole database, and the policy demands one
+            `runbook backup create` makes one, and reads it back
+      ✓ room     SIZE free for a database of SIZE
+    ");
     let pinned = ran.code(10).stdout;
     let pinned = pinned
         .lines()
@@ -267,41 +385,97 @@ fn as_login(test: &Test, sql: &str) -> Ran {
 fn a_login_is_told_what_it_lacks_and_what_it_has_too_much() {
     let test = Test::sql(ACCOUNTS);
     let ran = as_login(&test, "").code(10);
-    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"");
+    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"
+    Login
+      ✓ role    doctor_me, no superuser
+      ✗ rights  it may read 0 of 1 table, and change 0
+            as its owner: `GRANT USAGE ON SCHEMA public TO doctor_me;`
+            `GRANT SELECT ON ALL TABLES IN SCHEMA public TO doctor_me;`
+    Journal
+      ✗ journal  there is none, and the login may not make it: nothing can be changed
+            have the owner of the database make it: `runbook init --grant doctor_me`
+    ");
     test.run("init").code(0);
     // Who only reads lacks nothing.
     let ran = as_login(&test, "GRANT SELECT ON accounts TO {me}");
-    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"");
+    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"
+    Login
+      ✓ role    doctor_me, no superuser
+      ✓ rights  it may read 1 of 1 table, and change 0
+    Journal
+      ✓ journal  the login may not write to it, nor change any table: it only reads
+    ");
     let ran = as_login(
         &test,
         "GRANT SELECT ON accounts TO {me}; GRANT USAGE ON SCHEMA runbook TO {me}; GRANT pg_write_all_data TO {me}; \
          ALTER ROLE {me} CREATEROLE",
     );
-    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"");
+    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"
+    Login
+      ! role    doctor_me may make roles: before PostgreSQL VERSION it can make itself a member of those who approve
+            `ALTER ROLE doctor_me NOCREATEROLE;`
+      ✓ rights  it may read 1 of 1 table, and change 1
+    Journal
+      ✓ journal  SIZE, of postgres
+      ✗ past     the login may alter what is recorded: it has too many rights on capture, entry, glass, image, request and verdict
+            `REVOKE ALL ON ALL TABLES IN SCHEMA runbook FROM doctor_me;`
+            and take the role away that may give it, such as pg_write_all_data
+            then grant what a run needs: `runbook init --grant doctor_me`
+      ! leases   could not be looked at: permission denied for table lease
+    ");
     let ran = as_login(
         &test,
         "GRANT ALL ON accounts TO {me}; ALTER TABLE accounts ENABLE ROW LEVEL SECURITY; \
          CREATE SCHEMA hidden; CREATE TABLE hidden.t (a int)",
     );
-    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"");
+    told!(group(&ran, "Login") + &group(&ran, "Journal"), @"
+    Login
+      ✓ role          doctor_me, no superuser
+      ✓ rights        it may read 1 of 2 tables, and change 1
+      ✓ schemas       it sees nothing of what is in the schema hidden
+            if runbooks are about it: `GRANT USAGE ON SCHEMA hidden TO doctor_me;`
+      ! row security  it may see only a part of the rows of accounts: policies decide which
+            a fix that is meant for these rows alone says `row_security: true`;
+            backups of such tables are refused
+            where it must see all of them: `ALTER ROLE doctor_me BYPASSRLS;`
+    Journal
+      ✗ journal  it is there, and the login may not write to it: nothing can be changed
+            have postgres grant it: `runbook init --grant doctor_me`
+    ");
 }
 
 #[test]
 fn a_journal_that_is_foreign_damaged_or_old_is_found() {
     let test = Test::sql("CREATE SCHEMA runbook");
     let ran = test.run("doctor").code(10);
-    told!(group(&ran, "Journal"), @"");
+    told!(group(&ran, "Journal"), @"
+    Journal
+      ✗ journal  this database has a schema `runbook` that is not the journal of this program
+            give that schema another name: ALTER SCHEMA runbook RENAME TO …
+            or keep it beside the run's record: `--journal local`
+    ");
     let test = Test::sql(ACCOUNTS);
     test.run("init").code(0);
     test.connect()
         .run("ALTER TABLE runbook.image DROP COLUMN before");
     let ran = test.run("doctor").code(10);
-    told!(group(&ran, "Journal"), @"");
+    told!(group(&ran, "Journal"), @"
+    Journal
+      ✗ journal  the journal of this database is damaged: `runbook.image.before` is gone
+            restore it from a backup, or begin a new one: ALTER SCHEMA runbook
+            RENAME TO …
+            or keep it beside the run's record: `--journal local`
+    ");
     test.connect().run(
         "ALTER TABLE runbook.image ADD COLUMN before text; COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 1'",
     );
     let ran = test.run("doctor").code(10);
-    told!(group(&ran, "Journal"), @"");
+    told!(group(&ran, "Journal"), @"
+    Journal
+      ✓ journal  SIZE, of postgres
+      ! version  it is of an earlier version of the program: what is recorded is not guarded yet, and nobody can be asked to approve
+            as postgres: `runbook init`
+    ");
 }
 
 #[test]
@@ -321,7 +495,18 @@ fn what_runs_left_and_what_waits_is_told() {
     test.connect().run(&asked("waitin", 3600));
     test.connect().run(&asked("expire", -1));
     let ran = test.run("doctor").keeps("expire");
-    let until = regex_lite::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00").unwrap();
+    let until = regex_lite::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC").unwrap();
     let told = group(&ran, "Journal");
-    told!(until.replace_all(&told, "MOMENT"), @"");
+    told!(until.replace_all(&told, "MOMENT"), @"
+    Journal
+      ✓ journal  SIZE, of postgres
+      ! lease  run RUN by ann left the lock `crm` behind; its lease still holds
+            `runbook resume RUN` goes on with it, `runbook undo RUN` puts back
+            what it changed
+      ! lease  run RUN by bob left the lock `old` behind; its lease is over
+            `runbook resume RUN` goes on with it, `runbook undo RUN` puts back
+            what it changed
+      ✓ waits    run waitin of postgres waits for approval until MOMENT: 0 of 2
+            another login than postgres: `runbook approve waitin`
+    ");
 }

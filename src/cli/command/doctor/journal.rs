@@ -33,7 +33,7 @@ const LEFT: &str = "\
 
 /// What asks other people and has no answer yet.
 const WAITING: &str = "\
-    SELECT r.run, r.login, r.approvals::text, date_trunc('second', r.expires_at)::text || ' UTC', \
+    SELECT r.run, r.login, r.approvals::text, to_char(r.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC'), \
            (SELECT count(*)::text FROM runbook.verdict v WHERE v.request = r.id AND v.word = 'approve') \
     FROM runbook.request r WHERE r.expires_at > now() \
       AND NOT EXISTS (SELECT FROM runbook.verdict v WHERE v.request = r.id AND v.word IN ('use', 'withdraw', 'decline')) \
