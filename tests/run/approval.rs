@@ -552,7 +552,9 @@ fn case_39_the_policy_of_a_target_says_who() {
     let digest = people.digest(&run);
     let approve = format!("approve {run} --digest {digest}");
     assert_snapshot!(at_production(&people, "cat", &approve).code(12).stderr, @"");
-    at_production(&people, "cat", "approve").code(0).says("may not");
+    at_production(&people, "cat", "approve")
+        .code(0)
+        .says("may not");
     at_production(&people, "ben", &approve).code(0);
     at_production(&people, "ann", &format!("resume {run}")).code(0);
     assert_eq!(people.plans(), "gold gold free free free");

@@ -242,7 +242,10 @@ fn a_journal_of_the_first_version_is_brought_up_to_date() {
     ));
     // Who may not do it is told who may.
     assert_snapshot!(test.apply(2), @"");
-    assert_eq!(test.test.rows("SELECT value FROM counters WHERE id = 1"), "1");
+    assert_eq!(
+        test.test.rows("SELECT value FROM counters WHERE id = 1"),
+        "1"
+    );
     assert_snapshot!(test.test.run("init").code(0).stdout, @"");
     // Whoever could write to it still may, and no more than before: not who it was.
     assert_eq!(test.apply(2), "done");
@@ -254,7 +257,11 @@ fn a_journal_of_the_first_version_is_brought_up_to_date() {
         )),
         "f | t | t"
     );
-    assert_eq!(test.test.rows("SELECT step, login <> 'postgres' FROM runbook.entry ORDER BY id"), "1 | t\n2 | t");
+    assert_eq!(
+        test.test
+            .rows("SELECT step, login <> 'postgres' FROM runbook.entry ORDER BY id"),
+        "1 | t\n2 | t"
+    );
 }
 
 #[test]
