@@ -2,6 +2,10 @@
 
 mod alone;
 mod answers;
+mod approval;
+mod approval_crash;
+mod approval_forged;
+mod approval_people;
 mod audit;
 mod backup_back;
 mod backup_cli;
