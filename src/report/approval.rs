@@ -106,7 +106,7 @@ pub fn stands(needs: &Approvals, standing: &Standing) -> (Tone, String) {
         Came::Waiting(missing) => (
             Tone::Warn,
             format!(
-                "needs {} until {}",
+                "waits for {} until {}",
                 needs.whom(missing),
                 moment(standing.expires_at)
             ),

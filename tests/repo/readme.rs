@@ -140,6 +140,8 @@ async fn every_command_comes_to_what_the_readme_says() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("broken.yaml"), BROKEN).unwrap();
+    // The project whose targets the examples name.
+    fs::write(folder.path().join("runbook.yaml"), blocks("yml").concat()).unwrap();
     let mut commands = 0;
     for block in blocks("console") {
         let (line, expected) = block.split_once('\n').unwrap();

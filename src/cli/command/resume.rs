@@ -287,9 +287,13 @@ impl Resuming<'_> {
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);
         // The policy is as it is now; a run that broke the glass goes on so, by those who may.
-        plan.policy = policy::of(context, &session, broken(&log.events)).await?;
+        plan.policy = {
+            let risk = policy::risk_of(plan.runbook());
+            policy::of(context, &session, risk, broken(&log.events)).await?
+        };
         policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
         if let Some(reason) = cancel {
+            past.is_ending = true;
             past.cancelled = !take_back(&mut session, &past, reason).await?;
         }
         session.inherit_leases();
@@ -354,11 +358,15 @@ fn told_so_far(
     told: Told,
     events: &[Event],
 ) -> Result<Box<dyn Sink>, CliError> {
-    if told.output == Output::Human && !told.quiet {
-        for event in events {
-            sink.take(event)
-                .map_err(|error| CliError::io("cannot write the output", &error))?;
-        }
+    let events = match (told.output, told.quiet) {
+        (Output::Json, _) => &[],
+        (Output::Human, false) => events,
+        // Who says only what went wrong knows of what.
+        _ => events.get(..1).unwrap_or_default(),
+    };
+    for event in events {
+        sink.take(event)
+            .map_err(|error| CliError::io("cannot write the output", &error))?;
     }
     Ok(sink)
 }

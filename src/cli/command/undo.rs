@@ -87,6 +87,9 @@ pub(in crate::cli) async fn start(
             if let Some(other) = other_target(began, session.target(), true) {
                 return Err(other.into());
             }
+            if !args.dry_run && opened.log.facts.journal == Place::Database {
+                session.refuse_unrecordable().await?;
+            }
             let target = local(context, args, &mut session, &opened, base).await?;
             (target, Some(opened.record))
         }
@@ -95,9 +98,6 @@ pub(in crate::cli) async fn start(
         }
         Err(error) => return Err(error.into()),
     };
-    if !args.dry_run && target.journal == Place::Database {
-        session.refuse_unrecordable().await?;
-    }
     let actor = runner::actor(context, &session);
     let started = RunStarted {
         run: id.clone(),
