@@ -219,8 +219,8 @@ fn a_session_takes_on_the_role_and_the_settings() {
     let ran = with(&test, "run t --target app --answer go=yes", &app).code(0);
     let masked = |ran: &Ran| {
         ran.to_string()
-            .replace(&login, "LOGIN")
-            .replace(&role, "ROLE")
+            .replace("login_DB", "LOGIN")
+            .replace("role_DB", "ROLE")
     };
     assert_snapshot!(masked(&ran), @"
     exit 0
@@ -741,8 +741,7 @@ fn a_session_that_was_lost_takes_on_the_role_again() {
     while !told.contains("(1 row)") {
         assert_ne!(stdout.read_line(&mut told).unwrap(), 0, "{told}");
     }
-    let session =
-        "FROM pg_stat_activity WHERE application_name = 'runbook/shell' AND datname = current_database()";
+    let session = "FROM pg_stat_activity WHERE application_name = 'runbook/shell' AND datname = current_database()";
     test.connect()
         .run(&format!("SELECT pg_terminate_backend(pid) {session}"));
     test.until(&format!("SELECT NOT EXISTS (SELECT {session})"));

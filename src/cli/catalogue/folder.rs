@@ -71,8 +71,7 @@ fn is_targets(path: &Path) -> bool {
         let file = std::fs::File::open(path)?;
         std::io::read_to_string(file.take(LOOKED_AT))
     };
-    is_named
-        && text().is_ok_and(|text| text.lines().any(|line| line.starts_with("targets:")))
+    is_named && text().is_ok_and(|text| text.lines().any(|line| line.starts_with("targets:")))
 }
 
 struct Walker<'a> {
