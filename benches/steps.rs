@@ -213,6 +213,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         pace: runbook::engine::pace::Pace::default(),
         policy: runbook::policy::rules::Policy::default(),
         previous: None,
+        salt: String::new(),
         proved,
         arguments: BTreeMap::new(),
         dry_run: false,
@@ -271,6 +272,7 @@ fn facts() -> Facts {
         actor: "bench".to_owned(),
         undo_of: None,
         previous: None,
+        salt: String::new(),
     }
 }
 

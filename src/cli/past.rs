@@ -162,6 +162,7 @@ pub(super) fn plan(
         pace: Pace::default(),
         policy: Policy::default(),
         previous: facts.previous.clone(),
+        salt: facts.salt.clone(),
     })
 }
 

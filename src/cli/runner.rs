@@ -1,6 +1,7 @@
 //! What `run`, `resume` and `undo` share: who is told, who answers, what Ctrl-C does, and how it ends.
 
 use std::cell::Cell;
+use std::io::Read;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -396,6 +397,18 @@ pub(super) fn person(context: &Context<'_>) -> String {
         |name| name.to_string_lossy().into_owned(),
     );
     format!("{user}@{host}")
+}
+
+/// Returns what nobody can guess, for the record of a run.
+///
+/// # Errors
+/// The machine gives nothing.
+pub(super) fn salt() -> Result<String, CliError> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .map_err(|error| CliError::io("cannot read /dev/urandom", &error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Returns a new run's id: short enough to say, from letters and digits that cannot be mistaken.

@@ -255,10 +255,11 @@ impl World for RealWorld {
         self.session.break_glass(&reason, lifted).await
     }
 
-    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+    async fn request(&mut self, request: Request) -> Result<(Request, Standing), Failure> {
         self.flush()?;
         self.session.revive().await?;
-        self.session.request_approval(request).await
+        let request = self.redactor.request(request);
+        Box::pin(self.session.request_approval(request)).await
     }
 
     async fn standing(&mut self, request: &Request) -> Result<Standing, Failure> {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::change::Changes;
 use super::event::{Approved, Shown, TargetFacts};
 use super::impact::Impact;
+use super::outcome::Outcome;
+use super::plan::Plan;
 use crate::policy::rules::Approvals;
 use crate::runbook::data::Rows;
 use crate::runbook::model::StepId;
@@ -60,7 +62,108 @@ pub struct Request {
 impl Request {
     /// Returns the digest of all of it: what an approval is bound to.
     pub fn digest(&self) -> String {
-        crate::engine::plan::Plan::hash_of_text(&serde_json::to_string(self).unwrap_or_default())
+        Plan::hash_of_text(&serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Returns whether another request asks for the same: for the same changes by the same runbook with the same
+    /// parameters on the same target. What differs from moment to moment, such as the locks that others hold, is
+    /// shown and not compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.other_work(other).is_none()
+            && (&self.question, &self.needs, &self.approved)
+                == (&other.question, &other.needs, &other.approved)
+    }
+
+    /// Returns why another request is about other work than this one, whatever it would change.
+    pub fn other_work(&self, other: &Self) -> Option<String> {
+        let differs = |one: &Option<String>, two: &Option<String>| matches!((one, two), (Some(one), Some(two)) if one != two);
+        let (was, is) = (&self.target, &other.target);
+        let replaced =
+            matches!((was.database_oid, is.database_oid), (Some(was), Some(is)) if was != is);
+        if differs(&was.system_identifier, &is.system_identifier)
+            || was.database != is.database
+            || replaced
+        {
+            return Some("it is another database".to_owned());
+        }
+        if (&self.run, self.step) != (&other.run, other.step) {
+            return Some("it is another question".to_owned());
+        }
+        if self.hash != other.hash {
+            return Some("the runbook was changed since".to_owned());
+        }
+        if self.params_digest != other.params_digest {
+            return Some("the parameters are others".to_owned());
+        }
+        None
+    }
+}
+
+/// What the approvals that a confirm needs came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Came<'a> {
+    /// It needs so many more.
+    Waiting(u32),
+    /// There are enough: these logins.
+    Approved(Vec<&'a Verdict>),
+    /// There will be none: why, and who said so.
+    Refused(Refusal, Option<&'a Verdict>),
+}
+
+impl Standing {
+    /// Returns what it came to. What is used can still be used by its run, until it expires: the journal has each of
+    /// its changes at most once.
+    pub fn came(&self, needs: &Approvals) -> Came<'_> {
+        let word = |word: Word| self.verdicts.iter().find(|verdict| verdict.word == word);
+        if let Some(withdrawn) = word(Word::Withdraw) {
+            return Came::Refused(Refusal::Withdrawn, Some(withdrawn));
+        }
+        if let Some(declined) = word(Word::Decline) {
+            return Came::Refused(Refusal::Declined, Some(declined));
+        }
+        if self.expired {
+            return Came::Refused(Refusal::Expired, None);
+        }
+        let approvals = self.verdicts.iter();
+        let approvals: Vec<&Verdict> = approvals
+            .filter(|verdict| verdict.word == Word::Approve)
+            .collect();
+        let count = u32::try_from(approvals.len()).unwrap_or(u32::MAX);
+        match needs.count.saturating_sub(count) {
+            0 => Came::Approved(approvals),
+            missing => Came::Waiting(missing),
+        }
+    }
+
+    /// Returns whether the run went on with the approvals.
+    pub fn is_used(&self) -> bool {
+        self.verdicts
+            .iter()
+            .any(|verdict| verdict.word == Word::Use)
+    }
+}
+
+impl Word {
+    /// Returns how the journal has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Decline => "decline",
+            Self::Withdraw => "withdraw",
+            Self::Use => "use",
+        }
+    }
+}
+
+impl Refusal {
+    /// Returns how a run ends by it that has no way for a no.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Declined => Outcome::Declined,
+            Self::Expired => Outcome::Expired,
+            Self::Withdrawn => Outcome::Withdrawn,
+            Self::Contradicted => Outcome::Contradicted,
+        }
     }
 }
 

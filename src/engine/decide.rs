@@ -1,5 +1,6 @@
 //! What a run does next: a pure function of the runbook and the state.
 
+use super::approval::Refusal;
 use super::event::{Decision, StepResult};
 use super::failure::FailureKind;
 use super::outcome::Outcome;
@@ -47,6 +48,8 @@ pub fn next(runbook: &Runbook, state: &State) -> Act {
         Position::After(id, decision) => after(runbook, state, runbook.step(*id), decision),
         Position::Failed(id) => failed(runbook, state, runbook.step(*id)),
         Position::PutBack(_) => end(remaining(state, unhandled(state)), None),
+        // What is committed stays, and is told; the run can go on.
+        Position::Waiting(_) => end(Outcome::Waiting, None),
         Position::Ended(outcome) => end(*outcome, None),
     }
 }
@@ -69,10 +72,15 @@ fn after(runbook: &Runbook, state: &State, step: &Step, decision: &Decision) -> 
     go(runbook, state, step, target)
 }
 
+/// Returns how a run ends by a no, or by what other people did not say.
+fn refused(refusal: Option<Refusal>) -> Outcome {
+    refusal.map_or(Outcome::Declined, Refusal::outcome)
+}
+
 /// A no for which the step has no `else`.
 fn declined_or_failed(runbook: &Runbook, state: &State, step: &Step) -> Act {
     match state.result(step.id) {
-        Some(StepResult::Confirm { .. }) => end(remaining(state, Outcome::Declined), None),
+        Some(StepResult::Confirm { refusal, .. }) => end(remaining(state, refused(*refusal)), None),
         Some(StepResult::Check {
             severity: Severity::Warning,
             ..
@@ -106,8 +114,8 @@ fn off_end(runbook: &Runbook, state: &State, from: &Step) -> Outcome {
             continue;
         }
         match (way, state.result(*id)) {
-            (Way::Decided(Decision::Else), Some(StepResult::Confirm { .. })) => {
-                return remaining(state, Outcome::Declined);
+            (Way::Decided(Decision::Else), Some(StepResult::Confirm { refusal, .. })) => {
+                return remaining(state, refused(*refusal));
             }
             (Way::Failed | Way::Decided(Decision::Else), _) => {
                 return remaining(state, Outcome::Failed);

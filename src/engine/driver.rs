@@ -1,6 +1,7 @@
 //! The one loop that runs a runbook: asks [`decide`] what is next, performs it, tells what happened, and
 //! folds that into the state.
 
+mod approval;
 mod atomic;
 mod batch;
 mod ending;
@@ -55,6 +56,9 @@ pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: 
     let mut driver = Driver::new(plan, world, cancel, past.started_at);
     driver.clock.go_on(past.seq, past.elapsed_ms);
     driver.state = past.state;
+    if let Some(came) = driver.still_waiting(&past.actor).await? {
+        return Ok(came);
+    }
     if let Err(failure) = driver.prepare().await {
         return Ok(Err(failure));
     }
@@ -66,6 +70,11 @@ pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: 
     }
     if let Err(failure) = driver.resolve(&past.assume).await? {
         return Ok(Err(failure));
+    }
+    if past.cancelled {
+        let (canceller, cancel) = Cancel::new();
+        canceller.cancel();
+        driver.cancel = cancel;
     }
     let result = driver.go_on().await;
     driver.end(result).await
@@ -105,7 +114,9 @@ impl<'a, W: World> Driver<'a, W> {
     }
 
     async fn run(&mut self) -> Came {
-        if let Err(failure) = self.prepare().await {
+        if let Err(mut failure) = self.prepare().await {
+            // No step shows it: what to do is said with the rest, or nowhere.
+            failure.notes.append(&mut failure.help);
             return self.finish_with(failure).await.map(Ok);
         }
         if let Err(failure) = self.break_glass().await? {
@@ -146,18 +157,6 @@ impl<'a, W: World> Driver<'a, W> {
     fn begin(&mut self) -> Result<(), Untold> {
         let plan = self.plan;
         let runbook = plan.runbook();
-        let params = runbook.params().iter().filter_map(|(name, param)| {
-            let shown = &plan.arguments.get(name)?.shown;
-            let value = if param.secret {
-                "•••".to_owned()
-            } else {
-                shown.clone()
-            };
-            Some(Shown {
-                name: name.clone(),
-                value,
-            })
-        });
         self.tell(EventKind::RunStarted(Box::new(RunStarted {
             run: plan.run.clone(),
             runbook: runbook.name.clone(),
@@ -167,7 +166,7 @@ impl<'a, W: World> Driver<'a, W> {
             dry_run: plan.dry_run,
             actor: plan.actor.clone(),
             target: self.surroundings.target.clone(),
-            params: params.collect(),
+            params: self.shown(),
             undo_of: None,
             glass: plan.policy.broken.clone(),
             not_rehearsed: if plan.dry_run {
@@ -176,6 +175,20 @@ impl<'a, W: World> Driver<'a, W> {
                 Vec::new()
             },
         })))
+    }
+
+    /// Returns the parameters as people see them.
+    fn shown(&self) -> Vec<Shown> {
+        let params = self.plan.runbook().params().iter();
+        let shown = params.filter_map(|(name, param)| {
+            let shown = &self.plan.arguments.get(name)?.shown;
+            let value = if param.secret { "•••" } else { shown };
+            Some(Shown {
+                name: name.clone(),
+                value: value.to_owned(),
+            })
+        });
+        shown.collect()
     }
 
     /// Says, where it is so, that the run goes on without what the policy demands: before anything is changed.

@@ -31,6 +31,8 @@ pub struct Plan {
     pub actor: String,
     /// What the target demands, and who runs it there.
     pub policy: Policy,
+    /// What only the run's own record knows: by which a digest of secrets tells nobody else what they are.
+    pub salt: String,
     /// When the last run of the runbook on this database began that came to its end.
     pub previous: Option<String>,
     /// How long it took before to put rows back there.
@@ -59,6 +61,44 @@ impl Plan {
     /// Returns SHA-256 of a text.
     pub fn hash_of_text(text: &str) -> String {
         hex(&Sha256::digest(text))
+    }
+
+    /// Returns SHA-256 of the parameters as they were given, secret ones included, and of the run's salt: a secret of few
+    /// possible values cannot be found out by trying them.
+    pub fn params_digest(&self) -> String {
+        let given: BTreeMap<&String, &serde_json::Value> = self
+            .arguments
+            .iter()
+            .map(|(name, argument)| (name, &argument.given))
+            .collect();
+        let given = serde_json::to_string(&given).unwrap_or_default();
+        Self::hash_of_text(&format!("{} {given}", self.salt))
+    }
+
+    /// Returns why the run would wait for other people, where its own risk or one of its questions says so.
+    pub fn asks_others(&self) -> Option<String> {
+        let confirms = self.runbook().steps.iter();
+        let asking = confirms.into_iter().find(|step| {
+            matches!(&step.kind, Kind::Confirm(confirm) if confirm.approvers.is_some_and(|count| count > 1))
+        });
+        if let Some(step) = asking {
+            return Some(format!(
+                "`{}` needs the approval of other people",
+                step.title
+            ));
+        }
+        let demand = self.policy.rules.demand(self.runbook().risk, 0);
+        let approvals = demand.rule.approvals.as_ref()?;
+        let changes = self.runbook().steps.iter();
+        let changes = changes
+            .into_iter()
+            .any(|step| matches!(step.kind, Kind::Fix(_)));
+        (changes && approvals.count > 0 && self.policy.broken.is_none()).then(|| {
+            format!(
+                "{} risk needs the approval of other people on this target",
+                demand.risk
+            )
+        })
     }
 
     /// Returns what a run of this version could reach but not do, each with its reason. A run that has
@@ -90,9 +130,6 @@ impl Plan {
 
 fn unsupported(step: &Step) -> Option<String> {
     let why = match &step.kind {
-        Kind::Confirm(confirm) if confirm.approvers.is_some_and(|approvers| approvers > 1) => {
-            "approvals by several people are not part of this version"
-        }
         _ if step.common.parallel.is_some_and(|parallel| parallel > 1) => {
             "`parallel` above 1 is not part of this version"
         }

@@ -338,11 +338,15 @@ pub trait World {
         lifted: &[String],
     ) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Asks other people to approve, in the journal: outside of transactions.
+    /// Asks other people to approve, in the journal: outside of transactions. Returns what they are asked, without a
+    /// secret in it. Where the same was asked before, and is still to be decided, that stands.
     ///
     /// # Errors
     /// The journal cannot be written.
-    fn request(&mut self, request: &Request) -> impl Future<Output = Result<Standing, Failure>>;
+    fn request(
+        &mut self,
+        request: Request,
+    ) -> impl Future<Output = Result<(Request, Standing), Failure>>;
 
     /// Returns where a request stands.
     ///

@@ -6,6 +6,9 @@ mod made;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use super::approval::Request;
 use super::change::Changes;
 use super::event::{Approved, Decision, Progress, StepRef, StepResult};
 use super::failure::{Failure, FailureKind};
@@ -52,6 +55,8 @@ pub struct State {
     made: BTreeMap<Unit, BTreeMap<StepId, usize>>,
     /// How many results each step had when the transaction of an atomic was opened last.
     began: BTreeMap<StepId, usize>,
+    /// What other people are asked, until it is known what they said.
+    pub asked: Option<Asked>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// Milliseconds that people took to answer.
@@ -71,6 +76,17 @@ pub struct Committing {
     pub result: StepResult,
     /// How far its batch has come then.
     pub batch: Option<Progress>,
+}
+
+/// What other people are asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The confirm.
+    pub step: StepId,
+    /// What.
+    pub request: Box<Request>,
+    /// Until when they can say something.
+    pub expires_at: Timestamp,
 }
 
 /// How far a loop has come.
@@ -113,7 +129,9 @@ pub enum Position {
     Committed(StepId),
     /// What a step that failed had led to was put back, as far as it could be.
     PutBack(StepId),
-    /// The run is over.
+    /// A confirm waits for other people.
+    Waiting(StepId),
+    /// The run is over, or waits.
     Ended(Outcome),
 }
 
@@ -135,8 +153,11 @@ impl State {
             (Some((atomic, _)), _) => Some(atomic),
             (None, Some(committing)) => Some(committing.step.id),
             // What a run ended with that nobody could say anything of is begun again.
-            (None, None) => match (&self.position, self.trail.last()) {
-                (Position::Ended(Outcome::Unknown), Some((step, Way::Failed))) => Some(*step),
+            (None, None) => match (&self.position, self.trail.last(), &self.asked) {
+                (Position::Ended(Outcome::Unknown), Some((step, Way::Failed)), _) => Some(*step),
+                (Position::Ended(Outcome::Waiting) | Position::Waiting(_), _, Some(asked)) => {
+                    Some(asked.step)
+                }
                 _ => None,
             },
         };

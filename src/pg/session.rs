@@ -2,7 +2,7 @@
 //! inside of one another by savepoints.
 
 mod alone;
-mod approval;
+pub mod approval;
 mod capture;
 pub mod capture_row;
 mod change;

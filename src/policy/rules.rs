@@ -57,6 +57,22 @@ pub struct Approvals {
     pub expire_seconds: u64,
 }
 
+impl Approvals {
+    /// Says whose approval it is, of so many people.
+    pub fn whom(&self, count: u32) -> String {
+        let who = match (count, self.by.is_empty()) {
+            (1, true) => "one other person".to_owned(),
+            (count, true) => format!("{count} other people"),
+            (1, false) => "one other member".to_owned(),
+            (count, false) => format!("{count} other members"),
+        };
+        if self.by.is_empty() {
+            return who;
+        }
+        format!("{who} of {}", self.by.join(" or "))
+    }
+}
+
 /// How a question may be answered with a yes. Anything may answer it with a no.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AnsweredBy {

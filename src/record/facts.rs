@@ -37,6 +37,9 @@ pub struct Facts {
     /// When the last run of the runbook on this database began that came to its end, where it asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// What only this record knows: by it a digest of the parameters tells nobody else what they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub salt: String,
     /// The run that this one puts back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_of: Option<String>,

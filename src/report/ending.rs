@@ -38,6 +38,19 @@ pub(super) fn command(finished: &RunFinished, begun: Option<&RunStarted>) -> Opt
             Some(format!("Undo with: runbook undo {}", begun.run))
         }
         Outcome::Unknown => go_on(begun),
+        Outcome::Waiting => {
+            let (run, target) = (&begun.run, &begun.target.name);
+            // An address is not named by `--target`, and may have a password.
+            let is_name = !target.contains([':', '/']);
+            let target = if is_name {
+                format!(" --target {target}")
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "Ask another person to run: runbook approve {run}{target}; then go on with: runbook resume {run}{target}"
+            ))
+        }
         _ => None,
     }
 }

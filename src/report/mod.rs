@@ -15,6 +15,7 @@
 //! database holds, it can neither move the cursor nor colour the terminal.
 
 mod amount;
+pub mod approval;
 mod backup;
 pub mod changes;
 mod chart;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::mask::Mask;
+use crate::engine::approval::Request;
 use crate::engine::event::Event;
 use crate::engine::failure::Failure;
 use crate::runbook::data::Rows;
@@ -111,6 +112,13 @@ impl Redactor {
         let mut event = event.clone();
         event.mask(self);
         Cow::Owned(event)
+    }
+
+    /// Returns what other people are asked with every secret masked: before it is digested or kept, so that nobody
+    /// finds one out by trying.
+    pub fn request(&self, mut request: Request) -> Request {
+        request.mask(self);
+        request
     }
 
     /// Returns what the server says of a violated constraint without the row's values, where some of them may be

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use self::teller::Teller;
 use super::step::Went;
 use super::undo::{Undoing, Undone};
+use crate::engine::approval::{Request, Standing};
 use crate::engine::change::Changes;
 use crate::engine::event::{
     Blocker, Decision, Event, EventKind, Item, RunFinished, RunStarted, StepRef, StepResult,
@@ -94,6 +95,10 @@ pub(super) enum Aside<'a> {
     Asked(&'a str, Option<&'a str>, Option<&'a Rows>),
     /// What was at stake.
     AtStake(&'a Impact),
+    /// Other people were asked, and until when they have.
+    OthersAsked(&'a Request, Timestamp),
+    /// What other people said.
+    Said(&'a Standing),
     /// Parts of a batch were committed: how many rows of how many.
     Batch(u64, u64),
     /// Its transaction was about to commit, by this id.

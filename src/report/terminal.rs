@@ -1,5 +1,6 @@
 //! Tells a run to a person, a line a step, while it happens.
 
+mod approval;
 mod close;
 mod past;
 mod question;
@@ -336,9 +337,13 @@ impl Terminal {
             EventKind::BrokeGlass { reason, by, lifted } => {
                 self.print(&glass::draw(reason, by, lifted, self.look), 0)
             }
-            EventKind::Committing { .. }
-            | EventKind::ApprovalAsked { .. }
-            | EventKind::ApprovalSeen { .. } => Ok(()),
+            EventKind::Committing { .. } => Ok(()),
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => self.approval_asked(step, request, *expires_at),
+            EventKind::ApprovalSeen { step, standing } => self.approval_seen(step, standing),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

@@ -33,6 +33,7 @@ pub(crate) fn facts(run: &str) -> Facts {
         target: TargetFacts::default(),
         actor: "ann (ann@desk)".to_owned(),
         previous: None,
+        salt: String::new(),
         undo_of: None,
     }
 }

@@ -321,8 +321,9 @@ fn rows_are_deleted_in_parts() {
           Operation      DELETE items
           Risk           medium: DELETE with a predicate
           Data at risk   5 rows of items deleted
+          Locks          ROW EXCLUSIVE on items: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      5 rows changed, committed  TIME

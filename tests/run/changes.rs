@@ -32,7 +32,8 @@ fn triggers_and_cascades_are_shown() {
             audit     1 inserted (by a trigger or cascade)
           Operation      DELETE parents
           Risk           medium: DELETE with a predicate
-          Data at risk   2 rows of children deleted; 1 row of parents deleted; 3 rows of tags updated; 1 row of audit new
+          Data at risk   1 row of parents deleted; by cascades and triggers: 2 rows of children deleted; 3 rows of tags updated; 1 row of audit new
+          Locks          ROW EXCLUSIVE on audit, children, parents and tags: nobody waits but who changes the same rows
           Backup         NONE: nothing puts back what is done
           Recovery time  it cannot be recovered
           Go?
@@ -65,7 +66,8 @@ fn triggers_and_cascades_are_shown() {
             audit     1 inserted (by a trigger or cascade)
           Operation      DELETE parents
           Risk           medium: DELETE with a predicate
-          Data at risk   2 rows of children deleted; 1 row of parents deleted; 3 rows of tags updated; 1 row of audit new
+          Data at risk   1 row of parents deleted; by cascades and triggers: 2 rows of children deleted; 3 rows of tags updated; 1 row of audit new
+          Locks          ROW EXCLUSIVE on audit, children, parents and tags: nobody waits but who changes the same rows
           Backup         NONE: nothing puts back what is done
           Recovery time  it cannot be recovered
           Go?
@@ -147,8 +149,9 @@ fn partitions_are_shown_as_their_table() {
           Operation      UPDATE events; INSERT events; DELETE events_2
           Risk           medium: UPDATE with a predicate
           Data at risk   1 row of events_2 deleted; 3 rows of events updated, 1 new; 1 updated row of events: what they were cannot be shown
+          Locks          ROW EXCLUSIVE on events: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ all                    5 rows changed, committed  TIME
@@ -294,8 +297,9 @@ fn statements_with_from_using_with_and_aliases_are_captured() {
           Operation      UPDATE items; DELETE items
           Risk           medium: UPDATE with a predicate
           Data at risk   1 row of items deleted, 2 updated
+          Locks          ROW EXCLUSIVE on items: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ all                    3 rows changed, committed  TIME

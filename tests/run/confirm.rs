@@ -223,8 +223,9 @@ fn case_17_a_yes_to_an_atomic_holds_for_its_rows_only() {
           Operation      UPDATE accounts; DELETE accounts
           Risk           medium: UPDATE with a predicate
           Data at risk   1 row of accounts deleted, 1 updated
+          Locks          ROW EXCLUSIVE on accounts: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           Go on? [y/N] y
           ✓ yes · postgres (USER@HOST)

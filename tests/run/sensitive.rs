@@ -82,8 +82,9 @@ fn nobody_sees_the_values_of_a_sensitive_column() {
           Operation      UPDATE "User"; DELETE "User"
           Risk           medium: UPDATE with a predicate
           Data at risk   1 row of "User" deleted, 1 updated
+          Locks          ROW EXCLUSIVE on "User": nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ change                 1 row changed, committed  TIME

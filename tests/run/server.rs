@@ -106,6 +106,26 @@ impl Connection {
         Self { runtime, connected }
     }
 
+    /// Connects as a login of its own.
+    pub(crate) fn of(login: &str, database: &str) -> Self {
+        let runtime = runtime();
+        let settings = SERVER.settings(database).with_user(login);
+        let connected = runtime.block_on(settings.connect()).unwrap();
+        Self { runtime, connected }
+    }
+
+    /// Runs a statement, and returns what the server says against it.
+    pub(crate) fn tried(&self, sql: &str) -> Option<String> {
+        let done = self
+            .runtime
+            .block_on(self.connected.client.batch_execute(sql));
+        let error = done.err()?;
+        let said = error
+            .as_db_error()
+            .map(|server| server.message().to_owned());
+        Some(said.unwrap_or_else(|| error.to_string()))
+    }
+
     /// Runs statements.
     #[track_caller]
     pub(crate) fn run(&self, sql: &str) {

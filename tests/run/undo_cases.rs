@@ -81,9 +81,10 @@ fn case_18_declared_cascades_are_put_back() {
                     2 updated (by a trigger or cascade)
           Operation      DELETE users
           Risk           medium: DELETE with a predicate
-          Data at risk   2 rows of orders deleted; 1 row of users deleted; 2 rows of notes updated
+          Data at risk   1 row of users deleted; by cascades and triggers: 2 rows of orders deleted; 2 rows of notes updated
+          Locks          ROW EXCLUSIVE on notes, orders and users: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ f                      1 row changed, committed  TIME

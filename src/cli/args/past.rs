@@ -130,4 +130,7 @@ pub struct InitArgs {
     /// A role that may run runbooks there from then on (repeatable)
     #[arg(long = "grant", value_name = "ROLE")]
     pub grant: Vec<String>,
+    /// A role that may see there what runs ask of others, and approve it (repeatable)
+    #[arg(long = "grant-approver", value_name = "ROLE")]
+    pub grant_approver: Vec<String>,
 }

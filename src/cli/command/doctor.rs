@@ -9,6 +9,7 @@ mod journal;
 mod login;
 mod machine;
 mod page;
+mod project;
 mod server;
 
 use std::path::Path;
@@ -61,32 +62,33 @@ pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<u8, CliError> {
 async fn look(context: &Context<'_>) -> (Option<TargetFacts>, Vec<Group>) {
     let goal = places::goal(context);
     let folder = stored::folder(context, None);
-    let mut groups = vec![Group::new(
-        "This machine",
-        machine::look(context, folder.as_deref()),
-    )];
+    let machine = machine::look(context, folder.as_deref());
+    let project = project::look(context.invocation, goal.as_ref().ok());
+    let mut groups = vec![
+        Group::new("This machine", machine),
+        Group::new("Project", project),
+    ];
     let goal = match goal {
         Ok(goal) => goal,
         Err(error) => {
-            groups.push(Group::new("Connection", vec![unfit(&error)]));
+            // That runbook.yaml is wrong is said already.
+            let is_said = matches!(error, CliError::Diagnostics { .. });
+            let why = if is_said {
+                Vec::new()
+            } else {
+                project::unfit(&error)
+            };
+            groups.push(Group::new("Connection", why));
             groups.push(Group::new("Backups", vec![backups::tools(context, None)]));
             return (None, groups);
         }
     };
     let mut connection = connection::passwords(context, &goal.settings);
     let begun = Instant::now();
-    let settings = goal
-        .settings
-        .clone()
-        .with_application_name("runbook/doctor");
-    let session = match Session::connect(&settings, None).await {
+    let session = match goal.connect("runbook/doctor").await {
         Ok(session) => session,
         Err(error) => {
-            let why = Finding::missing(
-                "server",
-                format!("{}: {}", goal.settings.describe(), error.reason()),
-            );
-            connection.insert(0, why.helps(diagnosis::of(context, &error).await));
+            connection.splice(0..0, unreached(context, &goal, &error).await);
             groups.push(Group::new("Connection", connection));
             groups.push(Group::new("Backups", vec![backups::tools(context, None)]));
             return (None, groups);
@@ -101,6 +103,15 @@ async fn look(context: &Context<'_>) -> (Option<TargetFacts>, Vec<Group>) {
     (Some(session.target().clone()), groups)
 }
 
+/// Why there is no connection, and what to try.
+async fn unreached(context: &Context<'_>, goal: &Goal, error: &CliError) -> Vec<Finding> {
+    let CliError::Connect(error) = error else {
+        return project::unfit(error);
+    };
+    let says = format!("{}: {}", goal.settings.describe(), error.reason());
+    vec![Finding::missing("server", says).helps(diagnosis::of(context, error).await)]
+}
+
 async fn on_server(
     context: &Context<'_>,
     session: &Session,
@@ -112,25 +123,16 @@ async fn on_server(
     let target = goal.target.as_deref();
     let mut server = server::look(session, begun).await;
     server.push(identity::look(facts, target));
+    let (login, changes) = login::look(session).await;
     let mut copies = vec![backups::tools(context, Some(&facts.server_version))];
     if let Ok(folder) = folder {
         copies.extend(backups::look(session, folder, target).await);
     }
     vec![
         Group::new("Server", server),
-        Group::new("Login", login::look(session).await),
-        Group::new("Journal", journal::look(session, target).await),
+        Group::new("Login", login),
+        Group::new("Journal", journal::look(session, target, changes).await),
         Group::new("Backups", copies),
+        Group::new("Policy", project::policy(session, goal).await),
     ]
-}
-
-/// Why nobody knows where the database is.
-fn unfit(error: &CliError) -> Finding {
-    let text = error.render(false);
-    let mut lines = text
-        .lines()
-        .map(|line| line.trim().trim_start_matches("error: "));
-    let finding = Finding::missing("settings", lines.next().unwrap_or_default());
-    let rest = lines.filter(|line| !line.is_empty());
-    finding.helps(rest.map(|line| line.trim_start_matches("= help: ")))
 }

@@ -86,6 +86,7 @@ async fn look(context: &Context<'_>, args: &HealthArgs, proved: Proved) -> Resul
         pace: Pace::default(),
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
         hash: Plan::hash_of(&proved.runbook),
         proved,
         arguments,

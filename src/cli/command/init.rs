@@ -18,7 +18,10 @@ pub fn run(context: &Context<'_>, args: &InitArgs) -> Result<u8, CliError> {
 
 async fn init(context: &Context<'_>, args: &InitArgs) -> Result<u8, CliError> {
     let mut session = connection::connect(context, "runbook/init").await?;
-    match session.init_journal(&args.grant).await {
+    match session
+        .init_journal(&args.grant, &args.grant_approver)
+        .await
+    {
         Ok(done) => {
             let lines: Vec<String> = done.iter().map(|line| format!("{line}\n")).collect();
             context.invocation.print(&lines.concat())?;

@@ -62,6 +62,7 @@ pub fn run(context: &Context<'_>, args: &PlanArgs, named: Option<Proved>) -> Res
         pace: Pace::default(),
         policy: Policy::default(),
         previous: None,
+        salt: String::new(),
     };
     let demands = demands::section(context, &plan.proved)?;
     let terminal = context.invocation.terminal.stdout;

@@ -12,8 +12,10 @@ use crate::cli::notice::Notices;
 use crate::cli::runner::{self, Answering};
 use crate::cli::world::RealWorld;
 use crate::cli::{Context, backups, connection, pace, past, policy, state};
+use crate::engine::approval::{Came, Word};
 use crate::engine::driver::{self, Past};
 use crate::engine::event::{Decision, Event, EventKind, Sink, StepResult};
+use crate::engine::failure::FailureKind;
 use crate::engine::plan::Plan;
 use crate::engine::state::{Position, State};
 use crate::pg::session::Session;
@@ -28,6 +30,27 @@ use crate::record::store;
 /// # Errors
 /// Why it cannot go on: it is as it was then.
 pub fn run(context: &Context<'_>, args: &ResumeArgs) -> Result<u8, CliError> {
+    go_on(context, args, None)
+}
+
+/// Goes on with a run to end it: as if Ctrl-C had been pressed where it was cut short, or its request withdrawn.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn cancel(
+    context: &Context<'_>,
+    args: &ResumeArgs,
+    reason: Option<&str>,
+) -> Result<u8, CliError> {
+    go_on(context, args, Some(reason))
+}
+
+/// Goes on, to cancel it where there is a reason to, or may be none.
+fn go_on(
+    context: &Context<'_>,
+    args: &ResumeArgs,
+    cancel: Option<Option<&str>>,
+) -> Result<u8, CliError> {
     let base = state::folder(context)?;
     let run = store::find(&base, &args.run)?;
     let Opened { record, log } = RunRecord::open(&base, &run, &runner::person(context))?;
@@ -49,6 +72,7 @@ pub fn run(context: &Context<'_>, args: &ResumeArgs) -> Result<u8, CliError> {
     let resuming = Resuming {
         context,
         args,
+        cancel,
         plan,
         log,
     };
@@ -230,6 +254,8 @@ async fn refuse_put_back(
 struct Resuming<'a> {
     context: &'a Context<'a>,
     args: &'a ResumeArgs,
+    /// Why it is to end, where it is.
+    cancel: Option<Option<&'a str>>,
     plan: Plan,
     log: Log,
 }
@@ -239,6 +265,7 @@ impl Resuming<'_> {
         let Self {
             context,
             args,
+            cancel,
             mut plan,
             log,
         } = self;
@@ -263,6 +290,9 @@ impl Resuming<'_> {
             policy::of(context, &session, risk, broken(&log.events)).await?
         };
         policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
+        if let Some(reason) = cancel {
+            past.cancelled = !take_back(&mut session, &past, reason).await?;
+        }
         session.inherit_leases();
         let answering = Answering {
             given: &args.answers,
@@ -295,6 +325,28 @@ fn broken(events: &[Event]) -> Option<&str> {
         EventKind::BrokeGlass { reason, .. } => Some(reason.as_str()),
         _ => None,
     })
+}
+
+/// Takes back what other people are asked; returns whether the run ends by what became of that.
+async fn take_back(
+    session: &mut Session,
+    past: &Past,
+    reason: Option<&str>,
+) -> Result<bool, CliError> {
+    let Some(asked) = &past.state.asked else {
+        return Ok(false);
+    };
+    let request = &asked.request;
+    let said = session.say_of_request(request, Word::Withdraw, &past.actor, reason);
+    match said.await {
+        Ok(()) => Ok(true),
+        // It was declined meanwhile, or is used: a run that used it is cut short, and no longer waits.
+        Err(failure) if failure.kind == FailureKind::Policy => {
+            let standing = session.approval_standing(request).await?;
+            Ok(matches!(standing.came(&request.needs), Came::Refused(..)))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// A person sees what was done so far; a program has read it already.

@@ -54,6 +54,19 @@ fn refuse_unsupported(runbook: &Runbook) -> Result<(), CliError> {
         .help("nothing was run; take these steps out, or wait for the version that has them"))
 }
 
+/// Other people are asked in the database's journal.
+fn refuse_unasked(plan: &Plan) -> Result<(), CliError> {
+    match plan.asks_others() {
+        None => Ok(()),
+        Some(why) => Err(CliError::invalid(format!(
+            "`{}` cannot run with its journal beside its record: {why}",
+            plan.runbook().name
+        ))
+        .note("they are asked, and approve, in the journal of the database")
+        .help("run it without `--journal local`")),
+    }
+}
+
 async fn start(context: &Context<'_>, args: &RunArgs, proved: Proved) -> Result<u8, CliError> {
     let (plan, world) = tokio::select! {
         prepared = Box::pin(prepare(context, args, proved)) => prepared?,
@@ -160,6 +173,7 @@ pub(in crate::cli) async fn prepare(
     policy::refuse_unasked(&policy, &proved, &session.target().name, args.dry_run)?;
     let plan = Plan {
         policy,
+        salt: runner::salt()?,
         previous: previous::of(&base, &proved.runbook, session.target())?,
         pace: pace::of(&base, &proved.runbook, session.target()),
         hash: Plan::hash_of(&proved.runbook),
@@ -175,6 +189,9 @@ pub(in crate::cli) async fn prepare(
         dry_run: args.dry_run,
     };
     let place = connection::journal(&session, args.journal)?;
+    if place == Place::Local && !plan.dry_run {
+        refuse_unasked(&plan)?;
+    }
     let world = RealWorld {
         folder: context.invocation.folder.clone(),
         site: backups::site(context, None)?,
@@ -240,6 +257,7 @@ fn facts(plan: &Plan, session: &Session, journal: Place) -> Facts {
         target: session.target().clone(),
         actor: plan.actor.clone(),
         previous: plan.previous.clone(),
+        salt: plan.salt.clone(),
         undo_of: None,
     }
 }

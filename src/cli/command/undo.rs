@@ -175,6 +175,7 @@ fn facts(started: &RunStarted, journal: Place) -> Facts {
         target: started.target.clone(),
         actor: started.actor.clone(),
         previous: None,
+        salt: String::new(),
         undo_of: started.undo_of.clone(),
     }
 }

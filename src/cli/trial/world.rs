@@ -198,7 +198,7 @@ impl World for Stage<'_> {
         self.real.break_glass(reason, lifted).await
     }
 
-    async fn request(&mut self, request: &Request) -> Result<Standing, Failure> {
+    async fn request(&mut self, request: Request) -> Result<(Request, Standing), Failure> {
         self.real.request(request).await
     }
 

@@ -48,6 +48,7 @@ impl<W: World> Driver<'_, W> {
         let name = last.map_or("", |step| step.title.as_str());
         match (outcome, &self.state.failure) {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
+            (Outcome::Waiting, _) => self.waiting(),
             (Outcome::Declined, _) => match last.and_then(|step| self.state.result(step.id)) {
                 Some(StepResult::Confirm {
                     by, why: Some(_), ..
@@ -95,10 +96,14 @@ impl<W: World> Driver<'_, W> {
         } else {
             None
         };
-        // A run that nobody can say anything of may go on: it keeps its leases.
-        if outcome != Outcome::Unknown
-            && let Some(message) = release(self.world).await
-        {
+        // A run that may go on keeps its leases: nobody can say anything of it, or some of it is committed.
+        let keeps = match outcome {
+            Outcome::Unknown => true,
+            // Nobody else is to change what the rest of the run is about.
+            Outcome::Waiting => !self.state.units.is_empty(),
+            _ => false,
+        };
+        if !keeps && let Some(message) = release(self.world).await {
             self.tell(EventKind::Noticed { message })?;
         }
         let (outcome, says) = self.as_rehearsed(outcome, says);

@@ -31,6 +31,8 @@ pub struct Past {
     pub actor: String,
     /// What people say became of steps that nobody can ask for: whether they were done.
     pub assume: BTreeMap<String, bool>,
+    /// Whether it goes on as if Ctrl-C had been pressed where it was cut short.
+    pub cancelled: bool,
 }
 
 impl Past {
@@ -51,13 +53,14 @@ impl Past {
             elapsed_ms: last.map_or(0.0, |event| event.elapsed_ms),
             actor,
             assume,
+            cancelled: false,
         }
     }
 
     /// Returns how the run ended, unless it can go on.
     pub fn over(&self) -> Option<Outcome> {
         match self.state.position {
-            Position::Ended(Outcome::Unknown) | Position::Start => None,
+            Position::Ended(Outcome::Unknown | Outcome::Waiting) | Position::Start => None,
             Position::Ended(outcome) => Some(outcome),
             _ => None,
         }

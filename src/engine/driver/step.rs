@@ -15,6 +15,7 @@ use super::super::port::World;
 use super::super::rehearse::rehearse;
 use super::super::scope::{self, Current};
 use super::super::state::{Position, Round, State};
+use super::approval::Yes;
 use super::{Driver, Untold};
 use crate::runbook::model::Step;
 use crate::step::Kind;
@@ -86,7 +87,10 @@ impl<W: World> Driver<'_, W> {
         loop {
             let started = Instant::now();
             let waited = self.state.waited_ms;
-            let attempt = self.attempt(step, current).await?;
+            let Some(attempt) = self.attempt(step, current).await? else {
+                // Other people are asked: the run ends here, and goes on here.
+                return Ok(true);
+            };
             self.tell_asides(step)?;
             let took_ms = millis(started) - (self.state.waited_ms - waited);
             let failure = match attempt {
@@ -113,14 +117,23 @@ impl<W: World> Driver<'_, W> {
         }
     }
 
-    pub(super) async fn attempt(
+    /// Does a step once; nothing where it waits for other people.
+    async fn attempt(
+        &mut self,
+        step: &Step,
+        current: &[Current],
+    ) -> Result<Option<Result<Performed, Failure>>, Untold> {
+        if let Kind::Confirm(confirm) = &step.kind {
+            return self.confirm(step, confirm).await;
+        }
+        self.work(step, current).await.map(Some)
+    }
+
+    async fn work(
         &mut self,
         step: &Step,
         current: &[Current],
     ) -> Result<Result<Performed, Failure>, Untold> {
-        if let Kind::Confirm(confirm) = &step.kind {
-            return self.confirm(step, confirm).await;
-        }
         if let Kind::Rollback(rollback) = &step.kind {
             return Ok(self.roll_back(step, rollback).await);
         }
@@ -170,10 +183,16 @@ impl<W: World> Driver<'_, W> {
         &mut self,
         step: &Step,
         confirm: &Confirm,
-    ) -> Result<Result<Performed, Failure>, Untold> {
+    ) -> Result<Option<Result<Performed, Failure>>, Untold> {
+        if let Some(asked) = self.state.asked.take_if(|asked| asked.step == step.id) {
+            if !self.goes_on_alone(&asked) {
+                return self.heed(step, asked).await;
+            }
+            self.take_back(&asked.request).await;
+        }
         let mut asking = match prepare(&self.stage(step, &[]), step, confirm) {
             Ok(asking) => asking,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Some(Err(failure))),
         };
         let name = step_ref(self.plan.runbook(), step);
         let mut approved = Vec::new();
@@ -214,13 +233,13 @@ impl<W: World> Driver<'_, W> {
                         changes: rehearsal.changes,
                     })?;
                 }
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return Ok(Some(Err(failure))),
             }
         }
         let risk = policy::risk_of_confirm(self.plan, step);
         let held = policy::at_question(self.plan, self.world, risk, shown.count()).await;
         if let Err(failure) = held {
-            return Ok(Err(failure));
+            return Ok(Some(Err(failure)));
         }
         let needed = policy::of_confirm(self.plan, step, confirm, &shown);
         asking.question.answered_by = needed.answered_by;
@@ -228,13 +247,31 @@ impl<W: World> Driver<'_, W> {
             step: name,
             question: asking.question.text.clone(),
             typed: asking.question.typed.clone(),
-            show: asking.show,
-            impact: at_stake,
+            show: asking.show.clone(),
+            impact: at_stake.clone(),
         })?;
+        let others = needed.approvals.clone().filter(|_| !self.plan.dry_run);
         let started = Instant::now();
-        let answer = ask(self.world, &asking.question, approved, &self.cancel).await;
+        let of_yes = if others.is_some() {
+            Vec::new()
+        } else {
+            approved.clone()
+        };
+        let answer = ask(self.world, &asking.question, of_yes, &self.cancel).await;
         self.state.waited_ms += millis(started);
-        Ok(answer)
+        let is_yes = matches!(&answer, Ok(performed) if performed.decision == Decision::Next);
+        let Some(needs) = others.filter(|_| is_yes) else {
+            return Ok(Some(answer));
+        };
+        let yes = Yes {
+            asking,
+            changes: shown,
+            approved,
+            impact: at_stake,
+            needed,
+        };
+        let failure = self.ask_others(step, yes, needs).await?;
+        Ok(failure.map(Err))
     }
 
     /// Tells who held a lock, and what the server said beside results.

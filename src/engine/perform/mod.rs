@@ -23,7 +23,7 @@ use crate::runbook::statement::{Fillings, SqlTemplate};
 use crate::sql::statement::Statement;
 use crate::step::Kind;
 
-pub(super) use confirm::{ask, prepare};
+pub(super) use confirm::{Asking, ask, prepare};
 pub(super) use fix::{
     ROLLED_BACK, check_guard, has_transaction, perform_part, same_as_approved, whole,
 };

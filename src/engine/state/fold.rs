@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Committing, Position, Round, State, Way};
+use super::{Asked, Batch, Committing, Position, Round, State, Way};
 use crate::engine::event::{Decision, EventKind, Progress, StepRef, StepResult};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::Unit;
@@ -52,9 +52,21 @@ impl State {
         }
     }
 
-    /// Takes in what happened to a transaction.
+    /// Takes in what happened to a transaction, or what other people are asked.
     fn apply_transaction(&mut self, event: &EventKind) {
         match event {
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => {
+                self.asked = Some(Asked {
+                    step: step.id,
+                    request: request.clone(),
+                    expires_at: *expires_at,
+                });
+                self.position = Position::Waiting(step.id);
+            }
             EventKind::AtomicStarted { step, item } => {
                 self.begin_unit();
                 self.open = Some((step.id, item.as_ref().map(|item| item.index)));
@@ -119,7 +131,13 @@ impl State {
         *attempts = attempts.saturating_add(1);
     }
 
+    /// Takes in that a confirm has its answer: nobody is asked any more.
+    fn answered(&mut self, step: &StepRef) {
+        self.asked.take_if(|asked| asked.step == step.id);
+    }
+
     fn finish(&mut self, step: &StepRef, result: &StepResult) {
+        self.answered(step);
         let unit = Unit {
             step: step.id,
             item: self.item,
@@ -158,6 +176,7 @@ impl State {
     }
 
     fn fail(&mut self, step: &StepRef, failure: &Failure) {
+        self.answered(step);
         if failure.kind != FailureKind::InDoubt {
             self.committing = None;
             if self.open.is_some_and(|(atomic, _)| atomic == step.id) {

@@ -251,14 +251,14 @@ impl Session {
             .map_or("NULL".to_owned(), |tables| list(tables));
         let text = format!(
             "INSERT INTO runbook.capture (entry, step, relation, alone, columns, key, changed, kept, ignored, tables, direct, rows) \
-             VALUES ({}, {}, {}, {}, {}, {}, '{{}}', '{{}}', {}, {tables}, {direct}, 0) RETURNING id::text",
-            self.entry_sql(),
+             SELECT e.id, {}, {}, {}, {}, {}, '{{}}', '{{}}', {}, {tables}, {direct}, 0 FROM ({}) AS e RETURNING id::text",
             terms.step.0,
             quote_literal(&facts.relation),
             facts.kind == "r",
             quote_literal(&facts.fingerprint),
             list(&facts.key),
             list(&terms.ignore),
+            self.entry_sql(),
         );
         let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
         let rows = self

@@ -97,7 +97,7 @@ impl Session {
     }
 }
 
-fn nobody_writes() -> Failure {
+pub(super) fn nobody_writes() -> Failure {
     Failure::new(
         FailureKind::Unsupported,
         "a transaction was about to be recorded, and nobody said by whom",

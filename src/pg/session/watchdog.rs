@@ -162,7 +162,11 @@ impl Watcher {
     /// Looks until the transaction is to give up.
     async fn look(&self) -> Result<Failure, String> {
         let connected = self.settings.connect().await;
-        let connected = connected.map_err(|error| error.to_string())?;
+        let connected = connected.map_err(|error| {
+            let text = error.to_string();
+            // What to do about it stands below.
+            text.lines().next().unwrap_or_default().to_owned()
+        })?;
         let mut waiters = Waiters::new(self.pid, self.knows_since);
         loop {
             let found = tokio::time::timeout(SILENCE, waiters.look(&connected.client)).await;
@@ -186,7 +190,7 @@ fn say(said: &Mutex<Said>, why: &str) {
     {
         said.is_told = true;
         said.text = Some(format!(
-            "nobody watches whom this keeps waiting: {why}; it goes on without"
+            "goes on without a watch over whom it keeps waiting: {why}"
         ));
     }
 }

@@ -12,7 +12,7 @@ use crate::report::look::Mark;
 use crate::report::step::{self, Telling, Went};
 use crate::report::story::{Aside, Passage, What};
 use crate::report::undo::{Undoing, Undone};
-use crate::report::{amount, backup, ending, impact};
+use crate::report::{amount, approval, backup, ending, impact};
 use crate::runbook::data::{Column, Rows, oid};
 use crate::step::query::Show;
 
@@ -323,6 +323,11 @@ fn told(aside: &Aside, passage: &Passage) -> Vec<Block> {
             };
             let typed = typed.map(|text| Block::text(&format!("To be typed for a yes: {text}")));
             shown.into_iter().chain([asked]).chain(typed).collect()
+        }
+        Aside::OthersAsked(request, until) => vec![Block::text(&approval::asked(request, *until))],
+        Aside::Said(standing) => {
+            let said = standing.verdicts.iter().map(approval::said);
+            said.map(|text| Block::text(&text)).collect()
         }
         // A batch that came to its end says the same by its result.
         Aside::Batch(..) if !passage.is_open() => Vec::new(),

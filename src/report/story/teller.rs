@@ -202,6 +202,14 @@ impl<'a> Teller<'a> {
                 let asked = Aside::Asked(question, typed.as_deref(), show.as_ref());
                 self.aside(step, asked);
             }
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => self.aside(step, Aside::OthersAsked(request, *expires_at)),
+            EventKind::ApprovalSeen { step, standing } => {
+                self.aside(step, Aside::Said(standing));
+            }
             EventKind::Committing {
                 step, transaction, ..
             } => self.aside(step, Aside::Committing(transaction.as_deref())),

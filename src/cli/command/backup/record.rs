@@ -73,6 +73,7 @@ pub(super) fn begin(context: &Context<'_>, started: &RunStarted) -> Result<RunRe
         target: started.target.clone(),
         actor: started.actor.clone(),
         previous: None,
+        salt: String::new(),
         undo_of: None,
     };
     Ok(RunRecord::create(&state::folder(context)?, &facts)?)

@@ -29,11 +29,14 @@ const FACTS: &str = "\
                      WHERE d.datname = current_database() AND r.oid = d.datdba), '') \
     FROM pg_roles me WHERE me.rolname = current_user";
 
-/// Looks at the login.
-pub(super) async fn look(session: &Session) -> Vec<Finding> {
+/// Looks at the login. Returns as well whether it may change any table of the application.
+pub(super) async fn look(session: &Session) -> (Vec<Finding>, bool) {
     match row(session, FACTS).await {
-        Ok(answer) => judge(&answer, &session.target().database),
-        Err(why) => vec![Finding::unseen("rights", why)],
+        Ok(answer) => (
+            judge(&answer, &session.target().database),
+            answer.number(8) > 0,
+        ),
+        Err(why) => (vec![Finding::unseen("rights", why)], true),
     }
 }
 
@@ -78,8 +81,8 @@ fn fixer(database: &str) -> Vec<String> {
         "`CREATE ROLE fixer LOGIN;`".to_owned(),
         format!("`GRANT CONNECT ON DATABASE {database} TO fixer;`"),
         "`GRANT USAGE ON SCHEMA public TO fixer;`".to_owned(),
-        "`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fixer;`"
-            .to_owned(),
+        "`GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO fixer;`".to_owned(),
+        "`GRANT UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fixer;`".to_owned(),
         "`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fixer;`".to_owned(),
         "`runbook init --grant fixer`".to_owned(),
     ]

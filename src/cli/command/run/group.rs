@@ -6,6 +6,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::error::CliError;
 use crate::cli::{Context, connection};
 use crate::engine::outcome::exit;
+use crate::pg::secret::mask_passwords;
 use crate::runbook::check::Proved;
 
 /// Runs the runbook on the targets in order, up to the first on which it does not end well, and returns the exit code
@@ -30,11 +31,21 @@ pub(super) fn run(
         let context = context.with_global(&global);
         let runtime = connection::runtime()?;
         let came = runtime.block_on(start(&context, args, proved.clone()));
-        if !matches!(came, Ok(exit::DONE)) {
-            say(&left(name, after));
-            return came;
-        }
-        rest = after;
+        let code = match came {
+            Ok(exit::DONE) => {
+                rest = after;
+                continue;
+            }
+            Ok(code) => code,
+            Err(error @ (CliError::BrokenPipe | CliError::Defect(_))) => return Err(error),
+            Err(error) => {
+                let text = error.folded(context.look.color_err, context.look.width);
+                say(&mask_passwords(&text));
+                error.code()
+            }
+        };
+        say(&left(name, after));
+        return Ok(code);
     }
     Ok(exit::DONE)
 }

@@ -54,14 +54,16 @@ pub(super) fn insert(entry: &Entry, writer: &Writer) -> String {
 }
 
 impl Session {
-    /// Returns what asks for the id of the entry that was written last.
+    /// Returns what asks for the id of the entry that this transaction wrote last: no row where the journal had it
+    /// already.
     pub(in crate::pg::session) fn entry_sql(&self) -> String {
-        self.entries.last().map_or("NULL".to_owned(), |entry| {
+        let condition = self.entries.last().map_or("false".to_owned(), |entry| {
             format!(
-                "(SELECT id FROM runbook.entry WHERE (run, step, item, part, undo) = ({}))",
+                "(run, step, item, part, undo) = ({}) AND xid = pg_current_xact_id()",
                 key(entry)
             )
-        })
+        });
+        format!("SELECT id FROM runbook.entry WHERE {condition}")
     }
 
     /// Sends what begins a transaction, and what is recorded of it, and looks at what the server says of it.

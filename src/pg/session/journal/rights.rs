@@ -1,25 +1,31 @@
 //! Whether the login may record changes: found out before a run starts, so that nobody is asked in vain.
 
 use super::super::Session;
-use super::schema::{LOCAL, not_made};
+use super::schema::{LOCAL, Standing, not_made};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 
-/// Whether the login may make the journal where there is none; else whether it may write to it. Tables are named by
-/// their ids: a name in a schema that the login may not use is an error.
+/// Whether the login may make the journal where there is none, bring an older one up to date, or else write to it.
+/// Tables are named by their ids: a name in a schema that the login may not use is an error.
 const MAY: &str = "\
-    SELECT (CASE WHEN n.id IS NULL THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') \
-            ELSE pg_catalog.has_schema_privilege(n.id, 'USAGE') AND NOT EXISTS ( \
-              SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.id AND c.relkind = 'r' \
+    SELECT coalesce(pg_catalog.pg_has_role(n.nspowner, 'USAGE'), \
+                    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'))::text, \
+           (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND NOT EXISTS ( \
+              SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relkind = 'r' \
                 AND c.relname IN ('entry', 'capture', 'image', 'lease') \
                 AND NOT (pg_catalog.has_table_privilege(c.oid, 'SELECT') \
-                         AND pg_catalog.has_any_column_privilege(c.oid, 'INSERT'))) END)::text \
-    FROM (SELECT pg_catalog.to_regnamespace('runbook')::oid AS id) AS n";
+                         AND pg_catalog.has_any_column_privilege(c.oid, 'INSERT'))))::text \
+    FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'runbook'";
 
 impl Session {
     /// Returns why the journal cannot be written to, whoever asks. A missing one can be made.
     pub fn journal_fault(&self) -> Option<Failure> {
         self.journal.usable().err()
+    }
+
+    /// Returns whether the journal is of an earlier version of the program.
+    pub fn is_journal_old(&self) -> bool {
+        matches!(self.journal, Standing::Older(_))
     }
 
     /// Refuses a login that may not record changes in the journal.
@@ -30,21 +36,26 @@ impl Session {
         self.journal.usable()?;
         let rows = self.client.query_typed(MAY, &[]).await;
         let rows = rows.map_err(|error| failure::of(&error, MAY, 0))?;
-        let may = rows.first().map(|row| row.get::<_, String>(0));
-        if may.as_deref() == Some("true") {
-            return Ok(());
-        }
+        let may = |column: usize| {
+            let text = rows
+                .first()
+                .and_then(|row| row.get::<_, Option<String>>(column));
+            text.as_deref() == Some("true")
+        };
         let user = &self.target.user;
-        if !self.is_journal_there() {
-            let reason = format!("the login {user} may not make a schema");
-            return Err(not_made(
-                &Failure::new(FailureKind::Target, reason),
-                user,
-                &self.journal,
-            )
-            .note("nothing was run"));
-        }
-        Err(not_granted(user).note("nothing was run"))
+        let refused = match &self.journal {
+            Standing::Current if may(1) => return Ok(()),
+            Standing::Missing | Standing::Older(_) if may(0) => return Ok(()),
+            Standing::Current => not_granted(user),
+            standing => {
+                let reason = match standing {
+                    Standing::Older(_) => format!("the login {user} does not own it"),
+                    _ => format!("the login {user} may not make a schema"),
+                };
+                not_made(&Failure::new(FailureKind::Target, reason), user, standing)
+            }
+        };
+        Err(refused.note("nothing was run"))
     }
 }
 

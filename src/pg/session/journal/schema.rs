@@ -6,6 +6,7 @@ use super::super::{FACTS, Facts, Session};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::sql::ident::quote_ident;
+pub(in crate::pg::session) use version::REFUSED;
 use version::{COMMENT, VERSION, making};
 
 /// The way out where no schema can be had.
@@ -58,6 +59,13 @@ const RIGHTS: [&str; 10] = [
     "INSERT (content) ON runbook.request",
     "INSERT (request, word, digest, actor, reason) ON runbook.verdict",
     "INSERT (run, runbook, hash, actor, reason, lifted) ON runbook.glass",
+];
+
+/// What a login needs that only says whether it approves: it sees what it is asked, and not the rows that runs changed.
+const RIGHTS_OF_APPROVERS: [&str; 3] = [
+    "USAGE ON SCHEMA runbook",
+    "SELECT ON runbook.request, runbook.verdict",
+    "INSERT (request, word, digest, actor, reason) ON runbook.verdict",
 ];
 
 /// What the schema `runbook` of a database is.
@@ -179,14 +187,19 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the journal and lets roles use it, for logins that may not make it themselves. Returns what
-    /// was done, in words.
+    /// Makes the journal and lets roles use it, for logins that may not make it themselves: `roles` run runbooks,
+    /// `approvers` only approve. Returns what was done, in words.
     ///
     /// # Errors
     /// The login may not, the schema is something else, or there is no such role.
-    pub async fn init_journal(&mut self, roles: &[String]) -> Result<Vec<String>, Failure> {
+    pub async fn init_journal(
+        &mut self,
+        roles: &[String],
+        approvers: &[String],
+    ) -> Result<Vec<String>, Failure> {
         self.refuse_replica()?;
-        if roles.iter().any(|role| role.eq_ignore_ascii_case("public")) {
+        let mut all = roles.iter().chain(approvers);
+        if all.any(|role| role.eq_ignore_ascii_case("public")) {
             return Err(Failure::new(
                 FailureKind::Target,
                 "nothing was granted: the journal is not for everybody",
@@ -204,13 +217,17 @@ impl Session {
             "{what}: schema `runbook` of {}, version {VERSION}",
             self.target.database
         )];
-        if roles.is_empty() {
+        let grant = |right: &str, role: &String| format!("GRANT {right} TO {}", quote_ident(role));
+        let of_roles = roles
+            .iter()
+            .flat_map(|role| RIGHTS.map(|right| grant(right, role)));
+        let of_approvers = approvers
+            .iter()
+            .flat_map(|role| RIGHTS_OF_APPROVERS.map(|right| grant(right, role)));
+        let text: Vec<String> = of_roles.chain(of_approvers).collect();
+        if text.is_empty() {
             return Ok(done);
         }
-        let text: Vec<String> = roles
-            .iter()
-            .flat_map(|role| RIGHTS.map(|right| format!("GRANT {right} TO {}", quote_ident(role))))
-            .collect();
         let text = format!("BEGIN; {}; COMMIT", text.join("; "));
         if let Err(error) = self.client.batch_execute(&text).await {
             let _ = self.client.batch_execute("ROLLBACK").await;
@@ -226,6 +243,11 @@ impl Session {
             roles
                 .iter()
                 .map(|role| format!("granted to {role}: to run runbooks and record them there")),
+        );
+        done.extend(
+            approvers
+                .iter()
+                .map(|role| format!("granted to {role}: to see what runs ask, and to approve it")),
         );
         Ok(done)
     }

@@ -1,0 +1,1 @@
+//! `runbook doctor`: what is missing, with what mends it.
