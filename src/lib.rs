@@ -47,6 +47,8 @@
 //! - what a test of a runbook proves? [`suite`] reads it, judges what it came to and counts the ways that its cases
 //!   take; `cli/trial` plays each case on a database of its own, through the same code as `runbook run`.
 //! - what a database must have? `step/database.rs` says it, `pg/audit.rs` looks for it, one kind of thing a file.
+//! - what a name of `--target` stands for? `cli/project.rs` finds `runbook.yaml`, [`policy::target`] reads it,
+//!   `cli/connection.rs` chooses the database, and [`pg::profile`] compares it with the pinned one before anything else.
 //! - an exit code? [`engine::outcome::exit`].
 
 pub mod archive;

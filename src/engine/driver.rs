@@ -59,7 +59,7 @@ pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: 
     if let Some(came) = driver.still_waiting(&past.actor).await? {
         return Ok(came);
     }
-    if let Err(failure) = driver.prepare().await {
+    if let Err(failure) = driver.prepare(!past.is_ending).await {
         return Ok(Err(failure));
     }
     let by = past.actor.clone();
@@ -114,7 +114,7 @@ impl<'a, W: World> Driver<'a, W> {
     }
 
     async fn run(&mut self) -> Came {
-        if let Err(mut failure) = self.prepare().await {
+        if let Err(mut failure) = self.prepare(true).await {
             // No step shows it: what to do is said with the rest, or nowhere.
             failure.notes.append(&mut failure.help);
             return self.finish_with(failure).await.map(Ok);
@@ -212,8 +212,10 @@ impl<'a, W: World> Driver<'a, W> {
     }
 
     /// Holds the run to the policy, takes its lock, and opens the transaction of a dry run.
-    async fn prepare(&mut self) -> Result<(), Failure> {
-        policy::at_start(self.plan, self.world).await?;
+    async fn prepare(&mut self, is_held: bool) -> Result<(), Failure> {
+        if is_held {
+            policy::at_start(self.plan, self.world).await?;
+        }
         let runbook = self.plan.runbook();
         let scope = ScopeId(0);
         let context = scope::of_scope(self.plan, &self.state, &self.surroundings, scope)

@@ -126,6 +126,17 @@ pub fn became(base: &Path, begun: &Begun) -> Became {
     }
 }
 
+/// Returns what a run said at its end for the time being: its last line.
+pub fn says(base: &Path, run: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Last {
+        says: String,
+    }
+    let file = File::open(store::folder(base, run).join(EVENTS)).ok()?;
+    let last: Last = serde_json::from_slice(&last_line(&file).ok()?).ok()?;
+    Some(last.says).filter(|says| !says.is_empty())
+}
+
 /// Returns the outcome that a last line tells, where it ends a run.
 fn ending(line: &[u8]) -> Result<Option<Outcome>, ()> {
     #[derive(Deserialize)]

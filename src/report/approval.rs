@@ -97,6 +97,7 @@ fn begun(request: &Request) -> RunStarted {
         params: request.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
+        glass: None,
     }
 }
 
@@ -106,7 +107,7 @@ pub fn stands(needs: &Approvals, standing: &Standing) -> (Tone, String) {
         Came::Waiting(missing) => (
             Tone::Warn,
             format!(
-                "needs {} until {}",
+                "waits for {} until {}",
                 needs.whom(missing),
                 moment(standing.expires_at)
             ),

@@ -230,17 +230,28 @@ fn answers(passages: &[Passage]) -> Vec<Answer> {
         let inner = passage.inner.iter();
         [passage].into_iter().chain(inner)
     });
-    all.filter_map(answer).collect()
+    let all: Vec<&Passage> = all.collect();
+    let answers = all.iter().filter_map(|passage| answer(passage, &all));
+    answers.collect()
 }
 
-fn answer(passage: &Passage) -> Option<Answer> {
+/// Returns the question of a confirm: where it waited for other people, it was asked before.
+fn question<'a>(passage: &Passage<'a>, all: &[&Passage<'a>]) -> Option<&'a str> {
+    let asked = |passage: &Passage<'a>| {
+        passage.asides.iter().find_map(|aside| match aside {
+            Aside::Asked(question, ..) => Some(*question),
+            _ => None,
+        })
+    };
+    let mut before = all.iter().rev().filter(|other| other.step == passage.step);
+    asked(passage).or_else(|| before.find_map(|other| asked(other)))
+}
+
+fn answer(passage: &Passage, all: &[&Passage]) -> Option<Answer> {
     let What::Result(StepResult::Confirm { yes, by, why, .. }, ..) = passage.what else {
         return None;
     };
-    let question = passage.asides.iter().find_map(|aside| match aside {
-        Aside::Asked(question, ..) => Some(*question),
-        _ => None,
-    });
+    let question = question(passage, all);
     let by = match why {
         Some(why) if by.is_empty() => why.clone(),
         Some(why) => format!("{by} · {why}"),

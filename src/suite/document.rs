@@ -176,6 +176,8 @@ pub enum Expected {
     Unknown,
     /// Ctrl-C, and nothing remains of the run.
     Cancelled,
+    /// It waits for the approval of other people.
+    Waiting,
     /// It was refused before its first step.
     Refused,
 }
@@ -192,6 +194,7 @@ impl Expected {
             Self::Stopped => Outcome::Stopped,
             Self::Unknown => Outcome::Unknown,
             Self::Cancelled => Outcome::Cancelled,
+            Self::Waiting => Outcome::Waiting,
             Self::Refused => return None,
         })
     }

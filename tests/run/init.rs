@@ -223,6 +223,68 @@ fn a_newer_journal_is_not_written_to() {
     ");
 }
 
+/// Makes the journal what the first version of it was.
+const FIRST: &str = "\
+    DROP TABLE runbook.verdict, runbook.request, runbook.glass; \
+    DROP FUNCTION runbook.guard_entry, runbook.guard_capture, runbook.guard_request, runbook.guard_verdict, runbook.guard_glass, runbook.guard_past CASCADE; \
+    COMMENT ON SCHEMA runbook IS 'The journal of runbook, version 1'";
+
+#[test]
+fn a_journal_of_the_first_version_is_brought_up_to_date() {
+    let test = Unprivileged::new();
+    let grant = format!("init --grant {}", test.login);
+    test.test.run(&grant).code(0);
+    assert_eq!(test.apply(1), "done");
+    let login = &test.login;
+    test.test.connect().run(&format!(
+        "{FIRST}; REVOKE INSERT ON runbook.entry, runbook.capture FROM {login}; \
+         GRANT SELECT, INSERT ON runbook.entry, runbook.capture, runbook.image TO {login}"
+    ));
+    // Who may not do it is told who may.
+    assert_snapshot!(test.apply(2), @"");
+    assert_eq!(
+        test.test.rows("SELECT value FROM counters WHERE id = 1"),
+        "1"
+    );
+    assert_snapshot!(test.test.run("init").code(0).stdout, @"");
+    // Whoever could write to it still may, and no more than before: not who it was.
+    assert_eq!(test.apply(2), "done");
+    assert_eq!(
+        test.test.rows(&format!(
+            "SELECT has_column_privilege('{login}', 'runbook.entry', 'login', 'INSERT'), \
+                    has_column_privilege('{login}', 'runbook.entry', 'run', 'INSERT'), \
+                    has_column_privilege('{login}', 'runbook.verdict', 'word', 'INSERT')"
+        )),
+        "f | t | t"
+    );
+    assert_eq!(
+        test.test
+            .rows("SELECT step, login <> 'postgres' FROM runbook.entry ORDER BY id"),
+        "1 | t\n2 | t"
+    );
+}
+
+#[test]
+fn the_first_fix_brings_the_journal_up_to_date_for_who_may() {
+    let test = Test::sql(COUNTERS);
+    test.run("init").code(0);
+    test.connect().run(FIRST);
+    block_on(async {
+        let mut session = connect(&test.db.url(), "aaaaaa").await;
+        apply(&mut session, &entry("aaaaaa", 1), ONE).await.unwrap();
+    });
+    assert_eq!(
+        test.rows("SELECT obj_description('runbook'::regnamespace, 'pg_namespace'), to_regclass('runbook.verdict')"),
+        "The journal of runbook, version 2 | runbook.verdict"
+    );
+}
+
+#[test]
+fn a_journal_without_its_guards_is_damaged() {
+    assert_snapshot!(after("DROP TRIGGER guard ON runbook.entry"), @"");
+    assert_snapshot!(after("ALTER TABLE runbook.verdict DISABLE TRIGGER past"), @"");
+}
+
 #[test]
 fn a_foreign_schema_is_left_alone() {
     assert_snapshot!(

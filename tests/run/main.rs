@@ -2,6 +2,10 @@
 
 mod alone;
 mod answers;
+mod approval;
+mod approval_crash;
+mod approval_forged;
+mod approval_people;
 mod audit;
 mod backup_back;
 mod backup_cli;
@@ -26,6 +30,7 @@ mod doctor;
 mod doubt;
 mod elsewhere;
 mod errors;
+mod export;
 mod fix;
 mod flow;
 mod glass;

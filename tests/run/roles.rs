@@ -116,7 +116,14 @@ const BALANCES: &str = "SELECT string_agg(id || ':' || balance, ' ' ORDER BY id)
 fn a_reader_cannot_fix_and_is_told_before_the_question() {
     let roles = Roles::new();
     let refused = roles.ran_as("reader", "run t --yes").code(4);
-    assert_snapshot!(refused, @"");
+    assert_snapshot!(refused, @"
+    exit 4
+    --- stderr
+    error: the login DB_reader may not write to the journal, the schema `runbook`
+      nothing was run
+      = help: have its owner grant it: `runbook init --grant DB_reader`
+      = help: or keep it beside the run's record: `--journal local`
+    ");
     // No run began, so none is recorded.
     assert!(!roles.test.root().join(".local/state/runbook/runs").exists());
     // The journal holds rows.
@@ -321,7 +328,7 @@ fn an_image_that_is_added_to_the_past_is_noticed() {
     assert_eq!(roles.session("fixer").tried(added), None);
     let id = roles.test.id();
     let refused = roles.ran_as("fixer", &format!("undo {id} --yes"));
-    refused.code(13).says("images were added or lost since");
+    refused.code(10).says("images were added or lost since");
     assert_eq!(roles.test.rows(BALANCES), "1:101 3:100");
 }
 
@@ -371,7 +378,27 @@ fn approvals_are_forged_by_nobody() {
         tried("fixer", &verdict("r2", "withdraw", &other)),
         tried("approver", &verdict("r2", "approve", &other)),
     ];
-    assert_snapshot!(said.join("\n"), @"");
+    assert_snapshot!(said.join("\n"), @"
+    crm_fixer asked for the approval of run r1, so somebody else must decide
+    permission denied for table verdict
+    run r1 is approved by 0, and needs 1
+    permission denied for schema runbook
+    permission denied for table verdict
+    run r1 asks for the approval of something else than this
+    only crm_fixer, who asked for it, withdraws or uses the approval of run r1
+    only crm_fixer, who asked for it, withdraws or uses the approval of run r1
+    permission denied for table request
+    permission denied for table image
+    permission denied for table accounts
+    a verdict is written in a transaction that is READ COMMITTED: it must see what others said
+    done
+    crm_approver has approved run r1 already
+    crm_approver has approved run r1 already
+    done
+    the request of run r1 is used already, by crm_fixer
+    done
+    the request of run r2 is withdrawn already, by crm_fixer
+    ");
     let verdicts =
         "SELECT string_agg(v.word || ' by ' || v.login, ', ' ORDER BY v.id) FROM runbook.verdict v";
     let (fixer, approver) = (roles.login("fixer"), roles.login("approver"));

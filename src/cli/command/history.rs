@@ -108,6 +108,8 @@ struct Past<'a> {
     became: Became,
     rows: Option<u64>,
     undone_by: Vec<&'a str>,
+    /// Of one that waits: what for.
+    waits: Option<String>,
 }
 
 impl<'a> Past<'a> {
@@ -121,6 +123,9 @@ impl<'a> Past<'a> {
         Ok(Self {
             begun,
             became,
+            waits: (became == Became::Ended(Outcome::Waiting))
+                .then(|| summary::says(base, &begun.run))
+                .flatten(),
             rows: counted
                 .then(|| summary::rows(base, &begun.run))
                 .transpose()?,
@@ -145,7 +150,10 @@ impl<'a> Past<'a> {
 
     fn outcome(&self) -> String {
         let words = match self.became {
-            Became::Ended(outcome) => outcome.to_string(),
+            Became::Ended(outcome) => match &self.waits {
+                Some(waits) => format!("waiting: {waits}"),
+                None => outcome.to_string(),
+            },
             Became::Running => "running".to_owned(),
             Became::CutShort => "cut short".to_owned(),
             Became::Damaged => "damaged".to_owned(),
@@ -168,7 +176,7 @@ impl<'a> Past<'a> {
             Became::CutShort => ("cut_short", None),
             Became::Damaged => ("damaged", None),
         };
-        json!({
+        let mut told = json!({
             "run": self.begun.run,
             "runbook": what.map(|what| &what.runbook),
             "at": self.begun.at,
@@ -182,7 +190,11 @@ impl<'a> Past<'a> {
             "undo_of": what.and_then(|what| what.undo_of.as_ref()),
             "undone_by": self.undone_by,
             "glass": what.and_then(|what| what.glass.as_ref()),
-        })
+        });
+        if let (Some(waits), Some(told)) = (&self.waits, told.as_object_mut()) {
+            told.insert("waits".to_owned(), json!(waits));
+        }
+        told
     }
 }
 

@@ -60,6 +60,8 @@ fn go_on(
             torn.line
         ));
     }
+    let global = connection::recorded(context, &log.facts.target)?;
+    let context = &context.with_global(&global);
     let assume = assumptions(args)?;
     let past = Past::of(&log.events, runner::person(context), assume);
     if let Some(code) = over(context, &log, &past)? {
@@ -291,6 +293,7 @@ impl Resuming<'_> {
         };
         policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
         if let Some(reason) = cancel {
+            past.is_ending = true;
             past.cancelled = !take_back(&mut session, &past, reason).await?;
         }
         session.inherit_leases();
@@ -355,11 +358,15 @@ fn told_so_far(
     told: Told,
     events: &[Event],
 ) -> Result<Box<dyn Sink>, CliError> {
-    if told.output == Output::Human && !told.quiet {
-        for event in events {
-            sink.take(event)
-                .map_err(|error| CliError::io("cannot write the output", &error))?;
-        }
+    let events = match (told.output, told.quiet) {
+        (Output::Json, _) => &[],
+        (Output::Human, false) => events,
+        // Who says only what went wrong knows of what.
+        _ => events.get(..1).unwrap_or_default(),
+    };
+    for event in events {
+        sink.take(event)
+            .map_err(|error| CliError::io("cannot write the output", &error))?;
     }
     Ok(sink)
 }

@@ -1,5 +1,6 @@
 //! How a run ends, and what is to say about it.
 
+use super::super::approval::Refusal;
 use super::super::decide::End;
 use super::super::event::{Decision, EventKind, RunFinished, StepResult};
 use super::super::failure::Failure;
@@ -49,16 +50,31 @@ impl<W: World> Driver<'_, W> {
         match (outcome, &self.state.failure) {
             (Outcome::Done | Outcome::Nothing, _) => String::new(),
             (Outcome::Waiting, _) => self.waiting(),
-            (Outcome::Declined, _) => match last.and_then(|step| self.state.result(step.id)) {
-                Some(StepResult::Confirm {
-                    by, why: Some(_), ..
-                }) if by == "nobody" => {
-                    format!("`{name}` was not answered")
+            (_, failure) => {
+                let result = last.and_then(|step| self.state.result(step.id));
+                match (result, failure) {
+                    (
+                        Some(StepResult::Confirm {
+                            yes: false,
+                            by,
+                            why,
+                            refusal: Some(refusal),
+                            ..
+                        }),
+                        _,
+                    ) => refused(name, *refusal, by, why.as_deref()),
+                    (Some(StepResult::Confirm { by, why, .. }), _)
+                        if outcome == Outcome::Declined =>
+                    {
+                        match why {
+                            Some(_) if by == "nobody" => format!("`{name}` was not answered"),
+                            _ => format!("`{name}` was answered with no"),
+                        }
+                    }
+                    (_, Some(failure)) => format!("`{name}`: {}", failure.message),
+                    (result, None) => no_of(name, result),
                 }
-                _ => format!("`{name}` was answered with no"),
-            },
-            (_, Some(failure)) => format!("`{name}`: {}", failure.message),
-            (_, None) => no_of(name, last.and_then(|step| self.state.result(step.id))),
+            }
         }
     }
 
@@ -120,6 +136,16 @@ impl<W: World> Driver<'_, W> {
         };
         self.tell(EventKind::RunFinished(Box::new(finished.clone())))?;
         Ok(finished)
+    }
+}
+
+/// Says why other people who were asked did not make it a yes.
+fn refused(name: &str, refusal: Refusal, by: &str, why: Option<&str>) -> String {
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    match refusal {
+        Refusal::Declined => format!("`{name}` was declined by {by}{why}"),
+        Refusal::Withdrawn => format!("`{name}` was taken back by {by}{why}"),
+        Refusal::Expired | Refusal::Contradicted => format!("`{name}`{why}"),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Past {
     pub assume: BTreeMap<String, bool>,
     /// Whether it goes on as if Ctrl-C had been pressed where it was cut short.
     pub cancelled: bool,
+    /// Whether it only goes on to its end: that is held to the policy where it changes something, and not before.
+    pub is_ending: bool,
 }
 
 impl Past {
@@ -54,6 +56,7 @@ impl Past {
             actor,
             assume,
             cancelled: false,
+            is_ending: false,
         }
     }
 

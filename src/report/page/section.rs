@@ -85,6 +85,11 @@ impl Came {
     }
 }
 
+/// Returns whether other people are asked, or said something.
+fn is_about_others(aside: &Aside) -> bool {
+    matches!(aside, Aside::OthersAsked(..) | Aside::Said(_))
+}
+
 fn section(passage: &Passage, dry_run: bool) -> Section {
     let telling = Telling {
         dry_run,
@@ -99,6 +104,9 @@ fn section(passage: &Passage, dry_run: bool) -> Section {
             blocks: Vec::new(),
             ..came
         },
+        What::Open if passage.asides.iter().any(is_about_others) => {
+            Came::new(Mark::Asks, "waits for other people")
+        }
         _ => came,
     };
     let mut blocks: Vec<Block> = passage
