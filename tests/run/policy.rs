@@ -225,7 +225,25 @@ fn a_fix_with_more_rows_than_its_approvals_allow_is_rolled_back() {
     ];
     let site = Site::new("", policy);
     let site = site.unshown(fixes[0]);
-    assert_snapshot!(site.run("ann_", "run t --yes").code(10), @"");
+    assert_snapshot!(site.run("ann_", "run t --yes").code(10), @"
+    exit 10
+    --- stdout
+    Test  run RUN · production/DB · medium risk
+
+      ? go
+          Go?
+          ✓ yes · ann_DB (USER@HOST) by --yes
+      ✗ f                      failed  TIME
+          error: production, high risk: such changes need 1 approval by `dba_DB` within 4 h, and nobody approved them
+            = note: 5 rows, and more than 3 are high risk on this target
+            = note: `f` is not committed: nothing of it remains
+            = help: ask for them: the question about the fix waits until they are there
+            = help: a `confirm` with `of: f` before it shows the rows, and asks whom the policy wants
+
+    Failed after TIME.
+    `f`: production, high risk: such changes need 1 approval by `dba_DB` within 4 h, and nobody approved them
+    Nothing was changed.
+    ");
     assert_eq!(site.balances(), "10 10 10 10 10");
     let site = fixes[1..].iter().fold(site, |site, steps| {
         let site = site.unshown(steps);

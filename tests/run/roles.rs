@@ -371,7 +371,27 @@ fn approvals_are_forged_by_nobody() {
         tried("fixer", &verdict("r2", "withdraw", &other)),
         tried("approver", &verdict("r2", "approve", &other)),
     ];
-    assert_snapshot!(said.join("\n"), @"");
+    assert_snapshot!(said.join("\n"), @"
+    crm_fixer asked for the approval of run r1, so somebody else must decide
+    permission denied for table verdict
+    run r1 is approved by 0, and needs 1
+    permission denied for schema runbook
+    permission denied for table verdict
+    run r1 asks for the approval of something else than this
+    only crm_fixer, who asked for it, withdraws or uses the approval of run r1
+    only crm_fixer, who asked for it, withdraws or uses the approval of run r1
+    permission denied for table request
+    permission denied for table image
+    permission denied for table accounts
+    a verdict is written in a transaction that is READ COMMITTED: it must see what others said
+    done
+    crm_approver has approved run r1 already
+    crm_approver has approved run r1 already
+    done
+    the request of run r1 is used already, by crm_fixer
+    done
+    the request of run r2 is withdrawn already, by crm_fixer
+    ");
     let verdicts =
         "SELECT string_agg(v.word || ' by ' || v.login, ', ' ORDER BY v.id) FROM runbook.verdict v";
     let (fixer, approver) = (roles.login("fixer"), roles.login("approver"));
