@@ -5,6 +5,7 @@ use std::io::Write;
 
 use tokio::sync::oneshot;
 
+use super::prompt::Unseen;
 use crate::engine::cancel::Cancel;
 use crate::engine::port::{Answer, Question};
 use crate::policy::rules::AnsweredBy;
@@ -66,8 +67,14 @@ impl Flag {
 }
 
 impl Answers {
-    /// Answers a question. Whatever is not a clear yes is a no.
-    pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
+    /// Answers a question. Whatever is not a clear yes is a no. Where the text to type holds a secret, `hidden` is
+    /// what is shown of it, and what is typed is not shown.
+    pub async fn answer(
+        &self,
+        question: &Question,
+        hidden: Option<&str>,
+        cancel: &Cancel,
+    ) -> Answer {
         let mut ignored = None;
         if let Some(given) = self.given.get(&question.name) {
             let by = format!("{} by {}", self.actor, self.flag.word());
@@ -87,7 +94,7 @@ impl Answers {
             Otherwise::Person => {}
         }
         if self.person {
-            return self.person(question, cancel).await;
+            return self.person(question, hidden, cancel).await;
         }
         Answer::Nobody(self.nobody(question, ignored))
     }
@@ -115,8 +122,9 @@ impl Answers {
         }
     }
 
-    async fn person(&self, question: &Question, cancel: &Cancel) -> Answer {
-        let prompt = match &question.typed {
+    async fn person(&self, question: &Question, hidden: Option<&str>, cancel: &Cancel) -> Answer {
+        let _unseen = hidden.map(|_| Unseen::begin());
+        let prompt = match hidden.or(question.typed.as_deref()) {
             Some(typed) => format!("      Type \"{typed}\" to go on: "),
             None => "      Go on? [y/N] ".to_owned(),
         };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Context;
-use super::args::Journal;
+use super::args::{Global, Journal};
 use super::error::CliError;
 use super::project::{self, Project};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Spanned;
 use crate::base::words;
+use crate::engine::event::TargetFacts;
 use crate::pg::connect_error::{ConnectError, Elsewhere, Mismatch};
 use crate::pg::profile::{Pin, Profile};
 use crate::pg::session::Session;
@@ -117,6 +118,25 @@ pub(super) fn target(
     };
     let target = Arc::new(one(&project.targets, name)?.clone());
     Ok(Some((target, project)))
+}
+
+/// Returns the flags for the target that a run was on, where they name no database themselves and `runbook.yaml` still
+/// knows its name: a run is gone on with where it began.
+///
+/// # Errors
+/// `runbook.yaml` cannot be used.
+pub(super) fn recorded(context: &Context<'_>, target: &TargetFacts) -> Result<Global, CliError> {
+    let global = context.global;
+    if global.names_database() {
+        return Ok(global.clone());
+    }
+    let project = project::find(context.invocation)?;
+    let known = project.is_some_and(|project| project.targets.find(&target.name).is_some());
+    Ok(if known {
+        global.of_target(&target.name)
+    } else {
+        global.clone()
+    })
 }
 
 /// Returns the names of the targets, where the command's flags name a group of them.

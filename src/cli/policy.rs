@@ -9,26 +9,28 @@ use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::words;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::session::Session;
-use crate::policy::check::{self, Known};
+use crate::policy::check::{self, Known, Runner};
 use crate::policy::lack::{Here, Lack};
 use crate::policy::reach;
 use crate::policy::rules::{Policy, Rules};
 use crate::policy::target::Target;
 use crate::policy::words::{approvals, roles};
 use crate::runbook::check::Proved;
+use crate::runbook::model::{Runbook, Step};
 use crate::sql::risk::Risk;
 
 /// How much the clocks of the server and of this machine may differ.
 const APART: SignedDuration = SignedDuration::from_secs(60);
 
-/// Returns the policy of a run on the target that the command names, as it is now. `broken` is the reason to go on
-/// without what it demands.
+/// Returns the policy of a run on the target that the command names, as it is now; `risk` is that of what it may change.
+/// `broken` is the reason to go on without what it demands.
 ///
 /// # Errors
 /// It can never be met; the clocks differ; the login may not break the glass.
 pub(super) async fn of(
     context: &Context<'_>,
     session: &Session,
+    risk: Option<Risk>,
     broken: Option<&str>,
 ) -> Result<Policy, CliError> {
     let broken = broken.map(reason).transpose()?;
@@ -51,8 +53,16 @@ pub(super) async fn of(
         (name.clone(), known)
     });
     let login = &session.target().user;
-    let diagnostics = check::check(&project.targets.source, &target, &known.collect(), login);
-    refuse(context, &project, diagnostics)?;
+    let risks = risk.map_or_else(Vec::new, |risk| rules.risks_from(risk));
+    let runner = Runner {
+        login,
+        risks: &risks,
+    };
+    let diagnostics = check::check(&project.targets.source, &target, &known.collect(), &runner);
+    // What the glass lifts need not be possible.
+    if broken.is_none() {
+        refuse(context, &project, diagnostics)?;
+    }
     if rules.needs_clock() {
         same_time(session).await?;
     }
@@ -66,6 +76,12 @@ pub(super) async fn of(
         may_break(&policy, &target, login)?;
     }
     Ok(policy)
+}
+
+/// Returns the highest risk of what a runbook changes; nothing where it only reads.
+pub(super) fn risk_of(runbook: &Runbook) -> Option<Risk> {
+    let risks = runbook.steps.iter().filter_map(Step::risk);
+    risks.map(|(risk, _)| risk).max()
 }
 
 /// Refuses a runbook that can never meet the policy: a fix that other people must approve, and that nobody is asked
@@ -128,7 +144,7 @@ pub(super) async fn of_restore(
     session: &Session,
     broken: Option<&str>,
 ) -> Result<Option<(String, Vec<String>)>, CliError> {
-    let policy = of(context, session, broken).await?;
+    let policy = of(context, session, Some(Risk::High), broken).await?;
     let rule = policy.rules.rule(Risk::High);
     let here = Here {
         member_of: &policy.member_of,

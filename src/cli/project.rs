@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::catalogue;
 use super::error::CliError;
 use super::invocation::Invocation;
-use crate::base::words;
 use crate::policy::target::Targets;
 
 /// The file's name.
@@ -85,7 +84,7 @@ pub(super) fn searched(invocation: &Invocation) -> String {
     let own = own(invocation).map(|path| format!("`{}`", path.display()));
     let above = format!("`{FILE}` in this folder and those above");
     let places: Vec<String> = std::iter::once(above).chain(own).collect();
-    words::list(&places)
+    places.join(", then ")
 }
 
 fn candidates(invocation: &Invocation) -> Vec<PathBuf> {

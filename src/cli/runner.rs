@@ -28,6 +28,7 @@ use crate::report::quiet::Quiet;
 use crate::report::secret::Redactor;
 use crate::report::status::{NoStatus, Spinner, Status};
 use crate::report::terminal::{Terminal, TerminalOptions};
+use crate::runbook::argument;
 use crate::runbook::model::Step;
 use crate::step::Kind;
 
@@ -269,7 +270,7 @@ pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
         .filter(|(_, param)| param.secret);
     let secrets = secrets
         .filter_map(|(name, _)| plan.arguments.get(name))
-        .map(|argument| argument.shown.clone());
+        .flat_map(argument::texts);
     // A program that is handed the password may print it.
     let handed = plan.runbook().steps.iter().any(hands_over_password);
     let hosts = session.settings().hosts().iter().filter(|_| handed);

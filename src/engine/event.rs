@@ -329,9 +329,17 @@ pub struct TargetFacts {
     /// The database's OID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_oid: Option<u32>,
+    /// The schemas in which tables without one are looked for; every session finds them anew.
+    #[serde(skip)]
+    pub search_path: Vec<String>,
 }
 
 impl TargetFacts {
+    /// Returns the role whose rights its sessions have.
+    pub fn acts_as(&self) -> &str {
+        self.role.as_deref().unwrap_or(&self.user)
+    }
+
     /// Returns the server's version as PostgreSQL counts it: 150018 for `15.18`, 170000 for `17beta1`.
     pub fn server_version_num(&self) -> u32 {
         let mut numbers = self.server_version.splitn(2, '.').map(|part| {

@@ -34,9 +34,9 @@ pub(super) struct Needed {
 /// Returns what a confirm needs that approves fixes with these changes. One that names none approves what comes after
 /// it.
 pub(super) fn of_confirm(plan: &Plan, step: &Step, confirm: &Confirm, changes: &Changes) -> Needed {
-    let risk = risk_of_confirm(plan, step).unwrap_or_default();
+    let changing = risk_of_confirm(plan, step);
     let rules = &plan.policy.rules;
-    let demand = rules.demand(risk, changes.count());
+    let demand = rules.demand(changing.unwrap_or_default(), changes.count());
     // Who breaks the glass goes on without other people, but not without being asked.
     let by_policy = demand
         .rule
@@ -55,10 +55,10 @@ pub(super) fn of_confirm(plan: &Plan, step: &Step, confirm: &Confirm, changes: &
             expire_seconds: EXPIRE_SECONDS,
         }),
     };
-    let alone = if rules.protected {
-        AnsweredBy::Person
-    } else {
-        demand.answered_by
+    let alone = match (rules.protected, changing) {
+        (true, _) => AnsweredBy::Person,
+        (false, Some(_)) => demand.answered_by,
+        (false, None) => AnsweredBy::Flag,
     };
     Needed {
         risk: demand.risk,

@@ -18,6 +18,16 @@
 //! | [`backup`] | backups: made under one snapshot, proved, put back |
 //! | [`binaries`], [`scratch`] | PostgreSQL's programs, and a private server started with them |
 
+/// SQL of the cluster's system identifier, where the login may read it. A function that may not be called is refused
+/// even where it is not reached, unless the statement with it is a text.
+macro_rules! cluster {
+    () => {
+        "CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') THEN \
+         substring(pg_catalog.query_to_xml('SELECT system_identifier AS id FROM pg_catalog.pg_control_system()', \
+         false, false, '')::text FROM '<id>([0-9]+)</id>') END"
+    };
+}
+
 mod audit;
 pub mod backup;
 pub mod binaries;

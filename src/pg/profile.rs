@@ -11,10 +11,10 @@ use crate::runbook::sensitive::Sensitive;
 use crate::sql::ident::quote_ident;
 
 /// What a database says of itself before anything else is done with it.
-const WHO: &str = "\
-    SELECT current_database()::text, session_user::text, \
-           CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
-                THEN (SELECT system_identifier::text FROM pg_control_system()) END";
+const WHO: &str = concat!(
+    "SELECT current_database()::text, session_user::text, ",
+    cluster!()
+);
 
 /// What a database is known by, whatever its address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,19 +21,28 @@ pub struct Known {
     pub logins: Vec<String>,
 }
 
-/// Returns what of a target's policy can never be met, with its place in `runbook.yaml`; warnings as well. `login` is
-/// the one who runs.
+/// Who runs.
+#[derive(Clone, Debug)]
+pub struct Runner<'a> {
+    /// The login.
+    pub login: &'a str,
+    /// The risks that the run may come to.
+    pub risks: &'a [Risk],
+}
+
+/// Returns what of a target's policy can never be met, with its place in `runbook.yaml`; warnings as well. What nobody
+/// can approve but the one who runs can never be met by this run.
 pub fn check(
     source: &Source,
     target: &Target,
     known: &BTreeMap<String, Known>,
-    login: &str,
+    runner: &Runner<'_>,
 ) -> Vec<Diagnostic> {
     let check = Check {
         places: Places::new(source, target),
         target,
         known,
-        login,
+        runner,
     };
     let mut diagnostics = check.missing();
     for risk in [Risk::Low, Risk::Medium, Risk::High] {
@@ -46,7 +55,7 @@ struct Check<'a> {
     places: Places,
     target: &'a Target,
     known: &'a BTreeMap<String, Known>,
-    login: &'a str,
+    runner: &'a Runner<'a>,
 }
 
 impl Check<'_> {
@@ -118,16 +127,17 @@ impl Check<'_> {
     /// Returns an error where fewer logins than must approve can.
     fn too_few(&self, approvals: &Approvals, risk: Risk) -> Option<Diagnostic> {
         let mut others = self.logins(&approvals.by);
-        others.remove(self.login);
+        let asks = self.runner.risks.contains(&risk);
+        if asks {
+            others.remove(self.runner.login);
+        }
         if words::long(others.len()) >= u64::from(approvals.count) {
             return None;
         }
         let roles = words::quoted(&approvals.by);
         let found = match others.len() {
-            0 => format!(
-                "no login but `{}`, who asks, is a member of {roles}",
-                self.login
-            ),
+            0 if asks => format!("no login but the one who asks is a member of {roles}"),
+            0 => format!("no login is a member of {roles}"),
             _ => {
                 let others: Vec<&str> = others.into_iter().collect();
                 format!("only {} can", words::quoted(&others))

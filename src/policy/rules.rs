@@ -192,3 +192,75 @@ pub struct Policy {
     /// The reason for which the glass was broken.
     pub broken: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(count: u32) -> Rule {
+        Rule {
+            approvals: Some(Approvals {
+                count,
+                by: vec!["dba".to_owned()],
+                expire_seconds: 60,
+            }),
+            ..Rule::default()
+        }
+    }
+
+    #[test]
+    fn what_may_answer_depends_on_the_target_the_risk_and_who_else_decides() {
+        use AnsweredBy::{Flag, Name, Person};
+        // Protected, the approvals of high risk, the risk, what may answer.
+        let cases = [
+            (false, None, Risk::Low, Flag),
+            (false, None, Risk::Medium, Flag),
+            (false, None, Risk::High, Name),
+            (false, Some(1), Risk::Medium, Flag),
+            (false, Some(1), Risk::High, Name),
+            (true, None, Risk::Low, Person),
+            (true, None, Risk::High, Person),
+            (true, Some(2), Risk::High, Name),
+            // None are none.
+            (true, Some(0), Risk::High, Person),
+        ];
+        for (protected, count, risk, expected) in cases {
+            let high = count.map(asks).unwrap_or_default();
+            let rules = Rules {
+                protected,
+                rules: [Rule::default(), Rule::default(), high],
+                ..Rules::default()
+            };
+            let case = (protected, count, risk);
+            assert_eq!(rules.demand(risk, 0).answered_by, expected, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn rows_raise_a_risk_and_never_lower_it() {
+        let rules = Rules {
+            medium_rows: Some(10),
+            high_rows: Some(100),
+            ..Rules::default()
+        };
+        let cases = [
+            (Risk::Low, 10, Risk::Low),
+            (Risk::Low, 11, Risk::Medium),
+            (Risk::Low, 101, Risk::High),
+            (Risk::Medium, 100, Risk::Medium),
+            (Risk::Medium, 101, Risk::High),
+            (Risk::High, 0, Risk::High),
+            (Risk::High, 50, Risk::High),
+        ];
+        for (risk, rows, expected) in cases {
+            let demand = rules.demand(risk, rows);
+            assert_eq!(demand.risk, expected, "{risk} {rows}");
+            assert_eq!(demand.raised.is_some(), expected > risk, "{risk} {rows}");
+        }
+        assert_eq!(
+            rules.risks_from(Risk::Low),
+            [Risk::Low, Risk::Medium, Risk::High]
+        );
+        assert_eq!(rules.risks_from(Risk::High), [Risk::High]);
+    }
+}

@@ -59,7 +59,7 @@ pub struct Audit {
 /// What records are held against. It is taken before they are read, since runs go on meanwhile.
 #[derive(Clone, Debug)]
 pub struct Auditor {
-    base: PathBuf,
+    pub(super) base: PathBuf,
     index: Index,
     journal: Option<(TargetFacts, Vec<Kept>)>,
 }
@@ -108,14 +108,7 @@ impl Auditor {
 
     /// Finds out about a run.
     pub fn audit(&self, run: &str) -> Audit {
-        let mut audit = Audit {
-            run: run.to_owned(),
-            events: 0,
-            ended: false,
-            findings: Vec::new(),
-            notes: Vec::new(),
-            compared: false,
-        };
+        let mut audit = Audit::new(run);
         let folder = store::folder(&self.base, run);
         if !folder.exists() {
             audit.find(folder, "the whole record was removed");
@@ -131,7 +124,7 @@ impl Auditor {
         audit
     }
 
-    fn follow(&self, audit: &mut Audit, folder: &Path, facts: &[u8], log: &[u8]) {
+    pub(super) fn follow(&self, audit: &mut Audit, folder: &Path, facts: &[u8], log: &[u8]) {
         let path = folder.join(FACTS);
         let walk = Walk::new(facts, log);
         audit.events = walk.lines.len();
@@ -242,6 +235,17 @@ impl Auditor {
 }
 
 impl Audit {
+    pub(super) fn new(run: &str) -> Self {
+        Self {
+            run: run.to_owned(),
+            events: 0,
+            ended: false,
+            findings: Vec::new(),
+            notes: Vec::new(),
+            compared: false,
+        }
+    }
+
     fn find(&mut self, path: PathBuf, what: &str) {
         self.findings.push(Finding {
             path,

@@ -37,6 +37,7 @@
 pub mod audit;
 pub mod chain;
 pub mod error;
+pub mod export;
 pub mod facts;
 mod files;
 pub mod index;

@@ -82,7 +82,7 @@ mask_struct!(TargetFacts {
     server_version,
     system_identifier,
     timeline
-} keeps { database_oid, protected });
+} keeps { database_oid, protected, search_path });
 mask_struct!(Item { label } keeps { index, of });
 mask_struct!(Blocker { user, application, query } keeps { pid, seconds });
 mask_struct!(Assertion { name, otherwise, found, why } keeps { passed, group, seen });

@@ -14,4 +14,5 @@ mod pictures;
 mod record;
 mod schema;
 mod suite;
+mod targets;
 mod test;

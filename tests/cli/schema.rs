@@ -20,7 +20,7 @@ fn validator() -> jsonschema::Validator {
 
 #[test]
 fn the_committed_schemas_are_what_the_types_say() {
-    for name in ["runbook", "test", "event"] {
+    for name in ["runbook", "test", "targets", "event"] {
         let made = Test::new().args(["schema", name]).stdout(0);
         let path = root().join(format!("schemas/{name}.schema.json"));
         if std::env::var_os("UPDATE").is_some() {
@@ -85,4 +85,39 @@ fn mistakes_of_shape_break_the_schema() {
         seen += usize::from(!expected);
     }
     assert!(seen >= 10, "{seen}");
+}
+
+/// `runbook.yaml` as the README and `runbook targets` show it, and with all that it may say.
+#[test]
+fn targets_fit_their_schema() {
+    let validator = jsonschema::validator_for(&runbook::policy::schema::schema()).unwrap();
+    let json = |text: &str| {
+        let source = runbook::base::source::Source::new("t", text);
+        runbook::base::yaml::parse(&source).unwrap().to_json()
+    };
+    let shown = Test::new().args(["targets"]).run().stdout;
+    let whole = std::fs::read_to_string(root().join("tests/fixtures/targets/whole.yaml")).unwrap();
+    for text in [&shown, &whole] {
+        let errors: Vec<String> = validator
+            .iter_errors(&json(text))
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{text}: {errors:?}");
+        let source = runbook::base::source::Source::new("t", text.as_str());
+        let read = runbook::policy::target::Targets::read(&source);
+        assert!(read.is_ok(), "{read:?}");
+    }
+    for (right, wrong) in [
+        ("sslmode: verify-full", "sslmode: verify"),
+        ("from: 22:00", "from: 10pm"),
+        ("journal: database", "journal: here"),
+        ("protected: true", "protectd: true"),
+        ("days: [sat, sun]", "days: [saturday]"),
+    ] {
+        assert!(whole.contains(right), "{right}");
+        assert!(
+            !validator.is_valid(&json(&whole.replace(right, wrong))),
+            "{wrong}"
+        );
+    }
 }

@@ -8,6 +8,7 @@ use runbook::base::source::Source;
 use runbook::engine::outcome::exit;
 use runbook::pg::environment::Environment;
 use runbook::pg::scratch::{self, Scratch, ScratchOptions};
+use runbook::policy::target::Targets;
 use runbook::runbook::check::check;
 use runbook::suite::coverage::Elsewhere;
 use runbook::suite::{document, resolve};
@@ -139,6 +140,8 @@ async fn every_command_comes_to_what_the_readme_says() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("broken.yaml"), BROKEN).unwrap();
+    // The project whose targets the examples name.
+    fs::write(folder.path().join("runbook.yaml"), blocks("yml").concat()).unwrap();
     let mut commands = 0;
     for block in blocks("console") {
         let (line, expected) = block.split_once('\n').unwrap();
@@ -160,10 +163,26 @@ async fn every_command_comes_to_what_the_readme_says() {
     server.stop().unwrap();
 }
 
+fn is_targets(block: &str) -> bool {
+    block.lines().any(|line| line == "targets:")
+}
+
+#[test]
+fn the_targets_of_the_readme_can_be_read() {
+    let blocks = blocks("yaml");
+    let targets: Vec<&String> = blocks.iter().filter(|block| is_targets(block)).collect();
+    assert!(!targets.is_empty());
+    for block in targets {
+        let read = Targets::read(&Source::new("runbook.yaml", block.as_str()));
+        assert!(read.is_ok(), "{read:?}");
+    }
+}
+
 #[test]
 fn every_runbook_of_the_readme_is_valid() {
     let blocks = blocks("yaml");
-    let runbooks = || blocks.iter().filter(|block| !block.starts_with("test: "));
+    let is_runbook = |block: &&String| !block.starts_with("test: ") && !is_targets(block);
+    let runbooks = || blocks.iter().filter(is_runbook);
     assert!(runbooks().count() > 0);
     for block in runbooks() {
         let name = block

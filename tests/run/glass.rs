@@ -48,7 +48,13 @@ fn who_may_goes_on_without_what_is_demanded_and_everybody_sees_it() {
 fn who_may_not_is_refused_before_anything_is_recorded() {
     let site = Site::new("", STRICT).fix(HIGH);
     let ran = breaking(&site, "ann_", "run t --answer go=yes", REASON).code(3);
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @"
+    exit 3
+    --- stderr
+    error: `ann_DB` may not break the glass on `production`
+      only members of `oncall_DB` may
+      = help: have one of them run it
+    ");
     // Who may run it need not be who may break the glass.
     breaking(&site, "bob_", "run t --answer go=yes", REASON)
         .code(3)

@@ -2,7 +2,11 @@
 
 use insta::assert_snapshot;
 
-use crate::test::Test;
+use crate::policy::Site;
+use crate::server::Connection;
+use crate::session::{begin, beside, block_on, bound, connect, entry, limits, terms, until};
+use crate::terminal::Terminal;
+use crate::test::{Ran, Test};
 
 const SETUP: &str = "CREATE TABLE farms (id int PRIMARY KEY, name text);
     CREATE TABLE batches (id int PRIMARY KEY, farm_id int REFERENCES farms ON DELETE CASCADE);
@@ -64,9 +68,10 @@ fn row_images_bring_back_what_is_deleted() {
                      - 30  farm_id 1
           Operation      UPDATE farms; DELETE batches
           Risk           high: DELETE without WHERE touches every row
-          Data at risk   30 rows of batches deleted (of about 30); 1 row of farms updated (of about 2)
+          Data at risk   30 rows of batches deleted (100% of about 30); 1 row of farms updated (50% of about 2)
+          Locks          ROW EXCLUSIVE on batches and farms: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✗ no · postgres (USER@HOST) by --answer
 
@@ -110,10 +115,11 @@ fn a_backup_brings_back_what_nothing_else_does() {
           Operation      TRUNCATE batches
           Risk           high: TRUNCATE deletes every row
           Data at risk   all of batches, about 30 rows
+          Locks          ACCESS EXCLUSIVE on batches: every query of it waits
           Backup         before (not made in a dry run)
-          Recovery time  about a minute at most: runbook backup restore before
+          Recovery time  about a minute at most, at a guess: runbook backup restore before
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · the rehearsal
       ✓ empty                  no row changed, to be rolled back  TIME
       ✓ after                  passed  TIME
 
@@ -121,7 +127,7 @@ fn a_backup_brings_back_what_nothing_else_does() {
     It would change nothing.
     Everything is rolled back, as the server confirms.
     ");
-    assert_snapshot!(test.run("run t --yes").code(0), @"
+    assert_snapshot!(test.run("run t --answer go=yes").code(0), @"
     exit 0
     --- stdout
     Test  run RUN · postgres@SERVER:5432/DB · high risk
@@ -133,10 +139,11 @@ fn a_backup_brings_back_what_nothing_else_does() {
           Operation      TRUNCATE batches
           Risk           high: TRUNCATE deletes every row
           Data at risk   all of batches, about 30 rows
+          Locks          ACCESS EXCLUSIVE on batches: every query of it waits
           Backup         RUN-before (81 B, verified)
-          Recovery time  about a minute at most: runbook backup restore RUN-before
+          Recovery time  about a minute at most, at a guess: runbook backup restore RUN-before
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · postgres (USER@HOST) by --answer
       ✓ empty                  no row changed, committed  TIME
       ✓ after                  passed  TIME
 
@@ -225,9 +232,10 @@ fn rows_that_go_are_told_whatever_the_risk() {
                      2 deleted (by a trigger or cascade)
           Operation      DELETE farms
           Risk           medium: DELETE with a predicate
-          Data at risk   2 rows of batches deleted; 1 row of farms deleted
+          Data at risk   1 row of farms deleted; by cascades and triggers: 2 rows of batches deleted
+          Locks          ROW EXCLUSIVE on batches and farms: nobody waits but who changes the same rows
           Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most: runbook undo RUN
+          Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
           ✓ yes · postgres (USER@HOST) by --yes
       ✓ remove                 1 row changed, committed  TIME
@@ -280,5 +288,222 @@ fn what_to_do_is_said_of_a_check_that_fails_in_a_rehearsal() {
     Failed after TIME.
     `go`: `both` would roll back: `enough` says no
     Nothing was changed.
+    ");
+}
+
+/// Returns what is said of what is at stake.
+fn at_stake(ran: &Ran) -> String {
+    at_stake_in(&ran.stdout)
+}
+
+fn at_stake_in(text: &str) -> String {
+    let lines = text.lines();
+    let lines = lines.skip_while(|line| !line.trim_start().starts_with("Operation"));
+    let lines = lines.take_while(|line| !line.trim_start().starts_with("Go?"));
+    lines.map(|line| format!("{}\n", line.trim())).collect()
+}
+
+#[test]
+fn who_works_with_the_table_is_told() {
+    let test = Test::sql(SETUP).fix("sql: DELETE FROM batches WHERE id <= 3\nrows: 3");
+    let other = test.connect();
+    other.run("BEGIN; UPDATE batches SET farm_id = 1 WHERE id = 30");
+    let third = test.connect();
+    third.run("BEGIN; SELECT FROM batches");
+    let told = at_stake(&test.run("run t --answer go=no").code(12));
+    assert_snapshot!(told, @"
+    Operation      DELETE batches
+    Risk           medium: DELETE with a predicate
+    Data at risk   3 rows of batches deleted (10% of about 30)
+    Locks          ROW EXCLUSIVE on batches: nobody waits but who changes the same rows; 2 sessions use it now
+    Backup         none made; what changes is kept in the journal
+    Recovery time  about a minute at most, at a guess: runbook undo RUN
+    ");
+}
+
+const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+    WHERE NOT l.granted AND a.datname = current_database())";
+
+#[test]
+fn who_would_wait_is_told_of_the_strongest_lock() {
+    let test = Test::sql(&format!(
+        "{SETUP}; CREATE TABLE sales (id int PRIMARY KEY) PARTITION BY RANGE (id);
+         CREATE TABLE sales_1 PARTITION OF sales FOR VALUES FROM (0) TO (10);
+         CREATE TABLE sales_2 PARTITION OF sales FOR VALUES FROM (10) TO (20)"
+    ));
+    let url = test.db.url();
+    let database = test.db.name().to_owned();
+    let reader = test.connect();
+    reader.run("BEGIN; SELECT FROM sales_1");
+    let (locks, waits) = block_on(async {
+        let mut session = connect(&url, "aaaaaa").await;
+        assert!(session.table_locks().await.unwrap().is_empty());
+        let first = entry("aaaaaa", 0);
+        begin(&mut session, &first, "INSERT INTO sales VALUES (1)")
+            .await
+            .unwrap();
+        let free = runbook::engine::journal::Terms {
+            undo: runbook::engine::journal::Undo::Never,
+            ..terms()
+        };
+        for sql in [
+            "CREATE TABLE fresh (id int)",
+            "ALTER TABLE farms ADD COLUMN note text",
+        ] {
+            session.change(&bound(sql), &free, &limits()).await.unwrap();
+        }
+        let waits = std::thread::spawn(move || {
+            Connection::to(&database).run("SELECT FROM farms");
+        });
+        until(async || beside(&test, WAITING) == "t").await;
+        let locks = session.table_locks().await.unwrap();
+        drop(session);
+        (locks, waits)
+    });
+    waits.join().unwrap();
+    let told: Vec<String> = locks
+        .iter()
+        .map(|lock| {
+            let (mode, table) = (lock.mode.name(), &lock.table);
+            format!("{mode} {table} {} {}\n", lock.waiting, lock.users)
+        })
+        .collect();
+    // Neither the journal nor what it made itself, nor partitions beside their table.
+    assert_snapshot!(told.concat(), @"
+    ACCESS EXCLUSIVE farms 1 1
+    ROW EXCLUSIVE sales 0 1
+    ");
+}
+
+#[test]
+fn earlier_undos_and_restores_say_how_long_it_takes() {
+    let test = Test::sql(SETUP).confirmed(
+        "
+        - backup: before
+          tables: [batches]
+        - fix: empty
+          sql: DELETE FROM batches
+          rows: 1..
+        ",
+    );
+    test.run("run t --answer go=yes")
+        .code(0)
+        .says("at a guess: runbook undo ");
+    test.run(&format!("undo {} --yes", test.id())).code(0);
+    test.run("run t --answer go=no")
+        .code(12)
+        .says("about a minute at most, as the last undo took: runbook undo ");
+    // What was much less says nothing of much more.
+    test.connect()
+        .run("INSERT INTO batches SELECT n, 1 FROM generate_series(31, 400) n");
+    test.run("run t --answer go=no")
+        .code(12)
+        .says("about a minute at most, at a guess: runbook undo ");
+    let name = format!("{}_copy", test.db.name());
+    test.run(&format!(
+        "backup restore t-before --table batches --as {name}"
+    ))
+    .code(0);
+    let test = test.steps(
+        "
+        - backup: before
+          tables: [batches]
+        - confirm: go
+          of: empty
+          ask: Go?
+        - fix: empty
+          sql: TRUNCATE batches
+          undo: none
+        - check: after
+          that: true
+        ",
+    );
+    test.connect().run("DELETE FROM batches WHERE id > 30");
+    test.run("run t --answer go=no")
+        .code(12)
+        .says("as the last restore took: runbook backup restore ");
+}
+
+#[test]
+fn the_newest_backup_of_the_database_is_told_where_the_run_makes_none() {
+    let test = Test::sql(SETUP).fix("sql: TRUNCATE batches\nundo: none");
+    test.run("backup create whole").code(0);
+    let told = at_stake(&test.run("run t --answer go=no").code(12));
+    assert_snapshot!(told, @"
+    Operation      TRUNCATE batches
+    Risk           high: TRUNCATE deletes every row
+    Data at risk   all of batches, about 30 rows
+    Locks          ACCESS EXCLUSIVE on batches: every query of it waits
+    Backup         NONE: nothing puts back what is done; the newest of the whole database, verified, is less than a minute old
+    Recovery time  only what that backup has comes back: runbook backup list, runbook backup restore
+    ");
+}
+
+#[test]
+fn on_a_protected_target_it_is_told_from_medium_risk_on() {
+    const CHANGE: &str = "sql: UPDATE accounts SET balance = 0 WHERE id = 1\nrows: 1";
+    let site = Site::new("", "").fix(CHANGE);
+    site.run("ann_", "run t --answer go=no")
+        .code(12)
+        .keeps("Recovery time");
+    let site = site.demanding("protected: true", "");
+    let told = at_stake(&site.run("ann_", "run t --answer go=no").code(12));
+    assert_snapshot!(told, @"
+    Operation      UPDATE accounts
+    Risk           medium: UPDATE with a predicate
+    Data at risk   1 row of accounts updated
+    Locks          ROW EXCLUSIVE on accounts: nobody waits but who changes the same rows
+    Backup         none made; what changes is kept in the journal
+    Recovery time  about a minute at most, at a guess: runbook undo RUN
+    ");
+    let site = site.demanding("", "medium:\n  approvals: { by: dba_ }");
+    site.run("ann_", "run t --answer go=no")
+        .code(12)
+        .says("Recovery time");
+}
+
+#[test]
+fn rows_that_raise_the_risk_are_the_reason() {
+    let site = Site::new("", "rows: { high: 3 }")
+        .fix("sql: UPDATE accounts SET balance = 0 WHERE id > 1\nrows: 4");
+    let told = at_stake(&site.run("ann_", "run t --answer go=no").code(12));
+    assert_snapshot!(told, @"
+    Operation      UPDATE accounts
+    Risk           high: 4 rows, and more than 3 are high risk on this target (UPDATE with a predicate)
+    Data at risk   4 rows of accounts updated
+    Locks          ROW EXCLUSIVE on accounts: nobody waits but who changes the same rows
+    Backup         none made; what changes is kept in the journal
+    Recovery time  about a minute at most, at a guess: runbook undo RUN
+    ");
+}
+
+#[test]
+fn it_is_one_screen() {
+    let tables: String = (1..=9)
+        .map(|n| {
+            format!(
+                "CREATE TABLE part_of_the_farm_{n} (id int PRIMARY KEY, farm_id int REFERENCES farms ON DELETE CASCADE);
+                 INSERT INTO part_of_the_farm_{n} SELECT n, 1 FROM generate_series(1, {n}) AS n;"
+            )
+        })
+        .collect();
+    let names: Vec<String> = (1..=9).map(|n| format!("part_of_the_farm_{n}")).collect();
+    let test = Test::sql(&format!("{SETUP}; {tables}")).fix(&format!(
+        "sql: DELETE FROM farms WHERE id = 1\nrows: 1\ntables: [farms, batches, {}]",
+        names.join(", ")
+    ));
+    let (_, text) = Terminal::new(&test, "run t --answer go=no").end();
+    let told = at_stake_in(&test.redact(&text));
+    assert!(told.lines().count() < 20, "{told}");
+    assert_snapshot!(told, @"
+    Operation      DELETE farms
+    Risk           medium: DELETE with a predicate
+    Data at risk   1 row of farms deleted (50% of about 2); by cascades and triggers: 15 rows of batches deleted (50%
+    of about 30); 9 rows of part_of_the_farm_9 deleted; 8 rows of part_of_the_farm_8 deleted; 7 rows of
+    part_of_the_farm_7 deleted; 21 rows of 6 more tables
+    Locks          ROW EXCLUSIVE on batches, farms, part_of_the_farm_1 and 8 more tables: nobody waits but who changes
+    the same rows
+    Backup         none made; what changes is kept in the journal
+    Recovery time  about a minute at most, at a guess: runbook undo RUN
     ");
 }

@@ -64,7 +64,7 @@ fn a_web_hook_is_told_of_the_end() {
     let body = test.redact(&body).replace(&test.id(), "RUN");
     assert_snapshot!(body, @r#"
     {
-      "text": "Test: done. t on DB (USER@HOST), run RUN, by postgres (USER@HOST) (3 rows of 2 tables changed)",
+      "text": "Test: done, 3 rows of 2 tables changed. t on DB (USER@HOST), run RUN, by postgres (USER@HOST)",
       "run": "RUN",
       "runbook": "t",
       "title": "Test",
@@ -380,22 +380,103 @@ notify:
   - webhook: https://me:pass@example.com/
   - { webhook: $HOOK, timeout: 2m }
   - { webhook: http://localhost:8080/hook }
-  - { webhook: $HOOK, on: ended }
 ",
     );
-    assert_snapshot!(test.run("check t"), @"
+    assert_snapshot!(test.run("check t"), @r#"
     exit 3
     --- stdout
-    error: unknown value `ended`
-      --> runbooks/t.yaml:19:27
-       |
-    19 |   - { webhook: $HOOK, on: ended }
-       |                           ^^^^^
-       |
-       = help: one of `start`, `waiting`, `done`, `failed`, `broke_glass`
+    error: the address of `webhook` in line 15 of runbooks/t.yaml holds a secret
+     |
+     = note: who knows the address can write there; it would be in the record of each run
+     = help: put it into an environment variable, and write `webhook: $NAME`
 
-    1 runbook: 0 valid, 1 invalid (1 error)
-    ");
+    error: the address of `webhook` in line 16 of runbooks/t.yaml holds a secret
+     |
+     = note: who knows the address can write there; it would be in the record of each run
+     = help: put it into an environment variable, and write `webhook: $NAME`
+
+    error: nobody is told
+     --> runbooks/t.yaml:6:5
+      |
+    6 |   - on: done
+      |     ^
+      |
+      = help: give `command: [PROGRAM, ARGUMENT, …]`, or `webhook: $NAME`
+
+    error: `command` and `webhook` together
+     --> runbooks/t.yaml:7:17
+      |
+    7 |   - { command: [a], webhook: $HOOK }
+      |                 ^
+      |
+      = help: make two of them, one for each
+
+    error: the command has no program
+     --> runbooks/t.yaml:8:5
+      |
+    8 |   - command: []
+      |     ^
+      |
+      = help: give the program and its arguments as a list: `command: [notify-send, runbook]`
+
+    error: the command has no program
+     --> runbooks/t.yaml:9:5
+      |
+    9 |   - command: ["", a]
+      |     ^
+      |
+      = help: give the program and its arguments as a list: `command: [notify-send, runbook]`
+
+    error: nothing is filled in here
+      --> runbooks/t.yaml:10:19
+       |
+    10 |   - command: [sh, '{{ who }}']
+       |                   ^^^^^^^^^^^
+       |
+       = help: the program reads what there is to tell as JSON from its standard input, and RUNBOOK_RUN, RUNBOOK_RUNBOOK, RUNBOOK_TARGET and RUNBOOK_MOMENT are in its environment
+
+    error: what is sent by `http://` can be read on its way
+      --> runbooks/t.yaml:11:14
+       |
+    11 |   - webhook: http://hooks.example.com/x
+       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: write `webhook: $NAME`, an environment variable that holds an `https://` address
+
+    error: the address is not one of the web
+      --> runbooks/t.yaml:12:14
+       |
+    12 |   - webhook: ftp://127.0.0.1/x
+       |              ^^^^^^^^^^^^^^^^^
+       |
+       = help: write `webhook: $NAME`, an environment variable that holds an `https://` address
+
+    error: the address has no host
+      --> runbooks/t.yaml:13:14
+       |
+    13 |   - webhook: https:///x
+       |              ^^^^^^^^^^
+       |
+       = help: write `webhook: $NAME`, an environment variable that holds an `https://` address
+
+    error: this is no name of an environment variable
+      --> runbooks/t.yaml:14:14
+       |
+    14 |   - webhook: $NO-NAME
+       |              ^^^^^^^^
+       |
+       = help: write `$NAME`, with letters, digits and `_`
+
+    error: the time-out is not between 1ms and 1m
+      --> runbooks/t.yaml:17:5
+       |
+    17 |   - { webhook: $HOOK, timeout: 2m }
+       |     ^
+       |
+       = note: a run waits at its end until all are told
+
+    1 runbook: 0 valid, 1 invalid (12 errors)
+    "#);
     let test = test.runbook("u", "steps:\n  - query: a\n    sql: SELECT 1").file(
         "runbook.yaml",
         "targets:\n  crm:\n    url: $CRM\n    notify: [{ webhook: http://hooks.example.com/x }]\nnotify:\n  - command: []\n",

@@ -359,20 +359,13 @@ fn without_a_connection_for_the_watch_the_run_goes_on_and_says_so() {
       ? go
           Go?
           ✓ yes · alone_DB (USER@HOST) by --answer
-          notice: nobody watches whom this keeps waiting: PostgreSQL at alone_DB@SERVER:5432/DB refuses the connection: too many connections for role "alone_DB" (53300)
-                    = help: try again once others have left, or raise max_connections; it goes on without
-      ✗ all                    rolled back, nothing of it remains
+          notice: goes on without a watch over whom it keeps waiting: PostgreSQL at alone_DB@SERVER:5432/DB refuses the connection: too many connections for role "alone_DB" (53300)
+      ✓ all                    1 row changed, committed  TIME
           ✓ change  1 row   ✓ slow  1 row
-      ✗ all                    failed  TIME
-          error: the connection to the server is lost
-            = note: what was not committed is rolled back by the server
-            = note: a second session is needed to commit without a journal: PostgreSQL at alone_DB@SERVER:5432/DB refuses the connection: too many connections for role "alone_DB" (53300)
-                      = help: try again once others have left, or raise max_connections
-            = help: see that the server is up
+          accounts  1  balance  10 → 0
+      ✓ after                  passed  TIME
 
-    Failed after TIME.
-    `all`: the connection to the server is lost
-    Nothing was changed.
+    Done in TIME. Undo with: runbook undo RUN
     "#);
     assert_eq!(test.rows("SELECT balance FROM accounts WHERE id = 1"), "0");
     admin.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));

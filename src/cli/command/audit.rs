@@ -1,4 +1,6 @@
-//! `runbook audit`: proves that the records of runs are whole.
+//! `runbook audit`: proves that the records of runs are whole, and exports them.
+
+mod export;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,16 +15,14 @@ use crate::record::{index, store};
 use crate::report::line::Line;
 use crate::report::look::{Look, Mark};
 
-/// Proves that the records of runs are whole.
+/// Where to look when a record cannot be trusted.
+const REALLY: &str = "  = help: what runs really did is in the journal of each database: SELECT * FROM runbook.entry\n";
+
+/// Proves that the records of runs are whole, and exports them.
 ///
 /// # Errors
 /// A run is not there, or the records or the database cannot be read.
 pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
-    if args.what == AuditWhat::Export {
-        return Err(CliError::usage(
-            "`audit export` is not part of this version",
-        ));
-    }
     let base = state::folder(context)?;
     let auditor = Auditor::new(&base)?;
     let runs: BTreeSet<String> = if args.runs.is_empty() {
@@ -43,6 +43,9 @@ pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
     } else {
         (auditor, None)
     };
+    if args.what == AuditWhat::Export {
+        return exported(context, args, &auditor, &runs, place);
+    }
     let audits: Vec<Audit> = runs.iter().map(|run| auditor.audit(run)).collect();
     // An index that was altered matters to every run.
     let code = tell(context, &base, &auditor.index(), &audits)?;
@@ -50,11 +53,60 @@ pub fn run(context: &Context<'_>, args: &AuditArgs) -> Result<u8, CliError> {
         context.invocation.eprint(&compared(&audits, place));
     }
     if code != exit::DONE {
-        context.invocation.eprint(
-            "  = help: what runs really did is in the journal of each database: SELECT * FROM runbook.entry\n",
-        );
+        context.invocation.eprint(REALLY);
     }
     Ok(code)
+}
+
+/// Writes the records, and says which of them are not whole.
+fn exported(
+    context: &Context<'_>,
+    args: &AuditArgs,
+    auditor: &Auditor,
+    runs: &BTreeSet<String>,
+    place: Option<String>,
+) -> Result<u8, CliError> {
+    let mut records: Vec<_> = runs.iter().map(|run| auditor.export(run)).collect();
+    // In the order in which they began; those of which nobody knows that come last.
+    records.sort_by_key(|(_, whole)| {
+        let first = whole.as_ref().and_then(|whole| whole.lines.first());
+        let at = first.and_then(|line| line.event["at"].as_str().map(str::to_owned));
+        (at.is_none(), at)
+    });
+    export::write(context, args, &records)?;
+    let look = Look {
+        colors: context.look.color_err,
+        unicode: context.look.unicode,
+        width: None,
+    };
+    let index = auditor.index();
+    let mut lines: Vec<Line> = Vec::new();
+    lines.extend(
+        index
+            .iter()
+            .map(|finding| wrong(context, look, "index", finding)),
+    );
+    for (audit, _) in &records {
+        let findings = audit.findings.iter();
+        lines.extend(findings.map(|finding| wrong(context, look, &audit.run, finding)));
+    }
+    let bad = records.iter().filter(|(_, whole)| whole.is_none()).count();
+    let whole = words::count(words::long(records.len() - bad), "record");
+    lines.push(look.line().plain(&match bad {
+        0 => format!("{whole} exported, each proved whole"),
+        bad => format!("{whole} exported, {bad} not: not whole"),
+    }));
+    let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
+    context.invocation.eprint(&text);
+    let audits: Vec<Audit> = records.into_iter().map(|(audit, _)| audit).collect();
+    if !audits.is_empty() {
+        context.invocation.eprint(&compared(&audits, place));
+    }
+    if bad == 0 && index.is_empty() {
+        return Ok(exit::DONE);
+    }
+    context.invocation.eprint(REALLY);
+    Ok(exit::FAILED)
 }
 
 /// Reads the journal of the database.

@@ -60,6 +60,8 @@ fn go_on(
             torn.line
         ));
     }
+    let global = connection::recorded(context, &log.facts.target)?;
+    let context = &context.with_global(&global);
     let assume = assumptions(args)?;
     let past = Past::of(&log.events, runner::person(context), assume);
     if let Some(code) = over(context, &log, &past)? {
@@ -285,7 +287,10 @@ impl Resuming<'_> {
         refuse_put_back(&session, &plan, &past, log.facts.journal).await?;
         past.actor = runner::actor(context, &session);
         // The policy is as it is now; a run that broke the glass goes on so, by those who may.
-        plan.policy = policy::of(context, &session, broken(&log.events)).await?;
+        plan.policy = {
+            let risk = policy::risk_of(plan.runbook());
+            policy::of(context, &session, risk, broken(&log.events)).await?
+        };
         policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
         if let Some(reason) = cancel {
             past.is_ending = true;

@@ -162,8 +162,16 @@ pub(in crate::cli) async fn prepare(
         let arguments = params::resolve(&proved.runbook, given(None))?;
         (arguments, connected.await?)
     };
+    let warnings = params::exposed(&proved.runbook, &args.params, &arguments);
+    context.invocation.eprint(&warnings);
     choices::check(&mut session, &proved.runbook, &arguments).await?;
-    let policy = policy::of(context, &session, args.break_glass.as_deref()).await?;
+    let policy = policy::of(
+        context,
+        &session,
+        policy::risk_of(&proved.runbook),
+        args.break_glass.as_deref(),
+    )
+    .await?;
     policy::refuse_unasked(&policy, &proved, &session.target().name, args.dry_run)?;
     let plan = Plan {
         policy,

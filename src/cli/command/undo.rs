@@ -37,7 +37,13 @@ use crate::step::rollback::OnConflict;
 /// What is wrong before anything is put back.
 pub fn run(context: &Context<'_>, args: &UndoArgs) -> Result<u8, CliError> {
     let base = state::folder(context)?;
-    connection::runtime()?.block_on(start(context, args, &base))
+    let log = store::find(&base, &args.run).and_then(|run| RunRecord::read(&base, &run));
+    let global = match log {
+        Ok(log) => connection::recorded(context, &log.facts.target)?,
+        Err(_) => context.global.clone(),
+    };
+    let context = context.with_global(&global);
+    connection::runtime()?.block_on(start(&context, args, &base))
 }
 
 /// What is known of the run that is put back.
@@ -81,6 +87,9 @@ pub(in crate::cli) async fn start(
             if let Some(other) = other_target(began, session.target(), true) {
                 return Err(other.into());
             }
+            if !args.dry_run && opened.log.facts.journal == Place::Database {
+                session.refuse_unrecordable().await?;
+            }
             let target = local(context, args, &mut session, &opened, base).await?;
             (target, Some(opened.record))
         }
@@ -89,9 +98,6 @@ pub(in crate::cli) async fn start(
         }
         Err(error) => return Err(error.into()),
     };
-    if !args.dry_run && target.journal == Place::Database {
-        session.refuse_unrecordable().await?;
-    }
     let actor = runner::actor(context, &session);
     let started = RunStarted {
         run: id.clone(),

@@ -121,13 +121,13 @@ impl Telling {
             Outcome::Waiting => Moment::Waiting,
             outcome => ending(matches!(outcome, Outcome::Done | Outcome::Nothing)),
         };
-        let outcome = finished.outcome.to_string();
+        let changed = self.changed(finished);
+        let outcome = match &changed {
+            Some(changed) => format!("{}, {changed} changed", finished.outcome),
+            None => finished.outcome.to_string(),
+        };
         let says = Some(finished.says.trim()).filter(|says| !says.is_empty());
         let mut message = self.message(moment, &outcome, says)?;
-        let changed = self.changed(finished);
-        if let Some(changed) = &changed {
-            message.add(&format!(" ({changed} changed)"));
-        }
         let name = serde_json::to_value(finished.outcome).unwrap_or_default();
         message.fields.insert("outcome".to_owned(), name);
         message.fields.insert(
@@ -167,7 +167,7 @@ impl Telling {
         }
         let would = changes::summary(&request.changes);
         message.add(&format!(
-            ": \"{}\" ({would} would change). It needs {} of {who}, until {until}: {command}",
+            "\n\"{}\" ({would} would change) needs {} of {who} until {until}: {command}",
             request.question, needs.count
         ));
         message.fields.insert(

@@ -196,10 +196,14 @@ impl Deeds<'_> {
     /// Returns the schemas in which names without one are looked for.
     fn search_path(&self) -> Result<Vec<String>, Failure> {
         let session = &self.plan.runbook().session;
-        let user = &self.surroundings.target.user;
+        let target = &self.surroundings.target;
+        let user = target.acts_as();
         let own = session.iter().find(|(name, _)| name == "search_path");
         let Some((_, text)) = own else {
-            return Ok(vec![user.clone(), "public".to_owned()]);
+            return Ok(match target.search_path.as_slice() {
+                [] => vec![user.to_owned(), "public".to_owned()],
+                path => path.to_vec(),
+            });
         };
         let context = scope::of_scope(
             self.plan,
@@ -211,7 +215,7 @@ impl Deeds<'_> {
             .and_then(|context| context.render(text.text()))
             .map_err(template)?;
         let schema = |name: &str| match name.trim().trim_matches('"') {
-            "$user" => user.clone(),
+            "$user" => user.to_owned(),
             name => name.to_owned(),
         };
         Ok(path.split(',').map(schema).collect())

@@ -9,11 +9,13 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::profile::Profile;
 
 /// What a session asks first: the database, the server process, the cluster, and whether the journal is there.
-pub(super) const FACTS: &str = "\
+pub(super) const FACTS: &str = concat!(
+    "\
     SELECT current_database()::text, session_user::text, current_setting('server_version'), \
            pg_backend_pid()::text, pg_is_in_recovery()::text, \
-           CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
-                THEN (SELECT system_identifier::text FROM pg_control_system()) END, \
+           ",
+    cluster!(),
+    ", \
            CASE WHEN NOT pg_is_in_recovery() AND has_function_privilege('pg_walfile_name(pg_lsn)', 'EXECUTE') \
                  AND has_function_privilege('pg_current_wal_lsn()', 'EXECUTE') \
                 THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, \
@@ -24,15 +26,20 @@ pub(super) const FACTS: &str = "\
               (SELECT a.attname::text AS name FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                UNION ALL SELECT t.tgname || '()' FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A') AS p \
             WHERE c.relnamespace = to_regnamespace('runbook') AND c.relkind = 'r'), \
-           CASE WHEN current_user <> session_user THEN current_user::text END";
+           CASE WHEN current_user <> session_user THEN current_user::text END, \
+           array_to_json(current_schemas(false))::text"
+);
 
 /// What every recorded transaction asks before its entry: the same again, and the transaction's id.
-pub(super) const SAME: &str = "\
+pub(super) const SAME: &str = concat!(
+    "\
     SELECT pg_backend_pid()::text AS runbook_pid, pg_is_in_recovery()::text, \
-           CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
-                THEN (SELECT system_identifier::text FROM pg_control_system()) END, \
+           ",
+    cluster!(),
+    ", \
            (SELECT oid::text FROM pg_database WHERE datname = current_database()), \
-           CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END";
+           CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END"
+);
 
 /// What is known of a server once a session is connected.
 #[derive(Default)]
@@ -58,6 +65,9 @@ impl Facts {
                 database: fact(0).unwrap_or_default(),
                 user: fact(1).unwrap_or_default(),
                 role: fact(11),
+                search_path: fact(12)
+                    .and_then(|path| serde_json::from_str(&path).ok())
+                    .unwrap_or_default(),
                 protected: profile.protected,
                 server_version: version.split(' ').next().unwrap_or_default().to_owned(),
                 // The login proved a pinned one, whether or not the role may read it.

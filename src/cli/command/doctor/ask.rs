@@ -1,6 +1,6 @@
 //! A question to the server: every column of the answer is a text.
 
-use tokio_postgres::Error;
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use crate::pg::session::Session;
 
@@ -56,6 +56,25 @@ pub(super) async fn row(session: &Session, sql: &str) -> Result<Answer, String> 
     let mut all = rows(session, sql).await?;
     all.pop()
         .ok_or_else(|| "the server gave no answer".to_owned())
+}
+
+/// Asks for one row in a transaction of its own, which is begun and ended as those of runs are.
+///
+/// # Errors
+/// As [`row`].
+pub(super) async fn in_transaction(session: &Session, sql: &str) -> Result<Answer, String> {
+    let text = format!("BEGIN READ ONLY; {sql}");
+    let messages = session.client().simple_query(&text).await;
+    let messages = messages.map_err(|error| words(&error))?;
+    let ended = session.client().simple_query("COMMIT").await;
+    ended.map_err(|error| words(&error))?;
+    let row = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let row = row.ok_or_else(|| "the server gave no answer".to_owned())?;
+    let texts = (0..row.len()).map(|at| row.get(at).map(str::to_owned));
+    Ok(Answer(texts.collect()))
 }
 
 fn words(error: &Error) -> String {

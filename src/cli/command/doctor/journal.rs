@@ -33,7 +33,7 @@ const LEFT: &str = "\
 
 /// What asks other people and has no answer yet.
 const WAITING: &str = "\
-    SELECT r.run, r.login, r.approvals::text, date_trunc('second', r.expires_at)::text || ' UTC', \
+    SELECT r.run, r.login, r.approvals::text, to_char(r.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC'), \
            (SELECT count(*)::text FROM runbook.verdict v WHERE v.request = r.id AND v.word = 'approve') \
     FROM runbook.request r WHERE r.expires_at > now() \
       AND NOT EXISTS (SELECT FROM runbook.verdict v WHERE v.request = r.id AND v.word IN ('use', 'withdraw', 'decline')) \
@@ -127,18 +127,19 @@ fn rights(answer: &Answer, user: &str, changes: bool) -> Finding {
 /// Rights by which the past could be altered: nobody needs them.
 fn excess(answer: &Answer, user: &str) -> Option<Finding> {
     let tables = answer.some(7).filter(|_| !answer.is(3) && !answer.is(6))?;
-    let says = format!("the login may alter what is recorded in {tables}");
-    let revoke = |table: &str| {
-        let user = quote_ident(user);
-        format!("`REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON runbook.{table} FROM {user};`")
-    };
+    let says = format!(
+        "the login may alter what is recorded: it has too many rights on {}",
+        words::list(&tables.split(", ").collect::<Vec<_>>())
+    );
+    let user = quote_ident(user);
     Some(
         Finding::missing("past", says)
-            .helps(tables.split(", ").map(revoke))
-            .help("or take the role away that gives it, such as pg_write_all_data")
             .help(format!(
-                "then grant what a run needs: `runbook init --grant {}`",
-                quote_ident(user)
+                "`REVOKE ALL ON ALL TABLES IN SCHEMA runbook FROM {user};`"
+            ))
+            .help("and take the role away that may give it, such as pg_write_all_data")
+            .help(format!(
+                "then grant what a run needs: `runbook init --grant {user}`"
             )),
     )
 }

@@ -23,11 +23,15 @@ pub(super) fn look(context: &Context<'_>, backups: Result<&Path, &CliError>) -> 
         Err(error) => Finding::missing("records", error.to_string())
             .help("name a folder by `--state-dir DIR` or `$RUNBOOK_STATE`"),
     });
-    found.push(match backups {
-        Ok(path) => copies(path),
-        Err(error) => Finding::missing("backups", error.to_string())
-            .help("name a folder by `$RUNBOOK_BACKUPS`"),
-    });
+    match backups {
+        Ok(path) => found.push(copies(path)),
+        // What is wrong in runbook.yaml is said there.
+        Err(CliError::Diagnostics { .. }) => {}
+        Err(error) => found.push(
+            Finding::missing("backups", error.to_string())
+                .help("name a folder by `$RUNBOOK_BACKUPS`"),
+        ),
+    }
     found.push(terminal(context));
     found
 }

@@ -11,7 +11,8 @@ use crate::cli::error::CliError;
 use crate::cli::invocation::Invocation;
 use crate::cli::project;
 use crate::pg::session::Session;
-use crate::policy::check::{self, Known};
+use crate::policy::check::{self, Known, Runner};
+use crate::policy::document::RISKS;
 use crate::policy::target::Target;
 use crate::sql::risk::Risk;
 
@@ -122,7 +123,11 @@ pub(super) async fn policy(session: &Session, goal: &Goal) -> Vec<Finding> {
     });
     let source = &project.targets.source;
     let login = &session.target().user;
-    let wrong = check::check(source, target, &known.collect(), login);
+    let runner = Runner {
+        login,
+        risks: &RISKS,
+    };
+    let wrong = check::check(source, target, &known.collect(), &runner);
     let mut told: Vec<Finding> = wrong
         .iter()
         .map(|diagnostic| mistake("roles", diagnostic, source))

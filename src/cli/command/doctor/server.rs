@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ask::{Answer, row};
+use super::ask::{Answer, in_transaction, row};
 use super::finding::Finding;
 use crate::base::words;
 use crate::pg::session::Session;
@@ -164,7 +164,7 @@ fn room(answer: &Answer) -> Finding {
 async fn direct(session: &Session, begun: Instant) -> Finding {
     let mut age = 0.0;
     for _ in 0..3 {
-        match row(session, PROCESS).await {
+        match in_transaction(session, PROCESS).await {
             Ok(answer) if answer.text(0) != session.pid().to_string() => {
                 return Finding::missing(
                     "pooler",

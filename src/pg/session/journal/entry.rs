@@ -186,7 +186,7 @@ impl Session {
             help: Vec::new(),
             sqlstate: failure.sqlstate.clone(),
         };
-        let user = &self.target.user;
+        let user = self.target.acts_as();
         match failure.sqlstate.as_deref() {
             Some("42501") => Failure {
                 help: not_granted(user).help,

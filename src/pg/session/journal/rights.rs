@@ -42,7 +42,7 @@ impl Session {
                 .and_then(|row| row.get::<_, Option<String>>(column));
             text.as_deref() == Some("true")
         };
-        let user = &self.target.user;
+        let user = self.target.acts_as();
         let refused = match &self.journal {
             Standing::Current if may(1) => return Ok(()),
             Standing::Missing | Standing::Older(_) if may(0) => return Ok(()),

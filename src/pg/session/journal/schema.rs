@@ -177,7 +177,7 @@ impl Session {
             let _ = self.client.batch_execute("ROLLBACK").await;
             let failure = failure::of(&error, "", 0);
             return Err(if failure.kind == FailureKind::Statement {
-                not_made(&failure, &self.target.user, &self.journal)
+                not_made(&failure, self.target.acts_as(), &self.journal)
             } else {
                 failure
             });
