@@ -276,7 +276,12 @@ pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
     let hosts = session.settings().hosts().iter().filter(|_| handed);
     let passwords = hosts.filter_map(|host| session.settings().password_for(host));
     let passwords = passwords.map(|secret| secret.reveal().to_owned());
-    Redactor::new(secrets.chain(passwords)).with_sensitive(sensitive)
+    // So may it print the addresses of web hooks, which are in its environment.
+    let hooks = plan.runbook().notify.iter().filter_map(|notify| {
+        let name = notify.webhook.as_ref()?.value.trim().strip_prefix('$')?;
+        std::env::var(name).ok()
+    });
+    Redactor::new(secrets.chain(passwords).chain(hooks)).with_sensitive(sensitive)
 }
 
 fn hands_over_password(step: &Step) -> bool {
