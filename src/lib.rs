@@ -37,6 +37,8 @@
 //!   on the server.
 //! - what a person approves? `engine/rehearse.rs` makes the changes and takes them back, [`engine::change`]
 //!   digests them, `engine/perform/fix.rs` compares before it commits.
+//! - what other people approve? [`engine::approval`] is what they are asked; `engine/driver/approval.rs` asks, waits and
+//!   goes on; `pg/session/journal/schema/version.rs` has the guards by which the database knows who is who.
 //! - what makes a fix exact? `pg/session/capture.rs` pairs each row with what it was, `guard.rs` and `sweep.rs`
 //!   find what nobody declared, `journal.rs` records it in the same transaction, and `restore.rs` puts it
 //!   back; [`engine::undo`] decides what is put back, and `engine/driver/resume.rs` where a run goes on.

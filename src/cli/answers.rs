@@ -5,6 +5,7 @@ use std::io::Write;
 
 use tokio::sync::oneshot;
 
+use super::prompt::Unseen;
 use crate::engine::cancel::Cancel;
 use crate::engine::port::{Answer, Question};
 use crate::policy::rules::AnsweredBy;
@@ -66,12 +67,18 @@ impl Flag {
 }
 
 impl Answers {
-    /// Answers a question. Whatever is not a clear yes is a no.
-    pub async fn answer(&self, question: &Question, cancel: &Cancel) -> Answer {
+    /// Answers a question. Whatever is not a clear yes is a no. Where the text to type holds a secret, `hidden` is
+    /// what is shown of it, and what is typed is not shown.
+    pub async fn answer(
+        &self,
+        question: &Question,
+        hidden: Option<&str>,
+        cancel: &Cancel,
+    ) -> Answer {
         let mut ignored = None;
         if let Some(given) = self.given.get(&question.name) {
             let by = format!("{} by {}", self.actor, self.flag.word());
-            let answer = judge(question, given, &by);
+            let answer = judge(question, given, &by, hidden.is_some());
             // A no counts from anywhere.
             if question.answered_by < AnsweredBy::Person || !matches!(answer, Answer::Yes(_)) {
                 return answer;
@@ -87,7 +94,7 @@ impl Answers {
             Otherwise::Person => {}
         }
         if self.person {
-            return self.person(question, cancel).await;
+            return self.person(question, hidden, cancel).await;
         }
         Answer::Nobody(self.nobody(question, ignored))
     }
@@ -115,8 +122,9 @@ impl Answers {
         }
     }
 
-    async fn person(&self, question: &Question, cancel: &Cancel) -> Answer {
-        let prompt = match &question.typed {
+    async fn person(&self, question: &Question, hidden: Option<&str>, cancel: &Cancel) -> Answer {
+        let _unseen = hidden.map(|_| Unseen::begin());
+        let prompt = match hidden.or(question.typed.as_deref()) {
             Some(typed) => format!("      Type \"{typed}\" to go on: "),
             None => "      Go on? [y/N] ".to_owned(),
         };
@@ -138,7 +146,13 @@ impl Answers {
         };
         let answer = tokio::select! {
             line = line() => match line {
-                Some(line) => return judge(question, &line, &self.actor),
+                Some(line) => {
+                    if hidden.is_some() {
+                        // The Enter was not shown either.
+                        let _ = terminal.write_all(b"\n");
+                    }
+                    return judge(question, &line, &self.actor, hidden.is_some());
+                }
                 None => gone_or("the input ended without an answer"),
             },
             () = timeout => Answer::Nobody("nobody answered in time".to_owned()),
@@ -160,7 +174,7 @@ fn gone_or(why: &str) -> Answer {
 }
 
 /// Returns what an answer comes to.
-fn judge(question: &Question, answer: &str, by: &str) -> Answer {
+fn judge(question: &Question, answer: &str, by: &str, hidden: bool) -> Answer {
     let answer = answer.trim();
     let yes = match &question.typed {
         Some(typed) => answer == typed.trim(),
@@ -171,15 +185,19 @@ fn judge(question: &Question, answer: &str, by: &str) -> Answer {
     } else {
         Answer::No {
             by: by.to_owned(),
-            why: why(question, answer),
+            why: why(question, answer, hidden),
         }
     }
 }
 
 /// Returns why an answer is no yes, unless it is a plain no.
-fn why(question: &Question, answer: &str) -> Option<String> {
+fn why(question: &Question, answer: &str, hidden: bool) -> Option<String> {
     if matches!(answer.to_lowercase().as_str(), "" | "n" | "no") {
         return None;
+    }
+    if hidden {
+        // It may be all of the secret but a letter.
+        return Some("what was typed is not the text asked for".to_owned());
     }
     Some(match &question.typed {
         Some(typed) => format!(

@@ -233,7 +233,7 @@ pub struct RunArgs {
     /// In an emergency: goes on without what the target's policy demands, where it allows you to; the reason is recorded
     #[arg(long, value_name = "REASON", conflicts_with = "dry_run")]
     pub break_glass: Option<String>,
-    /// A YAML or JSON file of parameters
+    /// A YAML or JSON file of parameters; `-` is standard input
     #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub params_file: Option<PathBuf>,
     /// A parameter by its name (repeatable)
@@ -256,7 +256,7 @@ pub struct RunArgs {
 pub struct PlanArgs {
     /// The runbook: its name, or the path of a .yaml file
     pub name: Option<String>,
-    /// A YAML or JSON file of parameters
+    /// A YAML or JSON file of parameters; `-` is standard input
     #[arg(long = "params", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub params_file: Option<PathBuf>,
     /// A parameter by its name (repeatable)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value as Json;
@@ -15,7 +16,7 @@ use crate::base::source::Source;
 use crate::base::words;
 use crate::base::yaml::{self, Node, Value};
 use crate::pg::environment::Environment;
-use crate::runbook::argument::Argument;
+use crate::runbook::argument::{self, Argument};
 use crate::runbook::model::Runbook;
 use crate::runbook::param::{Param, Scalar};
 
@@ -44,7 +45,9 @@ pub fn resolve(
     runbook: &Runbook,
     mut sources: Sources<'_>,
 ) -> Result<BTreeMap<String, Argument>, CliError> {
-    let file = sources.file.map(read_file).transpose()?.unwrap_or_default();
+    let hides = runbook.params().iter().any(|(_, param)| param.secret);
+    let file = sources.file.map(|file| read_file(file, hides));
+    let file = file.transpose()?.unwrap_or_default();
     let mut found = Found {
         runbook,
         arguments: BTreeMap::new(),
@@ -67,12 +70,27 @@ pub fn resolve(
     found.finish()
 }
 
+/// The name of standard input.
+const STDIN: &str = "-";
+
+/// Secrets that are shorter are worth a warning.
+const SHORTEST: usize = 3;
+
 type File = Vec<(String, Json)>;
 
-fn read_file(source: &Source) -> Result<File, CliError> {
-    let root = yaml::parse(source).map_err(|diagnostic| CliError::Diagnostics {
-        source_text: source.clone(),
-        diagnostics: vec![*diagnostic],
+/// Reads a file. One that may hold secrets is not quoted where it is wrong.
+fn read_file(source: &Source, hides: bool) -> Result<File, CliError> {
+    let root = yaml::parse(source).map_err(|diagnostic| {
+        if !hides {
+            return CliError::Diagnostics {
+                source_text: source.clone(),
+                diagnostics: vec![*diagnostic],
+            };
+        }
+        let place = diagnostic.span().map(|span| source.position(span.start));
+        let place = place.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
+        CliError::invalid(format!("`{}{place}` is not YAML", source.name()))
+            .note("it may hold secrets, so it is not shown")
     })?;
     match root.value {
         Value::Map(entries) => Ok(entries
@@ -259,12 +277,66 @@ fn given_as(name: &str, param: &Param) -> String {
     }
 }
 
-/// Reads the file of `--params`, where one is given.
+/// More than this is no list of parameters.
+const LONGEST: u64 = 10 * 1024 * 1024;
+
+/// Reads parameters from standard input: what is secret then stands in no file, and in no list of processes.
+fn standard_input() -> Result<Source, CliError> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(LONGEST + 1).read_to_string(&mut text);
+    match read {
+        Ok(count) if words::long(count) > LONGEST => Err(CliError::invalid(
+            "standard input has more than 10 MB of parameters",
+        )),
+        Ok(_) => Ok(Source::new("standard input", text)),
+        Err(error) => Err(CliError::invalid(format!(
+            "cannot read the parameters from standard input: {}",
+            words::io(&error)
+        ))),
+    }
+}
+
+/// Returns warnings of secrets that the command line gives away, and of those that anybody can guess.
+pub fn exposed(
+    runbook: &Runbook,
+    flags: &BTreeMap<String, Vec<String>>,
+    arguments: &BTreeMap<String, Argument>,
+) -> String {
+    let mut warnings = String::new();
+    for (name, param) in runbook.params().iter().filter(|(_, param)| param.secret) {
+        if flags.contains_key(name) {
+            let variable = match &param.env {
+                Some(env) => format!("by ${}", env.text()),
+                None => "by `env:` of the parameter".to_owned(),
+            };
+            let _ = writeln!(
+                warnings,
+                "warning: the secret `{name}` stands on the command line, where others see it in the list of processes \
+                 and the shell keeps it\n  = help: give it at the prompt, {variable}, or by --params - from another program"
+            );
+        }
+        let texts = arguments.get(name).map(argument::texts).unwrap_or_default();
+        let shortest = texts.iter().map(|text| text.chars().count()).min();
+        if shortest.is_some_and(|count| count < SHORTEST) {
+            let _ = writeln!(
+                warnings,
+                "warning: the secret `{name}` is so short that anybody can guess it, and much is masked that only looks \
+                 like it"
+            );
+        }
+    }
+    warnings
+}
+
+/// Reads the file of `--params`, where one is given; `-` is standard input.
 ///
 /// # Errors
 /// [`CliError::Invalid`] when it cannot be read.
 pub fn file(invocation: &Invocation, path: Option<&Path>) -> Result<Option<Source>, CliError> {
     path.map(|path| {
+        if path == Path::new(STDIN) {
+            return standard_input();
+        }
         let shown = path.display().to_string();
         catalogue::read(&invocation.folder.join(path), &shown)
     })

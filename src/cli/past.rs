@@ -139,7 +139,10 @@ pub(super) fn arguments(
         environment: &context.invocation.environment,
         ask: if person { Some(&mut ask) } else { None },
     };
-    params::resolve(&proved.runbook, sources)
+    let arguments = params::resolve(&proved.runbook, sources)?;
+    let warnings = params::exposed(&proved.runbook, &flags, &arguments);
+    context.invocation.eprint(&warnings);
+    Ok(arguments)
 }
 
 /// Makes the plan of a run of the past.

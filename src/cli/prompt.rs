@@ -165,6 +165,8 @@ fn judge(param: &Param, text: &str) -> Result<(), String> {
 fn secret(name: &str, param: &Param) -> io::Result<Option<String>> {
     let terminal = Term::stderr();
     let prompt = about(name, param, "not shown");
+    // Before the question is seen: what is typed at once, or between two keys, must not be shown either.
+    let _unseen = Unseen::begin();
     loop {
         terminal.write_str(&format!("{prompt}: "))?;
         let Some(text) = hidden(&terminal)? else {
@@ -181,10 +183,11 @@ fn secret(name: &str, param: &Param) -> io::Result<Option<String>> {
 }
 
 /// A terminal that does not show what is typed, for as long as this lives.
-struct Unseen(Option<Termios>);
+pub(super) struct Unseen(Option<Termios>);
 
 impl Unseen {
-    fn begin() -> Self {
+    /// Has what is typed from now on not be shown.
+    pub(super) fn begin() -> Self {
         let before = tcgetattr(io::stdin()).ok();
         if let Some(before) = &before {
             let mut unseen = before.clone();

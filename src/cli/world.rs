@@ -16,6 +16,7 @@ use crate::engine::event::{Blocker, Event, Saved, Sink, TargetFacts};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::journal::{Entry, Terms};
 use crate::engine::lock::TableLock;
+use crate::engine::plan::Plan;
 use crate::engine::port::{
     Answer, Bound, Changed, Close, Limits, Output, Part, Program, Question, World,
 };
@@ -212,7 +213,14 @@ impl World for RealWorld {
     }
 
     async fn lock(&mut self, key: &str) -> Result<(), Failure> {
-        self.session.lock(key).await
+        let shown = self.redactor.mask(key);
+        if shown == key {
+            return self.session.lock(key).await;
+        }
+        // What others read, in the journal and in the server's own tables, keeps the secret: its hash stands for it.
+        let hash = Plan::hash_of_text(key);
+        let hash = hash.get(..16).unwrap_or_default();
+        self.session.lock(&format!("{shown}#{hash}")).await
     }
 
     fn settings(&mut self, settings: Vec<(String, String)>) {
@@ -281,7 +289,14 @@ impl World for RealWorld {
     }
 
     async fn ask(&mut self, question: &Question, cancel: &Cancel) -> Answer {
-        self.answers.answer(question, cancel).await
+        let typed = question
+            .typed
+            .as_ref()
+            .map(|typed| self.redactor.mask(typed));
+        let hidden = typed.filter(|shown| question.typed.as_ref() != Some(shown));
+        self.answers
+            .answer(question, hidden.as_deref(), cancel)
+            .await
     }
 
     async fn program(&mut self, program: &Program, limits: &Limits) -> Result<Output, Failure> {

@@ -96,7 +96,6 @@ fn begun(request: &Request) -> RunStarted {
         params: request.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
-        glass: None,
     }
 }
 

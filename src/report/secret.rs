@@ -46,12 +46,13 @@ impl Hidden<'_> {
 }
 
 impl Redactor {
-    /// Returns a redactor of texts, and of how they stand in a statement as literals; empty ones hide nothing.
+    /// Returns a redactor of texts, and of how they stand in literals, JSON, arrays and rows; empty ones hide
+    /// nothing.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut secrets: Vec<String> = secrets
             .into_iter()
             .filter(|secret| !secret.is_empty())
-            .flat_map(|secret| [quoted(&secret), secret])
+            .flat_map(|secret| [escaped(&secret), doubled(&secret), quoted(&secret), secret])
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -168,6 +169,20 @@ fn quoted(text: &str) -> String {
     inner.unwrap_or(text).to_owned()
 }
 
+/// Returns how a text stands between the quotes of JSON, and of an element of an array.
+fn escaped(text: &str) -> String {
+    let json = serde_json::to_string(text).unwrap_or_default();
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or(text).to_owned()
+}
+
+/// Returns how a text stands between the quotes of a row's field, and of CSV.
+fn doubled(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\"\"")
+}
+
 /// Returns all places of a secret, those that overlap too.
 fn occurrences<'a>(text: &'a str, secret: &'a str) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
@@ -196,6 +211,10 @@ mod tests {
         assert_eq!(mask(&["ab"], "abab"), "••••••");
         assert_eq!(mask(&[], "abc"), "abc");
         assert_eq!(mask(&["a'b"], "IS 'a''b' a'b"), "IS '•••' •••");
+        assert_eq!(
+            mask(&["a\"b"], r#"{"t": "a\"b"} ("a""b")"#),
+            r#"{"t": "•••"} ("•••")"#
+        );
         assert_eq!(mask(&["a\\b'"], r"E'a\\b'''"), "E'•••'");
     }
 

@@ -59,6 +59,23 @@ impl Argument {
     }
 }
 
+/// Returns every text that shows a value: of a list that of each item too, in the form in which it was given and in
+/// that in which it is sent.
+pub fn texts(argument: &Argument) -> Vec<String> {
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut texts = vec![argument.shown.clone(), text(&argument.given)];
+    texts.extend(argument.cell.text.clone());
+    if let serde_json::Value::Array(items) = &argument.given {
+        texts.extend(items.iter().map(text));
+        let items = argument.value.try_iter().into_iter().flatten();
+        texts.extend(items.map(|item| item.to_string()));
+    }
+    texts
+}
+
 fn list(param: &Param, given: &serde_json::Value) -> Result<Argument, String> {
     let Some(items) = given.as_array() else {
         return Err(format!("expected a {}", param.kind));

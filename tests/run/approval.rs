@@ -47,20 +47,18 @@ fn case_39_two_people_and_three_processes() {
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Nothing was changed.
+    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
     ");
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
     people
         .by("ann", "history")
         .code(0)
         .says("waiting: `go` needs the approval of one other person until MOMENT");
-    people
-        .by("ben", "approve")
-        .code(0)
-        .says("waits for one other person until MOMENT  may approve");
+    people.by("ben", "approve").code(0).says("may approve");
     people
         .by("ann", "approve")
         .code(0)
-        .says("waits for one other person until MOMENT  asked");
+        .says("waits for one other person until MOMENT");
     assert_snapshot!(people.by("ben", &format!("approve {run}")), @"
     exit 12
     --- stdout
@@ -209,7 +207,7 @@ fn case_39_a_no_of_another_person_ends_the_run() {
     exit 12
     --- stderr
     Declined after TIME.
-    `go` was answered with no
+    `go` was declined by ben (USER@HOST): unclear
     Nothing was changed.
     ");
     assert_eq!(people.plans(), "free free free free free");
@@ -251,7 +249,7 @@ fn case_39_an_approval_expires() {
     exit 12
     --- stderr
     Approval expired after TIME.
-    `go` says no
+    `go`: not enough people approved in time
     Nothing was changed.
     ");
     assert_eq!(people.plans(), "free free free free free");
@@ -271,7 +269,7 @@ fn case_39_a_request_is_withdrawn() {
     exit 12
     --- stderr
     Withdrawn after TIME.
-    `go` says no
+    `go` was taken back by ann (USER@HOST): enough
     Nothing was changed.
     ");
     assert_snapshot!(people.words(), @"
@@ -313,7 +311,7 @@ fn case_39_what_is_approved_is_what_is_done_or_nothing() {
     exit 12
     --- stderr
     Not what was approved after TIME.
-    `go` says no
+    `go`: the rows are others now than those that were approved
     Nothing was changed.
     ");
     assert_eq!(people.plans(), "free silver free free free");
@@ -551,7 +549,7 @@ fn case_39_the_policy_of_a_target_says_who() {
     let run = people.test.id();
     let digest = people.digest(&run);
     let approve = format!("approve {run} --digest {digest}");
-    assert_snapshot!(at_production(&people, "cat", &approve).code(12).stderr, @"");
+    assert_snapshot!(at_production(&people, "cat", &approve).code(12).stderr, @"error: cat is no member of dba, who decide about run RUN");
     at_production(&people, "cat", "approve")
         .code(0)
         .says("may not");
@@ -567,7 +565,12 @@ fn case_39_the_approvers_policy_counts_too() {
     let run = people.wait();
     project(&people, &production(&people, 2));
     let approve = format!("approve {run} --digest {}", people.digest(&run));
-    assert_snapshot!(at_production(&people, "ben", &approve).code(12).stderr, @"");
+    assert_snapshot!(at_production(&people, "ben", &approve).code(12).stderr, @"
+    error: runbook.yaml here demands more of such a run on production than was asked for
+      = note: medium risk: it needs 2 other members of dba, and one other person was asked for
+      = note: whoever asks may have another runbook.yaml
+      = help: decline it: runbook approve RUN --decline --reason …
+    ");
     assert_eq!(people.words(), "");
 }
 
@@ -579,6 +582,8 @@ fn case_39_a_policy_that_got_stricter_is_heeded() {
     let run = people.test.id();
     let approve = format!("approve {run} --digest {}", people.digest(&run));
     at_production(&people, "ben", &approve).code(0);
+    let (dba, cat) = (people.login("dba"), people.login("cat"));
+    people.test.connect().run(&format!("GRANT {dba} TO {cat}"));
     project(&people, &production(&people, 2));
     let ran = at_production(&people, "ann", &format!("resume {run} --quiet")).code(10);
     assert_snapshot!(ran, @"");

@@ -404,13 +404,18 @@ fn earlier_undos_and_restores_say_how_long_it_takes() {
         "backup restore t-before --table batches --as {name}"
     ))
     .code(0);
-    let test = test.confirmed(
+    let test = test.steps(
         "
         - backup: before
           tables: [batches]
+        - confirm: go
+          of: empty
+          ask: Go?
         - fix: empty
           sql: TRUNCATE batches
           undo: none
+        - check: after
+          that: true
         ",
     );
     test.connect().run("DELETE FROM batches WHERE id > 30");

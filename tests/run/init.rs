@@ -241,12 +241,17 @@ fn a_journal_of_the_first_version_is_brought_up_to_date() {
          GRANT SELECT, INSERT ON runbook.entry, runbook.capture, runbook.image TO {login}"
     ));
     // Who may not do it is told who may.
-    assert_snapshot!(test.apply(2), @"");
+    assert_snapshot!(test.apply(2), @"
+    Target: the journal of this database is of version 1, and cannot be brought up to version 2: permission denied for schema runbook
+      note: every change is recorded in the transaction that makes it, in the schema `runbook`
+      help: have the owner of the schema do it: `runbook init`; whoever may write to it still may then
+      help: or keep it beside the run's record: `--journal local`
+    ");
     assert_eq!(
         test.test.rows("SELECT value FROM counters WHERE id = 1"),
         "1"
     );
-    assert_snapshot!(test.test.run("init").code(0).stdout, @"");
+    assert_snapshot!(test.test.run("init").code(0).stdout, @"brought the journal up to date: schema `runbook` of DB, version 2");
     // Whoever could write to it still may, and no more than before: not who it was.
     assert_eq!(test.apply(2), "done");
     assert_eq!(
@@ -281,8 +286,18 @@ fn the_first_fix_brings_the_journal_up_to_date_for_who_may() {
 
 #[test]
 fn a_journal_without_its_guards_is_damaged() {
-    assert_snapshot!(after("DROP TRIGGER guard ON runbook.entry"), @"");
-    assert_snapshot!(after("ALTER TABLE runbook.verdict DISABLE TRIGGER past"), @"");
+    assert_snapshot!(after("DROP TRIGGER guard ON runbook.entry"), @"
+    Target: the journal of this database is damaged: `runbook.entry.guard()` is gone
+      note: without it nobody could tell what was done, so nothing is changed
+      help: restore it from a backup, or begin a new one: ALTER SCHEMA runbook RENAME TO …
+      help: or keep it beside the run's record: `--journal local`
+    ");
+    assert_snapshot!(after("ALTER TABLE runbook.verdict DISABLE TRIGGER past"), @"
+    Target: the journal of this database is damaged: `runbook.verdict.past()` is gone
+      note: without it nobody could tell what was done, so nothing is changed
+      help: restore it from a backup, or begin a new one: ALTER SCHEMA runbook RENAME TO …
+      help: or keep it beside the run's record: `--journal local`
+    ");
 }
 
 #[test]

@@ -65,6 +65,7 @@ mod roles;
 mod rollback;
 mod safety;
 mod save;
+mod secrets;
 mod sensitive;
 mod server;
 mod session;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 
 use crate::test::Test;
@@ -137,6 +138,12 @@ impl<'a> Terminal<'a> {
         let keyboard = self.keyboard.as_mut().unwrap();
         keyboard.write_all(text.as_bytes()).unwrap();
         self
+    }
+
+    /// Returns whether the terminal shows what is typed.
+    pub(crate) fn echoes(&self) -> bool {
+        let settings = tcgetattr(self.keyboard.as_ref().unwrap()).unwrap();
+        settings.local_flags.contains(LocalFlags::ECHO)
     }
 
     /// Sends Ctrl-C.

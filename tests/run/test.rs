@@ -169,6 +169,21 @@ impl Test {
         first.split('"').next().unwrap().to_owned()
     }
 
+    /// Returns the ids of all runs, in the order in which they began.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let index = self.root().join(".local/state/runbook/index.jsonl");
+        let index = std::fs::read_to_string(index).unwrap();
+        let began = index.lines().filter(|line| line.contains("\"began\""));
+        let id = |line: &str| {
+            line.split("\"run\":\"")
+                .nth(1)?
+                .split('"')
+                .next()
+                .map(str::to_owned)
+        };
+        began.filter_map(id).collect()
+    }
+
     /// Waits until something is so.
     #[track_caller]
     pub(crate) fn wait(is_so: impl Fn() -> bool) {

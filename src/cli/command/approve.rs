@@ -1,6 +1,9 @@
 //! `runbook approve`: another person approves a run, or declines. All that is needed is in the journal of the target:
 //! it can be done on any machine.
 
+mod demand;
+mod list;
+
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -15,13 +18,9 @@ use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
 use crate::pg::session::approval::Kept;
-use crate::policy::rules::{Approvals, Rules};
 use crate::report::approval as page;
 use crate::report::failure;
 use crate::report::look::Look;
-use crate::report::table;
-use crate::runbook::data::{Column, Rows, oid};
-use crate::step::query::Show;
 
 /// Approves, declines, or lists what waits; returns the exit code.
 ///
@@ -40,7 +39,7 @@ async fn start(context: &Context<'_>, args: &ApproveArgs) -> Result<u8, CliError
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
     match &args.run {
-        None => list(context, args, &session).await,
+        None => list::list(context, args, &session).await,
         Some(run) => {
             let Some(kept) = session.requested(run).await? else {
                 let target = session.target();
@@ -58,71 +57,6 @@ async fn start(context: &Context<'_>, args: &ApproveArgs) -> Result<u8, CliError
             };
             deciding.decide().await
         }
-    }
-}
-
-/// Lists what waits on the target: what this login may decide first.
-async fn list(
-    context: &Context<'_>,
-    args: &ApproveArgs,
-    session: &Session,
-) -> Result<u8, CliError> {
-    let mut all = session.open_requests().await?;
-    all.sort_by_key(|kept| !kept.may_decide());
-    if args.output == ListOutput::Json {
-        let list: Value = all.iter().map(told).collect();
-        context.invocation.print(&format!("{list:#}\n"))?;
-        return Ok(exit::DONE);
-    }
-    let target = session.target();
-    if all.is_empty() {
-        context.invocation.eprint(&format!(
-            "No run waits for approval on {}/{}.\n",
-            target.name, target.database
-        ));
-        return Ok(exit::DONE);
-    }
-    let lines = table::draw(&rows(&all), Show::Table, usize::MAX, look(context, false));
-    let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
-    context.invocation.print(&text)?;
-    Ok(exit::DONE)
-}
-
-fn rows(all: &[Kept]) -> Rows {
-    let column = |name: &str| Column {
-        name: name.to_owned(),
-        oid: oid::TEXT,
-        ..Column::default()
-    };
-    let row = |kept: &Kept| {
-        let request = &kept.request;
-        let (_, stands) = page::stands(&request.needs, &kept.standing);
-        let cells = [
-            request.run.clone(),
-            request.runbook.clone(),
-            request.risk.to_string(),
-            request.actor.clone(),
-            stands,
-            yours(kept).to_owned(),
-        ];
-        cells.into_iter().map(Some).collect()
-    };
-    Rows {
-        columns: ["run", "runbook", "risk", "asked by", "approval", "you"]
-            .map(column)
-            .to_vec(),
-        rows: all.iter().map(row).collect(),
-        count: u64::try_from(all.len()).unwrap_or(u64::MAX),
-    }
-}
-
-/// Says what this login has to do with a request.
-fn yours(kept: &Kept) -> &'static str {
-    match (kept.is_own, kept.said().is_some(), kept.is_member) {
-        (true, ..) => "asked",
-        (_, true, _) => "approved",
-        (_, _, false) => "may not",
-        _ => "may approve",
     }
 }
 
@@ -286,7 +220,7 @@ impl Deciding<'_> {
         let Some(target) = goal.target else {
             return Ok(None);
         };
-        Ok(more(&target.rules, self.kept).map(|more| {
+        Ok(demand::more(&target.rules, self.kept).map(|more| {
             Failure::new(
                 FailureKind::Policy,
                 format!(
@@ -383,38 +317,4 @@ impl Deciding<'_> {
             ),
         }
     }
-}
-
-/// Returns what a policy demands that was not asked for: who asks may have a weaker one.
-fn more(rules: &Rules, kept: &Kept) -> Option<String> {
-    let request = &kept.request;
-    let impact = request.impact.as_ref().map(|impact| impact.risk);
-    let risk = impact.map_or(request.risk, |risk| risk.max(request.risk));
-    let demand = rules.demand(risk, request.changes.count());
-    let own = demand.rule.others()?;
-    weaker(own, &request.needs).map(|what| format!("{} risk: {what}", demand.risk))
-}
-
-fn weaker(own: &Approvals, asked: &Approvals) -> Option<String> {
-    if asked.count < own.count {
-        return Some(format!(
-            "it needs {}, and {} was asked for",
-            own.whom(own.count),
-            asked.whom(asked.count)
-        ));
-    }
-    let outside = asked.by.iter().any(|role| !own.by.contains(role));
-    if !own.by.is_empty() && (asked.by.is_empty() || outside) {
-        return Some(format!(
-            "it needs {}, and {} would do for what was asked",
-            own.whom(own.count),
-            asked.whom(asked.count)
-        ));
-    }
-    (asked.expire_seconds > own.expire_seconds).then(|| {
-        format!(
-            "an approval holds for {} seconds, and {} were asked for",
-            own.expire_seconds, asked.expire_seconds
-        )
-    })
 }

@@ -162,6 +162,8 @@ pub(in crate::cli) async fn prepare(
         let arguments = params::resolve(&proved.runbook, given(None))?;
         (arguments, connected.await?)
     };
+    let warnings = params::exposed(&proved.runbook, &args.params, &arguments);
+    context.invocation.eprint(&warnings);
     choices::check(&mut session, &proved.runbook, &arguments).await?;
     let policy = policy::of(
         context,

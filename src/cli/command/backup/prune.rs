@@ -365,7 +365,7 @@ async fn no(
     context.invocation.eprint(&format!("{}\n", question.text));
     let never = Cancel::never();
     let answer = tokio::select! {
-        answer = answers.answer(&question, &never) => answer,
+        answer = answers.answer(&question, None, &never) => answer,
         () = runner::interrupted() => return Err(CliError::Cancelled),
     };
     Ok(match answer {
