@@ -78,7 +78,7 @@ impl Answers {
         let mut ignored = None;
         if let Some(given) = self.given.get(&question.name) {
             let by = format!("{} by {}", self.actor, self.flag.word());
-            let answer = judge(question, given, &by);
+            let answer = judge(question, given, &by, hidden.is_some());
             // A no counts from anywhere.
             if question.answered_by < AnsweredBy::Person || !matches!(answer, Answer::Yes(_)) {
                 return answer;
@@ -146,7 +146,13 @@ impl Answers {
         };
         let answer = tokio::select! {
             line = line() => match line {
-                Some(line) => return judge(question, &line, &self.actor),
+                Some(line) => {
+                    if hidden.is_some() {
+                        // The Enter was not shown either.
+                        let _ = terminal.write_all(b"\n");
+                    }
+                    return judge(question, &line, &self.actor, hidden.is_some());
+                }
                 None => gone_or("the input ended without an answer"),
             },
             () = timeout => Answer::Nobody("nobody answered in time".to_owned()),
@@ -168,7 +174,7 @@ fn gone_or(why: &str) -> Answer {
 }
 
 /// Returns what an answer comes to.
-fn judge(question: &Question, answer: &str, by: &str) -> Answer {
+fn judge(question: &Question, answer: &str, by: &str, hidden: bool) -> Answer {
     let answer = answer.trim();
     let yes = match &question.typed {
         Some(typed) => answer == typed.trim(),
@@ -179,15 +185,19 @@ fn judge(question: &Question, answer: &str, by: &str) -> Answer {
     } else {
         Answer::No {
             by: by.to_owned(),
-            why: why(question, answer),
+            why: why(question, answer, hidden),
         }
     }
 }
 
 /// Returns why an answer is no yes, unless it is a plain no.
-fn why(question: &Question, answer: &str) -> Option<String> {
+fn why(question: &Question, answer: &str, hidden: bool) -> Option<String> {
     if matches!(answer.to_lowercase().as_str(), "" | "n" | "no") {
         return None;
+    }
+    if hidden {
+        // It may be all of the secret but a letter.
+        return Some("what was typed is not the text asked for".to_owned());
     }
     Some(match &question.typed {
         Some(typed) => format!(

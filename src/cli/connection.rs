@@ -14,7 +14,7 @@ use crate::base::source::Spanned;
 use crate::base::words;
 use crate::engine::event::TargetFacts;
 use crate::pg::connect_error::{ConnectError, Elsewhere, Mismatch};
-use crate::pg::profile::{Pin, Profile};
+use crate::pg::profile::Profile;
 use crate::pg::session::Session;
 use crate::pg::settings::ConnectSettings;
 use crate::policy::document;
@@ -23,8 +23,10 @@ use crate::record::facts::Place;
 
 mod address;
 mod password;
+mod profile;
 
 pub(super) use address::expanded;
+use profile::{others, profile};
 
 /// The database that a command is about.
 #[derive(Clone)]
@@ -265,8 +267,9 @@ impl Goal {
             .as_ref()
             .and_then(|target| target.identity.as_ref());
         let (place, words) = match &found.mismatch {
-            Mismatch::Cluster(_) => (identity.and_then(cluster), "this cluster is pinned"),
-            Mismatch::Unproved => (identity.and_then(cluster), "this cluster is pinned"),
+            Mismatch::Cluster(_) | Mismatch::Unproved => {
+                (identity.and_then(cluster), "this cluster is pinned")
+            }
             Mismatch::Database(_) => (
                 identity.and_then(|identity| identity.database.as_ref()),
                 "this database is pinned",
@@ -348,45 +351,6 @@ pub(super) fn one<'a>(targets: &'a Targets, name: &str) -> Result<&'a Target, Cl
         }
     });
     Err(CliError::usage(format!("there is no target `{name}` in {file}")).help(help))
-}
-
-/// Returns what every connection to a target begins with.
-fn profile(target: &Target, targets: &Targets) -> Profile {
-    Profile {
-        name: Some(target.name.clone()),
-        protected: target.rules.protected,
-        role: target.role.clone(),
-        search_path: target.search_path.clone(),
-        statement_timeout: target.statement_timeout,
-        lock_timeout: target.lock_timeout,
-        journal: target.journal,
-        pin: target.identity.as_ref().map(pin).unwrap_or_default(),
-        others: others(Some(targets), Some(&target.name)),
-        sensitive: target.sensitive.clone(),
-    }
-}
-
-fn pin(identity: &Identity) -> Pin {
-    let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
-    Pin {
-        system_identifier: text(&identity.system_identifier),
-        database: text(&identity.database),
-    }
-}
-
-/// Returns the pinned targets that demand something: none of them is worked on but by its own name, so that what it
-/// demands holds whatever address it is given.
-fn others(targets: Option<&Targets>, own: Option<&str>) -> Vec<(String, Pin)> {
-    let all = targets.iter().flat_map(|targets| &targets.targets);
-    let others = all.filter(|target| Some(target.name.as_str()) != own);
-    let demanding = others.filter(|target| target.rules.protected || target.policy.is_some());
-    let pinned = demanding.filter_map(|target| {
-        let pin = pin(target.identity.as_ref()?);
-        pin.system_identifier
-            .is_some()
-            .then(|| (target.name.clone(), pin))
-    });
-    pinned.collect()
 }
 
 fn warn(context: &Context<'_>, goal: &Goal) {

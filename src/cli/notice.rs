@@ -189,14 +189,14 @@ impl Notifier {
 
 impl Sink for Notifier {
     fn take(&mut self, event: &Event) -> std::io::Result<()> {
-        let messages = self.telling.take(event);
+        let message = self.telling.take(event);
         self.open = match event.kind {
             EventKind::RunStarted(_) | EventKind::RunResumed { .. } => true,
             EventKind::RunFinished(_) => false,
             _ => self.open,
         };
         let taken = self.sink.take(event);
-        for message in &messages {
+        if let Some(message) = &message {
             self.tell(message);
         }
         if matches!(event.kind, EventKind::RunFinished(_)) {

@@ -6,7 +6,13 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
+
+mod signals;
+mod watching;
+
+pub(super) use signals::{ended, interrupted};
+use signals::interrupted_twice;
+use watching::Watching;
 
 use super::Context;
 use super::answers::{Answers, Flag, Otherwise};
@@ -14,10 +20,9 @@ use super::args::{Output, Told};
 use super::error::CliError;
 use super::world::RealWorld;
 use crate::base::words;
-use crate::engine::backup::Progressing;
-use crate::engine::cancel::{Cancel, Canceller};
+use crate::engine::cancel::Cancel;
 use crate::engine::driver::{Came, Untold};
-use crate::engine::event::{Event, EventKind, Sink, StepResult};
+use crate::engine::event::Sink;
 use crate::engine::outcome::exit;
 use crate::engine::plan::Plan;
 use crate::pg::session::Session;
@@ -136,129 +141,6 @@ fn ended_at_once(context: &Context<'_>, going: &Going<'_>, xid: Option<String>) 
     exit::UNKNOWN
 }
 
-/// Remembers whether anything was committed, whether that could be told or not; and cancels the run when its
-/// terminal is gone: then it ends as it does by Ctrl-C, told to the record alone.
-struct Watching {
-    committed: Rc<Cell<bool>>,
-    canceller: Rc<Canceller>,
-    terminal: bool,
-    gone: bool,
-    sink: Box<dyn Sink>,
-}
-
-impl Watching {
-    fn pass_on(&mut self, event: &Event) -> std::io::Result<()> {
-        if self.gone {
-            return Ok(());
-        }
-        match self.sink.take(event) {
-            Err(error) if self.terminal && is_hung_up(&error) => {
-                self.gone = true;
-                self.canceller.cancel();
-                Ok(())
-            }
-            taken => taken,
-        }
-    }
-}
-
-/// Returns whether an error says that the terminal is gone.
-fn is_hung_up(error: &std::io::Error) -> bool {
-    error.raw_os_error() == Some(nix::errno::Errno::EIO as i32)
-}
-
-impl Sink for Watching {
-    fn take(&mut self, event: &Event) -> std::io::Result<()> {
-        let committed = match &event.kind {
-            EventKind::AtomicCommitted { .. } | EventKind::BatchCommitted { .. } => true,
-            EventKind::StepFinished {
-                result: StepResult::Fix { committed, .. },
-                ..
-            } => *committed,
-            _ => false,
-        };
-        self.committed.set(self.committed.get() || committed);
-        self.pass_on(event)
-    }
-
-    fn progress(&mut self, progressing: &Progressing) {
-        if !self.gone {
-            self.sink.progress(progressing);
-        }
-    }
-}
-
-/// Waits for Ctrl-C.
-pub(super) async fn interrupted() {
-    match signal(SignalKind::interrupt()) {
-        Ok(mut interrupt) => drop(interrupt.recv().await),
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub(super) async fn ended() {
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            () = interrupted() => {}
-        },
-        Err(_) => interrupted().await,
-    }
-}
-
-/// Cancels the run at the first Ctrl-C or SIGTERM, or when the terminal hangs up; returns at the second Ctrl-C or
-/// SIGTERM.
-async fn interrupted_twice(context: &Context<'_>, canceller: &Canceller) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    let mut hangup = if hangups_are_ignored() {
-        None
-    } else {
-        signal(SignalKind::hangup()).ok()
-    };
-    let mut cancelled = false;
-    loop {
-        let hung_up = async {
-            match &mut hangup {
-                Some(hangup) => drop(hangup.recv().await),
-                None => std::future::pending().await,
-            }
-        };
-        let by_hand = tokio::select! {
-            _ = interrupt.recv() => true,
-            _ = terminate.recv() => true,
-            // The shell and the terminal may both say it: the second one is no haste.
-            () = hung_up => false,
-        };
-        if cancelled && by_hand {
-            return;
-        }
-        if !cancelled {
-            cancelled = true;
-            canceller.cancel();
-            context
-                .invocation
-                .eprint("\ncancelling; once more ends it at once\n");
-        }
-    }
-}
-
-/// Returns whether whoever started the program wants it to outlive the terminal, as `nohup` does.
-fn hangups_are_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // SIGHUP is the first signal.
-    ignored.is_some_and(|mask| mask & 1 == 1)
-}
-
 /// Returns what masks a run's secrets: its secret parameters, the password where a program is handed it, and its
 /// sensitive columns, which the session is told of.
 pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
@@ -276,7 +158,12 @@ pub(super) fn redactor(plan: &Plan, session: &mut Session) -> Redactor {
     let hosts = session.settings().hosts().iter().filter(|_| handed);
     let passwords = hosts.filter_map(|host| session.settings().password_for(host));
     let passwords = passwords.map(|secret| secret.reveal().to_owned());
-    Redactor::new(secrets.chain(passwords)).with_sensitive(sensitive)
+    // So may it print the addresses of web hooks, which are in its environment.
+    let hooks = plan.runbook().notify.iter().filter_map(|notify| {
+        let name = notify.webhook.as_ref()?.value.trim().strip_prefix('$')?;
+        std::env::var(name).ok()
+    });
+    Redactor::new(secrets.chain(passwords).chain(hooks)).with_sensitive(sensitive)
 }
 
 fn hands_over_password(step: &Step) -> bool {

@@ -114,7 +114,9 @@ impl<'a, W: World> Driver<'a, W> {
     }
 
     async fn run(&mut self) -> Came {
-        if let Err(failure) = self.prepare(true).await {
+        if let Err(mut failure) = self.prepare(true).await {
+            // No step shows it: what to do is said with the rest, or nowhere.
+            failure.notes.append(&mut failure.help);
             return self.finish_with(failure).await.map(Ok);
         }
         if let Err(failure) = self.break_glass().await? {

@@ -126,15 +126,16 @@ impl fmt::Display for Lack {
 }
 
 impl Lack {
+    /// What to do about missing approvals, where a question asks for them.
+    pub const ASK: &'static str = "run it again: a question about the fix asks for them";
+
     /// Returns what to do about it.
-    pub fn help(&self) -> String {
+    pub fn help(&self) -> &'static str {
         match self {
-            Self::Role(_) => "have one of them run it".to_owned(),
-            Self::Window { .. } => "run it then".to_owned(),
-            Self::Backup { .. } => "make one: runbook backup create NAME --database".to_owned(),
-            Self::Approvals { .. } => {
-                "ask for them: the question about the fix waits until they are there".to_owned()
-            }
+            Self::Role(_) => "have one of them run it",
+            Self::Window { .. } => "run it then",
+            Self::Backup { .. } => "make one: runbook backup create",
+            Self::Approvals { .. } => Self::ASK,
         }
     }
 }

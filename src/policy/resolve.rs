@@ -183,8 +183,11 @@ fn sslmode(mode: Option<&Spanned<String>>, diagnostics: &mut Vec<Diagnostic>) {
     let Some(mode) = mode.filter(|mode| !SSLMODES.contains(&mode.value.as_str())) else {
         return;
     };
-    let help = words::did_you_mean(&mode.value, SSLMODES)
-        .unwrap_or_else(|| format!("it is one of {}", words::quoted(&SSLMODES)));
+    // The nearest name is not to be a weaker one than what was meant.
+    let near = mode.value.starts_with("verify").then_some("verify-full");
+    let near = near.map(|near| format!("did you mean `{near}`?"));
+    let near = near.or_else(|| words::did_you_mean(&mode.value, SSLMODES));
+    let help = near.unwrap_or_else(|| format!("it is one of {}", words::quoted(&SSLMODES)));
     diagnostics.push(
         Diagnostic::error("target", format!("`sslmode` cannot be `{}`", mode.value))
             .at(mode.span, "")

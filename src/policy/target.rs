@@ -128,10 +128,13 @@ impl Targets {
         });
         match targets {
             Some(targets) if diagnostics.is_empty() => Ok(targets),
-            _ => Err(Refused {
-                source: blanked,
-                diagnostics,
-            }),
+            _ => {
+                diagnostics.sort_by_key(Diagnostic::span);
+                Err(Refused {
+                    source: blanked,
+                    diagnostics,
+                })
+            }
         }
     }
 

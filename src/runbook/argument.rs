@@ -70,8 +70,7 @@ pub fn texts(argument: &Argument) -> Vec<String> {
     texts.extend(argument.cell.text.clone());
     if let serde_json::Value::Array(items) = &argument.given {
         texts.extend(items.iter().map(text));
-    }
-    if let Ok(items) = argument.value.try_iter() {
+        let items = argument.value.try_iter().into_iter().flatten();
         texts.extend(items.map(|item| item.to_string()));
     }
     texts

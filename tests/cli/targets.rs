@@ -82,25 +82,6 @@ policies:
         - { from: 22:00, to: 24:00, zone: Europe/Berln }
     rows: { medium: 100, high: 10 }
 "#), @r#"
-error: `a=b` cannot be the name of a target
- --> runbook.yaml:7:3
-  |
-7 |   "a=b": { url: $A }
-  |   ^^^^^
-  |
-  = help: a letter or digit, then letters, digits, `-`, `_` and `.`
-
-error: `staging` is the name of a target and of a group
-  --> runbook.yaml:23:3
-   |
- 4 |   staging: { url: $STAGING_URL, policy: carefull }
-   |   ------- here too
-...
-23 |   staging: [both]
-   |   ^^^^^^^
-   |
-   = help: `--target` must mean one of both: give one another name
-
 error: there is no target `stagin`
  --> runbook.yaml:2:10
   |
@@ -108,46 +89,6 @@ error: there is no target `stagin`
   |          ^^^^^^
   |
   = help: did you mean `staging`?
-
-error: `run` names nothing
-  --> runbook.yaml:26:3
-   |
-26 |   careful:
-   |   ^^^^^^^
-   |
-   = help: name something, or leave `run` out
-
-error: `9:00` is no time of the day
-  --> runbook.yaml:30:19
-   |
-30 |         - { from: 9:00, to: 17:00 }
-   |                   ^^^^
-   |
-   = help: write hours and minutes, such as `09:30`
-
-error: a window that ends when it begins
-  --> runbook.yaml:31:30
-   |
-31 |         - { from: 10:00, to: 10:00 }
-   |                              ^^^^^
-   |
-   = help: for a whole day write `from: 00:00` and `to: 24:00`
-
-error: there is no time zone `Europe/Berln`
-  --> runbook.yaml:32:43
-   |
-32 |         - { from: 22:00, to: 24:00, zone: Europe/Berln }
-   |                                           ^^^^^^^^^^^^
-   |
-   = help: write a name of the time zone database, such as `Europe/Berlin` or `UTC`
-
-error: more than 10 rows are high risk before 100 are medium risk
-  --> runbook.yaml:26:3
-   |
-26 |   careful:
-   |   ^^^^^^^ in `rows` of this policy
-   |
-   = help: let `medium` be the lower number
 
 error: there is no policy `carefull`
  --> runbook.yaml:4:41
@@ -173,6 +114,22 @@ error: `url` and `service` together
   |
   = help: one of both says where the target is
 
+error: `a=b` cannot be the name of a target
+ --> runbook.yaml:7:3
+  |
+7 |   "a=b": { url: $A }
+  |   ^^^^^
+  |
+  = help: a letter or digit, then letters, digits, `-`, `_` and `.`
+
+error: `lock_timeout` is from 1 ms to 24 days
+ --> runbook.yaml:8:3
+  |
+8 |   odd:
+  |   ^^^ of this target
+  |
+  = help: write a length of time such as `5s` or `10m`
+
 error: `url` names no environment variable
  --> runbook.yaml:9:10
   |
@@ -187,7 +144,7 @@ error: `sslmode` cannot be `verify`
 10 |     sslmode: verify
    |              ^^^^^^
    |
-   = help: did you mean `verify-ca`?
+   = help: did you mean `verify-full`?
 
 error: `passfile` and `password_command` together
   --> runbook.yaml:12:24
@@ -198,14 +155,6 @@ error: `passfile` and `password_command` together
    |                        ^^^^
    |
    = help: one of both has the password
-
-error: `lock_timeout` is from 1 ms to 24 days
- --> runbook.yaml:8:3
-  |
-8 |   odd:
-  |   ^^^ of this target
-  |
-  = help: write a length of time such as `5s` or `10m`
 
 error: a system identifier is a number of many digits
   --> runbook.yaml:14:36
@@ -261,11 +210,62 @@ error: `staging` is twice in the group `all`
 22 |   all: [staging, production, staging]
    |                              ^^^^^^^
 
+error: `staging` is the name of a target and of a group
+  --> runbook.yaml:23:3
+   |
+ 4 |   staging: { url: $STAGING_URL, policy: carefull }
+   |   ------- here too
+...
+23 |   staging: [both]
+   |   ^^^^^^^
+   |
+   = help: `--target` must mean one of both: give one another name
+
 error: the group `none` has no targets
   --> runbook.yaml:24:3
    |
 24 |   none: []
    |   ^^^^
+
+error: `run` names nothing
+  --> runbook.yaml:26:3
+   |
+26 |   careful:
+   |   ^^^^^^^
+   |
+   = help: name something, or leave `run` out
+
+error: more than 10 rows are high risk before 100 are medium risk
+  --> runbook.yaml:26:3
+   |
+26 |   careful:
+   |   ^^^^^^^ in `rows` of this policy
+   |
+   = help: let `medium` be the lower number
+
+error: `9:00` is no time of the day
+  --> runbook.yaml:30:19
+   |
+30 |         - { from: 9:00, to: 17:00 }
+   |                   ^^^^
+   |
+   = help: write hours and minutes, such as `09:30`
+
+error: a window that ends when it begins
+  --> runbook.yaml:31:30
+   |
+31 |         - { from: 10:00, to: 10:00 }
+   |                              ^^^^^
+   |
+   = help: for a whole day write `from: 00:00` and `to: 24:00`
+
+error: there is no time zone `Europe/Berln`
+  --> runbook.yaml:32:43
+   |
+32 |         - { from: 22:00, to: 24:00, zone: Europe/Berln }
+   |                                           ^^^^^^^^^^^^
+   |
+   = help: write a name of the time zone database, such as `Europe/Berlin` or `UTC`
 "#);
 }
 

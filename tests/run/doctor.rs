@@ -179,13 +179,13 @@ fn nothing_is_missing_to_a_fixer_of_a_server_that_is_as_it_should_be() {
 #[test]
 fn without_a_connection_the_rest_is_told() {
     let test = Test::sql("SELECT 1");
-    let ran = test.bare([
+    let mut command = test.bare([
         "doctor",
         "--database-url",
         "postgres://ann:hunter2@127.0.0.1:1/crm",
     ]);
     let ran = test
-        .ran(&{ ran }.output().unwrap())
+        .ran(&command.output().unwrap())
         .code(4)
         .keeps("hunter2");
     told!(group(&ran, "Connection"), @"
@@ -212,8 +212,8 @@ fn without_a_connection_the_rest_is_told() {
       ✓ pg_dump  VERSION
     ");
     ran.says("The rest can be told once there is a");
-    let ran = test.bare(["doctor", "--database-url", "postgres://127.0.0.1:none/crm"]);
-    test.ran(&{ ran }.output().unwrap())
+    let mut command = test.bare(["doctor", "--database-url", "postgres://127.0.0.1:none/crm"]);
+    test.ran(&command.output().unwrap())
         .code(4)
         .says("✗ settings");
 }

@@ -105,21 +105,33 @@ fn what_cannot_be_proved_is_refused() {
         .to_string()
         .replace("blind_DB", "LOGIN")
         .replace(&cluster, "CLUSTER");
-    assert_snapshot!(masked, @"
+    assert_snapshot!(masked, @r#"
     exit 4
     --- stderr
-    error: PostgreSQL at blind_DB@SERVER:5432/DB refuses the connection: permission denied for function pg_control_system (42501)
-      = help: ask for the CONNECT privilege on this database
-    ");
+    error: nobody can tell whether this is the target `production`
+     --> runbook.yaml:5:26
+      |
+    5 |       system_identifier: "CLUSTER"
+      |                          ^^^^^^^^^^^^^^^^^^^^^ this cluster is pinned
+      |
+      = note: found at LOGIN@SERVER:5432/DB: database DB, the login LOGIN may not read its system identifier; nothing was done with it
+      = help: as a superuser: GRANT EXECUTE ON FUNCTION pg_control_system() TO LOGIN
+    "#);
     // Nor may a plain address be what cannot be told from a protected target.
     let args = format!("query SELECT --database-url {url}");
     let ran = at(&test, &args).code(4);
-    assert_snapshot!(ran.to_string().replace("blind_DB", "LOGIN").replace(&cluster, "CLUSTER"), @"
+    assert_snapshot!(ran.to_string().replace("blind_DB", "LOGIN").replace(&cluster, "CLUSTER"), @r#"
     exit 4
     --- stderr
-    error: PostgreSQL at blind_DB@SERVER:5432/DB refuses the connection: permission denied for function pg_control_system (42501)
-      = help: ask for the CONNECT privilege on this database
-    ");
+    error: nobody can tell whether this is the target `production`
+     --> runbook.yaml:5:26
+      |
+    5 |       system_identifier: "CLUSTER"
+      |                          ^^^^^^^^^^^^^^^^^^^^^ this cluster is its own
+      |
+      = note: found at LOGIN@SERVER:5432/DB: database DB, the login LOGIN may not read its system identifier; nothing was done with it
+      = help: name it if it is: --target production; else as a superuser: GRANT EXECUTE ON FUNCTION pg_control_system() TO LOGIN
+    "#);
     test.connect().run(&format!(
         "GRANT EXECUTE ON FUNCTION pg_control_system() TO {login}"
     ));

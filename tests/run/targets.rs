@@ -1,6 +1,8 @@
 //! `runbook.yaml`: databases by name, how they are connected, what their sessions begin with, and groups of them.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use insta::assert_snapshot;
 
@@ -113,7 +115,7 @@ fn without_a_file_a_name_says_where_it_was_looked_for() {
     exit 2
     --- stderr
     error: there is no target `production`: there is no runbook.yaml
-      = help: it was looked for: `runbook.yaml` in this folder and those above and `ROOT/.config/runbook/runbook.yaml`
+      = help: it was looked for: `runbook.yaml` in this folder and those above, then `ROOT/.config/runbook/runbook.yaml`
       = help: `runbook targets` shows a small one to begin with; or give a connection URL, $DATABASE_URL or libpq's variables
     ");
     assert_snapshot!(at(&test, "targets").code(0), @"
@@ -137,7 +139,7 @@ fn without_a_file_a_name_says_where_it_was_looked_for() {
         high:
           approvals: { by: dba }              # members of this database role approve
     --- stderr
-    There is no runbook.yaml; it was looked for: `runbook.yaml` in this folder and those above and `ROOT/.config/runbook/runbook.yaml`.
+    There is no runbook.yaml; it was looked for: `runbook.yaml` in this folder and those above, then `ROOT/.config/runbook/runbook.yaml`.
     A small one to begin with:
     ");
     // What it shows can be used as it is.
@@ -217,10 +219,26 @@ fn a_session_takes_on_the_role_and_the_settings() {
     let ran = with(&test, "run t --target app --answer go=yes", &app).code(0);
     let masked = |ran: &Ran| {
         ran.to_string()
-            .replace(&login, "LOGIN")
-            .replace(&role, "ROLE")
+            .replace("login_DB", "LOGIN")
+            .replace("role_DB", "ROLE")
     };
-    assert_snapshot!(masked(&ran), @"");
+    assert_snapshot!(masked(&ran), @"
+    exit 0
+    --- stdout
+    Test  run RUN · app/DB · medium risk
+
+      ✓ who                    1 row  TIME
+          session_user   current_user  path         statement  lock  here
+          login_DB  role_DB  app, public  10min      3s       1
+      ? go
+          Go?
+          ✓ yes · login_DB (USER@HOST) by --answer
+      ✓ f                      1 row changed, committed  TIME
+          here  1  a  1 → 2
+      ✓ after                  passed  TIME
+
+    Done in TIME. Undo with: runbook undo RUN
+    ");
     // The journal says who it was; it belongs to the role.
     let who = "SELECT actor LIKE 'login_%' FROM runbook.entry LIMIT 1";
     assert_eq!(test.rows(who), "t");
@@ -232,7 +250,12 @@ fn a_session_takes_on_the_role_and_the_settings() {
     // Who is no member is not let on.
     test.connect().run(&format!("REVOKE {role} FROM {login}"));
     let ran = with(&test, "run t --target app --answer go=yes", &app).code(4);
-    assert_snapshot!(masked(&ran), @"");
+    assert_snapshot!(masked(&ran), @r#"
+    exit 4
+    --- stderr
+    error: PostgreSQL at login_DB@SERVER:5432/DB refuses the connection: the role `role_DB`: permission denied to set role "role_DB"
+      = help: the login must be a member: GRANT role_DB TO its role; or mend `role` of the target
+    "#);
     test.connect().run(&format!(
         "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {login}; DROP ROLE {role}"
     ));
@@ -285,7 +308,12 @@ fn the_journal_is_where_the_target_says() {
         &text,
     )
     .steps(FIX);
-    assert_snapshot!(at(&test, "run t --answer go=yes --journal database").code(2), @"");
+    assert_snapshot!(at(&test, "run t --answer go=yes --journal database").code(2), @"
+    exit 2
+    --- stderr
+    error: `--journal database`: the target `staging` says `journal: local`
+      = help: leave the flag out: where the journal is must be the same for everybody
+    ");
     at(&test, "run t --answer go=yes").code(0);
     assert_eq!(test.rows("SELECT a FROM t"), "2");
     assert_eq!(test.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
@@ -377,7 +405,14 @@ fn case_37_passwords_come_from_files_and_programs_and_are_never_shown() {
         &target(&format!("password_command: [sh, -c, \"{script}\"]")),
     );
     let ran = with(&test, "run t", &own).code(4).keeps("hunter2");
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @"
+    exit 4
+    --- stderr
+    error: there is no password for the target `staging`
+      `sh` ended with 3
+      the store is locked
+      = help: its `password_command` is run without a shell; try it in one, in the folder of runbook.yaml
+    ");
     let test = project(test, &target("password_command: [no-such-program]"));
     with(&test, "run t", &own)
         .code(4)
@@ -628,7 +663,11 @@ fn a_group_is_worked_on_one_after_the_other() {
     // On the second one there is nothing to change, which is a failure.
     second.connect().run("UPDATE t SET a = 5");
     let ran = with(&test, "run t --target all --answer go=yes", &urls).code(10);
-    assert_snapshot!(ran.stderr, @"");
+    assert_snapshot!(ran.stderr, @"
+    one (1 of 3):
+    two (2 of 3):
+    It did not end well on two: nothing was run on three.
+    ");
     assert_eq!(test.rows("SELECT a FROM t"), "2");
     assert_eq!(second.rows("SELECT a FROM t"), "5");
     assert_eq!(third.rows("SELECT a FROM t"), "1");
@@ -648,7 +687,71 @@ fn a_group_is_worked_on_one_after_the_other() {
     // The check looks at each of them.
     third.connect().run("ALTER TABLE t RENAME a TO b");
     let ran = with(&test, "check t --target all", &urls).code(3);
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @r#"
+    exit 3
+    --- stdout
+    error: the server refuses `f`: column "a" does not exist
+     --> runbooks/t.yaml:8:35
+      |
+    8 |     sql: UPDATE t SET a = 2 WHERE a = 1
+      |                                   ^
+      |
+      = note: on the target `three`
+
+    1 runbook: 0 valid, 1 invalid (1 error)
+    "#);
+}
+
+#[test]
+fn a_run_is_put_back_where_it_was() {
+    let setup = "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)";
+    let other = Test::sql(setup);
+    let test = project(
+        Test::sql(setup),
+        &format!("default: other\n{STAGING}  other:\n    url: $OTHER_URL\n"),
+    )
+    .steps(FIX);
+    let url = other.db.url();
+    let urls = [("OTHER_URL", url.as_str())];
+    with(&test, "run t --target staging --answer go=yes", &urls).code(0);
+    assert_eq!(test.rows("SELECT a FROM t"), "2");
+    let undo = format!("undo {} --yes", test.id());
+    with(&test, &undo, &urls).code(0).says("staging/DB");
+    assert_eq!(test.rows("SELECT a FROM t"), "1");
+    assert_eq!(other.rows("SELECT to_regnamespace('runbook') IS NULL"), "t");
+}
+
+#[test]
+fn a_session_that_was_lost_takes_on_the_role_again() {
+    let test = Test::sql("SELECT");
+    let role = format!("again_{}", test.db.name());
+    test.connect().run(&format!("CREATE ROLE {role}"));
+    let test = project(
+        test,
+        &format!("default: staging\n{STAGING}    role: {role}\n    lock_timeout: 7s\n"),
+    );
+    let mut command = test.bare(["shell"]);
+    command.env("DB_URL", test.db.url()).stdin(Stdio::piped());
+    let mut shell = command.spawn().unwrap();
+    let question = "SELECT current_user::text, current_setting('lock_timeout');\n";
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(question.as_bytes()).unwrap();
+    let mut stdout = BufReader::new(shell.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("(1 row)") {
+        assert_ne!(stdout.read_line(&mut told).unwrap(), 0, "{told}");
+    }
+    let session = "FROM pg_stat_activity WHERE application_name = 'runbook/shell' AND datname = current_database()";
+    test.connect()
+        .run(&format!("SELECT pg_terminate_backend(pid) {session}"));
+    test.until(&format!("SELECT NOT EXISTS (SELECT {session})"));
+    stdin.write_all(question.as_bytes()).unwrap();
+    drop(stdin);
+    stdout.read_to_string(&mut told).unwrap();
+    assert!(shell.wait().unwrap().success(), "{told}");
+    assert_eq!(told.matches(&role).count(), 2, "{told}");
+    assert_eq!(told.matches("7s").count(), 2, "{told}");
+    test.connect().run(&format!("DROP ROLE {role}"));
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! The runbooks of one folder and its sub-folders. What leads out of it is refused, with the reason.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::invocation::show;
+use crate::cli::project::FILE;
 
 /// No catalogue nests deeper.
 const MAX_DEPTH: usize = 16;
+
+/// How much of a file is read to tell what it is.
+const LOOKED_AT: u64 = 1024 * 1024;
 
 /// A file that looks like a runbook and is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,16 @@ pub fn is_runbook(path: &Path) -> bool {
     })
 }
 
+/// Returns whether a file is the one that names targets, rather than a runbook of that name.
+fn is_targets(path: &Path) -> bool {
+    let is_named = path.file_name().is_some_and(|name| name == FILE);
+    let text = || {
+        let file = std::fs::File::open(path)?;
+        std::io::read_to_string(file.take(LOOKED_AT))
+    };
+    is_named && text().is_ok_and(|text| text.lines().any(|line| line.starts_with("targets:")))
+}
+
 struct Walker<'a> {
     real: &'a Path,
     current: &'a Path,
@@ -92,6 +107,8 @@ impl Walker<'_> {
             self.link(path);
         } else if facts.is_dir() && depth < MAX_DEPTH {
             self.folder(path, depth + 1);
+        } else if facts.is_file() && is_targets(path) {
+            // It stands beside runbooks, and is none.
         } else if facts.is_file() && is_runbook(path) {
             self.found.files.push(path.to_owned());
         } else if facts.is_file() {

@@ -194,15 +194,19 @@ fn about(plan: &Plan, unit: &Step, failure: Failure) -> Failure {
     let is_asked = plan.runbook().steps.iter().any(|step| {
         matches!(step.kind, crate::step::Kind::Confirm(_)) && step.of.contains(&unit.id)
     });
-    let failure = failure.note(format!(
+    let mut failure = failure.note(format!(
         "`{}` is not committed: nothing of it remains",
         unit.title
     ));
     if is_asked {
         return failure;
     }
-    failure.help(format!(
-        "a `confirm` with `of: {}` before it shows the rows, and asks whom the policy wants",
-        unit.name
-    ))
+    // Only a question that shows its rows asks others about them.
+    if let Some(help) = failure.help.iter_mut().find(|help| *help == Lack::ASK) {
+        *help = format!(
+            "put a `confirm` with `of: {}` before it: it shows the rows, and asks for the approvals",
+            unit.name
+        );
+    }
+    failure
 }

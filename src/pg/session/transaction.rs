@@ -91,7 +91,11 @@ impl Session {
             .find(|(name, _)| name.eq_ignore_ascii_case("statement_timeout"));
         let value = match (left, own) {
             (None, Some((_, own))) => own.clone(),
-            (left, _) => format!("{}ms", left.unwrap_or(LONGEST).as_millis()),
+            (left, _) => {
+                let of_target = self.settings.profile().statement_timeout;
+                let longest = of_target.unwrap_or(LONGEST);
+                format!("{}ms", left.unwrap_or(longest).as_millis())
+            }
         };
         format!("SET LOCAL statement_timeout = {}", quote_literal(&value))
     }
