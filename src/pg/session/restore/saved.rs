@@ -114,12 +114,7 @@ impl Session {
         } else {
             None
         };
-        Ok(Source {
-            table: FILE,
-            captures,
-            is_counted: false,
-            since,
-        })
+        Ok(Source::of_backup(captures, since))
     }
 
     /// Finds the tables, and refuses those that have no rows to find again.

@@ -33,6 +33,18 @@ pub(super) struct Source {
     pub(super) since: Option<Since>,
 }
 
+impl Source {
+    /// Returns the rows of a backup, which were sent to a table of this transaction.
+    pub(super) fn of_backup(captures: Vec<Held>, since: Option<Since>) -> Self {
+        Self {
+            table: FILE,
+            captures,
+            is_counted: false,
+            since,
+        }
+    }
+}
+
 /// What is done later: by whatever the journal has after an entry.
 pub(super) struct Since {
     /// The entry's id in the journal.
