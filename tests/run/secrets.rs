@@ -41,14 +41,14 @@ params:
   name: { type: text, default: ann }
 steps:
   - query: given
-    sql: SELECT {{ token }} AS token, {{ pins }} AS pins, jsonb_build_object('t', {{ pins }}[2]) AS json, ROW({{ pins }}[2])::text AS tuple, * FROM users ORDER BY id
+    sql: SELECT {{ token }}::text AS token, {{ pins }}::text[] AS pins, jsonb_build_object('t', ({{ pins }}::text[])[2]) AS json, ROW(({{ pins }}::text[])[2])::text AS tuple, * FROM users ORDER BY id
   - query: listed
     command: [sh, -c, 'env; echo \"$0\"', '{{ name }}']
   - check: known
     that: given.rows[0].token == token
     otherwise: 'The token {{ token }} is unknown'
   - backup: before
-    rows: { users: \"name <> {{ token }} AND name <> {{ pins }}[1]\" }
+    rows: { users: \"name <> {{ token }}::text AND name <> ALL ({{ pins }}::text[])\" }
   - backup: dumped
     database: schema
   - confirm: go
@@ -56,13 +56,13 @@ steps:
     ask: 'Change {{ name }} by {{ token }} and {{ pins[0] }}?'
     type: '{{ token }}'
   - fix: f
-    sql: UPDATE users SET name = name || '!', hash = hash || '-new' WHERE name = {{ name }} AND {{ token }} <> {{ pins }}[1] RETURNING *, {{ token }} AS by
+    sql: UPDATE users SET name = name || '!', hash = hash || '-new' WHERE name = {{ name }} AND {{ token }}::text <> ALL ({{ pins }}::text[]) RETURNING *, {{ token }}::text AS by
     rows: 1
   - check: after
     that: name != 'bob'
     else: { fail: 'It was {{ token }} with {{ pins }}' }
   - query: paused
-    sql: SELECT {{ token }} AS again, pg_sleep(0.3)::text AS slept
+    sql: SELECT {{ token }}::text AS again, pg_sleep(0.3)::text AS slept
 ";
 
 const WRONG: &str = "
