@@ -193,7 +193,7 @@ fn case_37_marked_secrets_are_nowhere() {
         all(&format!("run t --yes --name {name} --output {output}"), 0);
     }
     all("run t --yes --name bob", 13);
-    all("run t --answer go=zq-TOKEN-wrong --name bob", 12);
+    all("run t --answer go=zq-TOKEN-wrong --name cid!", 12);
     for output in ["human", "json", "quiet"] {
         all(&format!("run wrong --yes --output {output}"), 10);
     }
@@ -322,11 +322,36 @@ steps:
         .replace(", default: null", "")
         .as_str(),
     );
-    assert_snapshot!(test.run("run t --token hush-hush --pin 7x"), @"");
+    assert_snapshot!(test.run("run t --token hush-hush --pin 7x"), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+      token  •••
+      pin    •••
+
+      ✓ q                      1 row  TIME
+          n
+          9
+
+    Done in TIME.
+    --- stderr
+    warning: the secret `token` stands on the command line, where others see it in the list of processes and the shell keeps it
+      = help: give it at the prompt, by $TOKEN, or by --params - from another program
+    warning: the secret `pin` stands on the command line, where others see it in the list of processes and the shell keeps it
+      = help: give it at the prompt, by `env:` of the parameter, or by --params - from another program
+    warning: the secret `pin` is so short that anybody can guess it, and much is masked that only looks like it
+    ");
     let mut command = test.command(["run", "t"]);
     command.env("TOKEN", "hush-hush");
     let ran = test.ran(&command.output().unwrap());
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @"
+    exit 3
+    --- stderr
+    error: a parameter of `t` is wrong
+      pin: it has no value
+        give --pin TEXT (text, secret)
+      = help: `runbook run t --help` describes the parameters
+    ");
 }
 
 #[test]
@@ -354,11 +379,42 @@ steps:
             .unwrap();
         test.ran(&child.wait_with_output().unwrap())
     };
-    assert_snapshot!(feed("token: hush-hush\nname: ann\n", "run t --params -"), @"");
+    assert_snapshot!(feed("token: hush-hush\nname: ann\n", "run t --params -"), @"
+    exit 0
+    --- stdout
+    Test  run RUN · postgres@SERVER:5432/DB · low risk
+      token  •••
+      name   ann
+
+      ✓ q                      1 row  TIME
+          both     n
+          •••/ann  9
+
+    Done in TIME.
+    ");
     // What is wrong with it is said without it.
-    assert_snapshot!(feed("token: \"hush-hush\nname: ann\n", "run t --params -"), @"");
-    assert_snapshot!(feed("token: [hush-hush]\nname: ann\n", "run t --params -"), @"");
-    assert_snapshot!(feed("", "run t --params - --name ann"), @"");
+    assert_snapshot!(feed("token: \"hush-hush\nname: ann\n", "run t --params -"), @"
+    exit 3
+    --- stderr
+    error: `standard input:2:1` is not YAML
+      it may hold secrets, so it is not shown
+    ");
+    assert_snapshot!(feed("token: [hush-hush]\nname: ann\n", "run t --params -"), @"
+    exit 3
+    --- stderr
+    error: a parameter of `t` is wrong
+      token: the value is not allowed (it is secret, so it is not shown)
+        give --token TEXT (text, secret)
+      = help: `runbook run t --help` describes the parameters
+    ");
+    assert_snapshot!(feed("", "run t --params - --name ann"), @"
+    exit 3
+    --- stderr
+    error: a parameter of `t` is wrong
+      token: it has no value
+        give --token TEXT (text, secret)
+      = help: `runbook run t --help` describes the parameters
+    ");
 }
 
 #[test]
