@@ -202,7 +202,7 @@ fn a_session_takes_on_the_role_and_the_settings() {
     let test = test.steps(
         "
         - query: who
-          sql: SELECT session_user::text, current_user::text, current_setting('search_path') AS path, current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock, (SELECT count(*) FROM here) AS here
+          sql: SELECT left(session_user::text, 5) AS login, left(current_user::text, 4) AS role, current_setting('search_path') AS path, current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock, (SELECT count(*) FROM here) AS here
         - confirm: go
           ask: Go?
         - fix: f
@@ -226,11 +226,11 @@ fn a_session_takes_on_the_role_and_the_settings() {
     Test  run RUN · app/DB · medium risk
 
       ✓ who                    1 row  TIME
-          session_user   current_user  path         statement  lock  here
-          login_DB  role_DB  app, public  10min      3s       1
+          login  role  path         statement  lock  here
+          login  role  app, public  2min       3s       1
       ? go
           Go?
-          ✓ yes · login_DB (USER@HOST) by --answer
+          ✓ yes · LOGIN (USER@HOST) by --answer
       ✓ f                      1 row changed, committed  TIME
           here  1  a  1 → 2
       ✓ after                  passed  TIME
@@ -251,8 +251,8 @@ fn a_session_takes_on_the_role_and_the_settings() {
     assert_snapshot!(masked(&ran), @r#"
     exit 4
     --- stderr
-    error: PostgreSQL at login_DB@SERVER:5432/DB refuses the connection: the role `role_DB`: permission denied to set role "role_DB"
-      = help: the login must be a member: GRANT role_DB TO its role; or mend `role` of the target
+    error: PostgreSQL at LOGIN@SERVER:5432/DB refuses the connection: the role `ROLE`: permission denied to set role "ROLE"
+      = help: the login must be a member: GRANT ROLE TO its role; or mend `role` of the target
     "#);
     test.connect().run(&format!(
         "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {login}; DROP ROLE {role}"
