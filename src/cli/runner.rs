@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 mod signals;
 mod watching;
 
-pub(super) use signals::{ended, interrupted};
 use signals::interrupted_twice;
+pub(super) use signals::{ended, interrupted};
 use watching::Watching;
 
 use super::Context;

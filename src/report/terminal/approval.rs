@@ -2,29 +2,28 @@
 
 use std::io;
 
-use jiff::Timestamp;
-
 use super::{INDENT, Terminal};
-use crate::engine::approval::{Request, Standing};
-use crate::engine::event::StepRef;
+use crate::engine::event::{EventKind, StepRef};
 use crate::report::approval::{asked, said};
 
 impl Terminal {
-    pub(super) fn approval_asked(
-        &mut self,
-        step: &StepRef,
-        request: &Request,
-        expires_at: Timestamp,
-    ) -> io::Result<()> {
+    pub(super) fn of_others(&mut self, step: &StepRef, kind: &EventKind) -> io::Result<()> {
         self.ask(step)?;
-        let line = self.look.line().plain(&asked(request, expires_at));
-        self.print(&[line], INDENT)
-    }
-
-    pub(super) fn approval_seen(&mut self, step: &StepRef, standing: &Standing) -> io::Result<()> {
-        self.ask(step)?;
-        let lines = standing.verdicts.iter().map(said);
-        let lines: Vec<_> = lines.map(|text| self.look.line().plain(&text)).collect();
+        let told: Vec<String> = match kind {
+            EventKind::ApprovalAsked {
+                request,
+                expires_at,
+                ..
+            } => vec![asked(request, *expires_at)],
+            EventKind::ApprovalSeen { standing, .. } => {
+                standing.verdicts.iter().map(said).collect()
+            }
+            _ => Vec::new(),
+        };
+        let lines: Vec<_> = told
+            .iter()
+            .map(|text| self.look.line().plain(text))
+            .collect();
         self.print(&lines, INDENT)
     }
 }
