@@ -338,9 +338,7 @@ impl Terminal {
                 self.print(&glass::draw(reason, by, lifted, self.look), 0)
             }
             EventKind::Committing { .. } => Ok(()),
-            EventKind::ApprovalAsked { step, .. } | EventKind::ApprovalSeen { step, .. } => {
-                self.of_others(step, kind)
-            }
+            EventKind::ApprovalAsked { .. } | EventKind::ApprovalSeen { .. } => self.others(kind),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

@@ -93,12 +93,7 @@ fn case_39_two_people_and_three_processes() {
         .test
         .ran(&command.args(["--reason", "looks right"]).output().unwrap())
         .code(0);
-    assert!(
-        approved
-            .stdout
-            .ends_with(&format!("goes on with it: runbook resume {run}\n")),
-        "{approved}"
-    );
+    approved.says("goes on with it: runbook resume RUN");
     assert_snapshot!(people.by("ann", &format!("resume {run}")), @"");
     assert_eq!(people.plans(), "gold gold free free free");
     assert_snapshot!(people.words(), @"");
@@ -586,6 +581,15 @@ fn case_39_a_policy_that_got_stricter_is_heeded() {
     people.test.connect().run(&format!("GRANT {dba} TO {cat}"));
     project(&people, &production(&people, 2));
     let ran = at_production(&people, "ann", &format!("resume {run} --quiet")).code(10);
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @"
+    exit 10
+    --- stderr
+    error: production, medium risk: such changes need 2 approvals by `dba` within 2 h, and there is 1
+      = note: `raise` is not committed: nothing of it remains
+      = help: run it again: a question about the fix asks for them
+    Failed after TIME.
+    `raise`: production, medium risk: such changes need 2 approvals by `dba` within 2 h, and there is 1
+    Nothing was changed.
+    ");
     assert_eq!(people.plans(), "free free free free free");
 }

@@ -3,23 +3,23 @@
 use std::io;
 
 use super::{INDENT, Terminal};
-use crate::engine::event::{EventKind, StepRef};
+use crate::engine::event::EventKind;
 use crate::report::approval::{asked, said};
 
 impl Terminal {
-    pub(super) fn of_others(&mut self, step: &StepRef, kind: &EventKind) -> io::Result<()> {
-        self.ask(step)?;
-        let told: Vec<String> = match kind {
+    pub(super) fn others(&mut self, kind: &EventKind) -> io::Result<()> {
+        let (step, told): (_, Vec<String>) = match kind {
             EventKind::ApprovalAsked {
+                step,
                 request,
                 expires_at,
-                ..
-            } => vec![asked(request, *expires_at)],
-            EventKind::ApprovalSeen { standing, .. } => {
-                standing.verdicts.iter().map(said).collect()
+            } => (step, vec![asked(request, *expires_at)]),
+            EventKind::ApprovalSeen { step, standing } => {
+                (step, standing.verdicts.iter().map(said).collect())
             }
-            _ => Vec::new(),
+            _ => return Ok(()),
         };
+        self.ask(step)?;
         let lines: Vec<_> = told
             .iter()
             .map(|text| self.look.line().plain(text))
