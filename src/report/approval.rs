@@ -97,6 +97,7 @@ fn begun(request: &Request) -> RunStarted {
         params: request.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
+        glass: None,
     }
 }
 

@@ -338,12 +338,7 @@ impl Terminal {
                 self.print(&glass::draw(reason, by, lifted, self.look), 0)
             }
             EventKind::Committing { .. } => Ok(()),
-            EventKind::ApprovalAsked {
-                step,
-                request,
-                expires_at,
-            } => self.approval_asked(step, request, *expires_at),
-            EventKind::ApprovalSeen { step, standing } => self.approval_seen(step, standing),
+            EventKind::ApprovalAsked { .. } | EventKind::ApprovalSeen { .. } => self.others(kind),
             EventKind::BatchCommitted {
                 count, so_far, of, ..
             } => {

@@ -2,29 +2,28 @@
 
 use std::io;
 
-use jiff::Timestamp;
-
 use super::{INDENT, Terminal};
-use crate::engine::approval::{Request, Standing};
-use crate::engine::event::StepRef;
+use crate::engine::event::EventKind;
 use crate::report::approval::{asked, said};
 
 impl Terminal {
-    pub(super) fn approval_asked(
-        &mut self,
-        step: &StepRef,
-        request: &Request,
-        expires_at: Timestamp,
-    ) -> io::Result<()> {
+    pub(super) fn others(&mut self, kind: &EventKind) -> io::Result<()> {
+        let (step, told): (_, Vec<String>) = match kind {
+            EventKind::ApprovalAsked {
+                step,
+                request,
+                expires_at,
+            } => (step, vec![asked(request, *expires_at)]),
+            EventKind::ApprovalSeen { step, standing } => {
+                (step, standing.verdicts.iter().map(said).collect())
+            }
+            _ => return Ok(()),
+        };
         self.ask(step)?;
-        let line = self.look.line().plain(&asked(request, expires_at));
-        self.print(&[line], INDENT)
-    }
-
-    pub(super) fn approval_seen(&mut self, step: &StepRef, standing: &Standing) -> io::Result<()> {
-        self.ask(step)?;
-        let lines = standing.verdicts.iter().map(said);
-        let lines: Vec<_> = lines.map(|text| self.look.line().plain(&text)).collect();
+        let lines: Vec<_> = told
+            .iter()
+            .map(|text| self.look.line().plain(text))
+            .collect();
         self.print(&lines, INDENT)
     }
 }
