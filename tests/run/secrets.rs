@@ -158,8 +158,10 @@ fn watch(stop: &AtomicBool) -> (BTreeSet<String>, BTreeSet<String>) {
             if MARKS.iter().any(|mark| arguments.contains(mark)) {
                 seen.0.insert(arguments);
             }
-            if read("environ").contains(PASSWORD) {
-                seen.1.insert(read("comm").trim().to_owned());
+            // Between fork and exec a child still has the variables of the program.
+            let before = read("comm");
+            if read("environ").contains(PASSWORD) && read("comm") == before {
+                seen.1.insert(before.trim().to_owned());
             }
         }
         std::thread::sleep(Duration::from_millis(3));
