@@ -158,8 +158,10 @@ fn watch(stop: &AtomicBool) -> (BTreeSet<String>, BTreeSet<String>) {
             if MARKS.iter().any(|mark| arguments.contains(mark)) {
                 seen.0.insert(arguments);
             }
-            if read("environ").contains(PASSWORD) {
-                seen.1.insert(read("comm").trim().to_owned());
+            // Between fork and exec a child still has the variables of the program.
+            let before = read("comm");
+            if read("environ").contains(PASSWORD) && read("comm") == before {
+                seen.1.insert(before.trim().to_owned());
             }
         }
         std::thread::sleep(Duration::from_millis(3));
@@ -223,7 +225,8 @@ fn case_37_marked_secrets_are_nowhere() {
     let others: Vec<_> = arguments.iter().filter(|line| !ours(line)).collect();
     assert!(others.is_empty(), "{others:?}");
     for name in &knowing {
-        let known = ["runbook", "pg_dump", "main", "tokio-rt-worker"];
+        // A shell begins pg_dump; those of steps and of `notify` are looked at by what they print.
+        let known = ["runbook", "sh", "pg_dump", "pg_restore"];
         assert!(known.contains(&name.as_str()), "{name} knows the password");
     }
     assert!(knowing.contains("runbook"), "{knowing:?}");
