@@ -97,7 +97,6 @@ fn begun(request: &Request) -> RunStarted {
         params: request.params.clone(),
         undo_of: None,
         not_rehearsed: Vec::new(),
-        glass: None,
     }
 }
 
