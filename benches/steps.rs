@@ -224,6 +224,7 @@ async fn library(server: &Scratch, text: &str) -> Duration {
     let answers = Answers {
         given: BTreeMap::new(),
         otherwise: Otherwise::Yes,
+        person: false,
         flag: Flag::Yes,
         actor: "bench".to_owned(),
     };
@@ -235,6 +236,8 @@ async fn library(server: &Scratch, text: &str) -> Duration {
         keys: Keys::default(),
         made: Arc::default(),
         needed: runbook::pg::backup::Needed::default(),
+        keep: None,
+        encrypt: Vec::new(),
     };
     let mut world = RealWorld {
         folder: folder.path().to_owned(),

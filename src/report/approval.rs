@@ -85,6 +85,7 @@ fn asks(request: &Request, look: Look) -> Vec<Line> {
 /// Returns how the run began, as far as its request says it.
 fn begun(request: &Request) -> RunStarted {
     RunStarted {
+        glass: None,
         run: request.run.clone(),
         runbook: request.runbook.clone(),
         title: request.title.clone(),

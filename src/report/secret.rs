@@ -52,7 +52,15 @@ impl Redactor {
         let mut secrets: Vec<String> = secrets
             .into_iter()
             .filter(|secret| !secret.is_empty())
-            .flat_map(|secret| [escaped(&secret), doubled(&secret), quoted(&secret), secret])
+            .flat_map(|secret| {
+                let forms = [
+                    escaped(&secret),
+                    doubled(&secret),
+                    listed(&secret),
+                    quoted(&secret),
+                ];
+                forms.into_iter().chain([secret])
+            })
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -176,6 +184,11 @@ fn escaped(text: &str) -> String {
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'));
     inner.unwrap_or(text).to_owned()
+}
+
+/// Returns how a text stands between the quotes of an item, where a template prints a list.
+fn listed(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 /// Returns how a text stands between the quotes of a row's field, and of CSV.

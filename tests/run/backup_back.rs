@@ -50,7 +50,7 @@ fn said(test: &Test, ran: &Ran) -> String {
 #[test]
 fn an_update_without_images_is_put_back() {
     let test = failing(USERS, UPDATE, BACK);
-    let ran = test.run("run t --yes");
+    let ran = test.run("run t --answer go=yes");
     assert_snapshot!(said(&test, &ran), @"
     exit 11
     --- stdout
@@ -58,7 +58,7 @@ fn an_update_without_images_is_put_back() {
 
       ? go
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · postgres (USER@HOST) by --answer
       ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
       ✓ change                 3 rows changed, committed  TIME
           users  1, 2, 3  plan  free → paid
@@ -93,7 +93,7 @@ fn deleted_rows_come_back() {
         "sql: WITH gone AS (DELETE FROM users WHERE id = 1 RETURNING id) SELECT count(*) FROM gone\nrows: 1\nundo: none",
     ] {
         let test = failing(USERS, fix, BACK);
-        test.run("run t --yes").code(11);
+        test.run("run t --answer go=yes").code(11);
         assert_eq!(test.rows(PLANS), FREE, "{fix}");
     }
 }
@@ -101,7 +101,7 @@ fn deleted_rows_come_back() {
 #[test]
 fn a_truncated_table_comes_back() {
     let test = failing("tables: [users]", "sql: TRUNCATE users\nundo: none", BACK);
-    let ran = test.run("run t --yes");
+    let ran = test.run("run t --answer go=yes");
     assert_snapshot!(said(&test, &ran), @"
     exit 11
     --- stdout
@@ -109,7 +109,7 @@ fn a_truncated_table_comes_back() {
 
       ? go
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · postgres (USER@HOST) by --answer
       ✓ before                 6 rows of public.users → ~/.local/state/runbook/backups/RUN-before (52 B, verified)  TIME
       ✓ change                 no row changed, committed  TIME
           ! TRUNCATE: its rows cannot be shown one by one
@@ -137,7 +137,7 @@ fn a_cascade_comes_back_with_what_it_took() {
         "sql: TRUNCATE companies CASCADE\ntables: [companies, users]\nundo: none",
         BACK,
     );
-    test.run("run t --yes").code(11);
+    test.run("run t --answer go=yes").code(11);
     assert_eq!(test.rows(PLANS), FREE);
     assert_eq!(test.rows("SELECT count(*) FROM companies"), "2");
 }
@@ -147,7 +147,7 @@ fn an_encrypted_backup_is_opened_by_the_run_that_made_it() {
     let saved =
         format!("{USERS}\nencrypt: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p");
     let test = failing(&saved, UPDATE, BACK);
-    test.run("run t --yes").code(11);
+    test.run("run t --answer go=yes").code(11);
     assert_eq!(test.rows(PLANS), FREE);
 }
 
@@ -158,7 +158,7 @@ fn what_the_backup_does_not_hold_stays_and_says_so() {
         "sql:\n  - UPDATE users SET plan = 'paid' WHERE id = 1\n  - UPDATE companies SET status = 'x' WHERE id = 1\nrows: 2\nundo: none",
         BACK,
     );
-    let ran = test.run("run t --yes").code(13);
+    let ran = test.run("run t --answer go=yes").code(13);
     ran.says("Committed, and still there: change.");
     assert_eq!(
         test.rows("SELECT status FROM companies WHERE id = 1"),
@@ -177,7 +177,7 @@ const MEANWHILE: &str = "- query: meanwhile
 #[test]
 fn case_20_a_row_that_someone_changed_since_is_a_conflict() {
     let test = failing(USERS, UPDATE, MEANWHILE);
-    let ran = test.run("run t --yes");
+    let ran = test.run("run t --answer go=yes");
     assert_snapshot!(said(&test, &ran), @"
     exit 13
     --- stdout
@@ -185,7 +185,7 @@ fn case_20_a_row_that_someone_changed_since_is_a_conflict() {
 
       ? go
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · postgres (USER@HOST) by --answer
       ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
       ✓ change                 3 rows changed, committed  TIME
           users  1, 2, 3  plan  free → paid
@@ -211,7 +211,7 @@ fn case_20_a_row_that_someone_changed_since_is_a_conflict() {
 #[test]
 fn a_row_with_a_conflict_can_be_skipped() {
     let test = failing(USERS, UPDATE, &format!("{MEANWHILE}\n  on_conflict: skip"));
-    let ran = test.run("run t --yes").code(13);
+    let ran = test.run("run t --answer go=yes").code(13);
     ran.says("2 rows put back, 1 row left as it is");
     assert_eq!(
         test.rows(PLANS),
@@ -224,7 +224,7 @@ fn rows_that_were_never_touched_are_let_be() {
     // Someone changed a row that the run had saved and left alone, before the rollback.
     let other = MEANWHILE.replace("id = 2", "id = 4");
     let test = failing(USERS, UPDATE, &other);
-    let ran = test.run("run t --yes").code(13);
+    let ran = test.run("run t --answer go=yes").code(13);
     ran.says("1 row has changed since");
     assert_eq!(
         test.rows(PLANS),
@@ -242,7 +242,7 @@ fn case_26_a_rollback_that_was_cut_short_is_done_once() {
         "{BACK}\n- query: waits\n  command: [sleep, '60']\n- check: known\n  that: back.restored == 3"
     );
     let test = failing(USERS, UPDATE, &back);
-    let run = test.start("run t --yes");
+    let run = test.start("run t --answer go=yes");
     Test::wait(|| {
         let events = test
             .root()
@@ -270,7 +270,7 @@ fn case_26_a_rollback_that_was_cut_short_is_done_once() {
 #[test]
 fn case_26_the_journal_keeps_a_rollback_from_being_done_twice() {
     let test = failing(USERS, UPDATE, BACK);
-    test.run("run t --yes").code(11);
+    test.run("run t --answer go=yes").code(11);
     // The record ends as if the program had been killed right after the COMMIT of the rollback.
     let path = test.record().join("events.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -290,7 +290,7 @@ fn case_26_the_journal_keeps_a_rollback_from_being_done_twice() {
 
       ? go
           Go?
-          ✓ yes · postgres (USER@HOST) by --yes
+          ✓ yes · postgres (USER@HOST) by --answer
       ✓ before                 4 rows of public.users → ~/.local/state/runbook/backups/RUN-before (49 B, verified)  TIME
       ✓ change                 3 rows changed, committed  TIME
           users  1, 2, 3  plan  free → paid
@@ -316,7 +316,9 @@ fn a_backup_that_was_damaged_since_puts_nothing_back() {
 - rollback: back
   backup: before";
     let test = failing(USERS, UPDATE, damage);
-    test.run("run t --yes").code(13).says("is damaged");
+    test.run("run t --answer go=yes")
+        .code(13)
+        .says("is damaged");
     assert_eq!(
         test.rows(PLANS),
         "1 paid, 2 paid, 3 paid, 4 free, 5 free, 6 free"

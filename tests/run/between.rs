@@ -188,12 +188,14 @@ fn a_fix_may_be_meant_for_the_rows_that_policies_show() {
          GRANT ALL ON ALL SEQUENCES IN SCHEMA runbook TO between_farmer",
     );
     let test = test.runbook("t", &steps("", "true"));
-    test.run("run t --yes").code(10).says("row_security: true");
+    test.run("run t --answer go=yes")
+        .code(10)
+        .says("row_security: true");
     let test = test.runbook("t", &steps("row_security: true", "false"));
-    test.run("run t --yes").code(11);
+    test.run("run t --answer go=yes").code(11);
     assert_eq!(test.rows(state), "new,new,new");
     let test = test.runbook("t", &steps("row_security: true", "not run.dry_run"));
-    test.run("run t --yes").code(0);
+    test.run("run t --answer go=yes").code(0);
     assert_eq!(test.rows(state), "done,new,done");
 }
 

@@ -72,7 +72,7 @@ fn what_is_missing_is_said_with_what_mends_it() {
     Project
       ! runbook.yaml  there is none: no target is protected, and nothing tells one database from another
             `runbook targets` shows a small one to begin with
-            it is looked for: `runbook.yaml` in this folder and those above and
+            it is looked for: `runbook.yaml` in this folder and those above, then
             `ROOT/.config/runbook/runbook.yaml`
     Connection
       ✓ server      postgres@SERVER:5432/DB answers

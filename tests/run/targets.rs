@@ -1,8 +1,6 @@
 //! `runbook.yaml`: databases by name, how they are connected, what their sessions begin with, and groups of them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
 
 use insta::assert_snapshot;
 
@@ -204,7 +202,7 @@ fn a_session_takes_on_the_role_and_the_settings() {
     let test = test.steps(
         "
         - query: who
-          sql: SELECT session_user::text, current_user::text, current_setting('search_path') AS path, current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock, (SELECT count(*) FROM here) AS here
+          sql: SELECT left(session_user::text, 5) AS login, left(current_user::text, 4) AS role, current_setting('search_path') AS path, current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock, (SELECT count(*) FROM here) AS here
         - confirm: go
           ask: Go?
         - fix: f
@@ -228,11 +226,11 @@ fn a_session_takes_on_the_role_and_the_settings() {
     Test  run RUN · app/DB · medium risk
 
       ✓ who                    1 row  TIME
-          session_user   current_user  path         statement  lock  here
-          login_DB  role_DB  app, public  10min      3s       1
+          login  role  path         statement  lock  here
+          login  role  app, public  2min       3s       1
       ? go
           Go?
-          ✓ yes · login_DB (USER@HOST) by --answer
+          ✓ yes · LOGIN (USER@HOST) by --answer
       ✓ f                      1 row changed, committed  TIME
           here  1  a  1 → 2
       ✓ after                  passed  TIME
@@ -253,8 +251,8 @@ fn a_session_takes_on_the_role_and_the_settings() {
     assert_snapshot!(masked(&ran), @r#"
     exit 4
     --- stderr
-    error: PostgreSQL at login_DB@SERVER:5432/DB refuses the connection: the role `role_DB`: permission denied to set role "role_DB"
-      = help: the login must be a member: GRANT role_DB TO its role; or mend `role` of the target
+    error: PostgreSQL at LOGIN@SERVER:5432/DB refuses the connection: the role `ROLE`: permission denied to set role "ROLE"
+      = help: the login must be a member: GRANT ROLE TO its role; or mend `role` of the target
     "#);
     test.connect().run(&format!(
         "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {login}; DROP ROLE {role}"
@@ -723,35 +721,40 @@ fn a_run_is_put_back_where_it_was() {
 
 #[test]
 fn a_session_that_was_lost_takes_on_the_role_again() {
-    let test = Test::sql("SELECT");
+    let test = Test::sql("CREATE TABLE t (a int)");
     let role = format!("again_{}", test.db.name());
-    test.connect().run(&format!("CREATE ROLE {role}"));
+    test.connect()
+        .run(&format!("CREATE ROLE {role}; GRANT SELECT ON t TO {role}"));
     let test = project(
         test,
-        &format!("default: staging\n{STAGING}    role: {role}\n    lock_timeout: 7s\n"),
+        &format!("default: staging\n{STAGING}    role: {role}\n    lock_timeout: 70s\n"),
+    )
+    .steps(
+        "
+        - query: who
+          sql: SELECT current_user::text, current_setting('lock_timeout') AS lock, (SELECT count(*) FROM t) AS n
+          retry: { times: 2, wait: 10ms, on: [connection] }
+        ",
     );
-    let mut command = test.bare(["shell"]);
-    command.env("DB_URL", test.db.url()).stdin(Stdio::piped());
-    let mut shell = command.spawn().unwrap();
-    let question = "SELECT current_user::text, current_setting('lock_timeout');\n";
-    let mut stdin = shell.stdin.take().unwrap();
-    stdin.write_all(question.as_bytes()).unwrap();
-    let mut stdout = BufReader::new(shell.stdout.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("(1 row)") {
-        assert_ne!(stdout.read_line(&mut told).unwrap(), 0, "{told}");
-    }
-    let session = "FROM pg_stat_activity WHERE application_name = 'runbook/shell' AND datname = current_database()";
+    let other = test.connect();
+    other.run("BEGIN; LOCK TABLE t");
+    let mut command = test.bare(["run", "t"]);
+    command.env("DB_URL", test.db.url());
+    let running = test.begin(command);
+    let waiting =
+        "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    test.until(&format!("SELECT EXISTS (SELECT {waiting})"));
     test.connect()
-        .run(&format!("SELECT pg_terminate_backend(pid) {session}"));
-    test.until(&format!("SELECT NOT EXISTS (SELECT {session})"));
-    stdin.write_all(question.as_bytes()).unwrap();
-    drop(stdin);
-    stdout.read_to_string(&mut told).unwrap();
-    assert!(shell.wait().unwrap().success(), "{told}");
-    assert_eq!(told.matches(&role).count(), 2, "{told}");
-    assert_eq!(told.matches("7s").count(), 2, "{told}");
-    test.connect().run(&format!("DROP ROLE {role}"));
+        .run(&format!("SELECT pg_terminate_backend(pid) {waiting}"));
+    other.run("COMMIT");
+    running
+        .end()
+        .code(0)
+        .says("again_DB")
+        .says("70s")
+        .says("connection");
+    test.connect()
+        .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
 #[test]

@@ -236,6 +236,8 @@ impl Drop for Process {
 fn watchdog(group: i32) -> std::io::Result<std::process::Child> {
     std::process::Command::new("sh")
         .args(["-c", WATCHDOG, "runbook-watchdog"])
+        .env_remove("PGPASSWORD")
+        .env_remove("DATABASE_URL")
         .arg(group.to_string())
         .current_dir("/")
         .stdin(Stdio::piped())

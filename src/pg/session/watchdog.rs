@@ -61,7 +61,8 @@ impl Drop for Watch {
 impl Session {
     /// Sets from when on a transaction gives up because others wait for it.
     pub fn set_watchdog(&mut self, limits: Option<Limits>) {
-        self.watchdog.limits = limits;
+        let is_one = |limits: &Limits| limits.sessions.is_some() || limits.wait.is_some();
+        self.watchdog.limits = limits.filter(is_one);
     }
 
     /// Returns once the open transaction is to give up: why. Never, where it keeps nobody waiting.
