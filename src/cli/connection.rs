@@ -102,14 +102,15 @@ pub(super) fn of(
     Ok(goal)
 }
 
+/// A target, and the `runbook.yaml` that it is written in.
+pub(super) type Written = (Arc<Target>, Arc<Project>);
+
 /// Returns the target that a command is about, and the `runbook.yaml` that names it, without looking at addresses and
 /// variables; nothing where an address names the database.
 ///
 /// # Errors
 /// There is no such target.
-pub(super) fn target(
-    context: &Context<'_>,
-) -> Result<Option<(Arc<Target>, Arc<Project>)>, CliError> {
+pub(super) fn target(context: &Context<'_>) -> Result<Option<Written>, CliError> {
     let project = project::find(context.invocation)?.map(Arc::new);
     let targets = project.as_ref().map(|project| &project.targets);
     let Named::Target(name) = named(context, targets) else {

@@ -21,6 +21,7 @@ use super::error::CliError;
 use super::world::RealWorld;
 use crate::base::words;
 use crate::engine::cancel::Cancel;
+use crate::engine::change::hex;
 use crate::engine::driver::{Came, Untold};
 use crate::engine::event::Sink;
 use crate::engine::outcome::exit;
@@ -296,7 +297,7 @@ pub(super) fn salt() -> Result<String, CliError> {
     std::fs::File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut bytes))
         .map_err(|error| CliError::io("cannot read /dev/urandom", &error))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 /// Returns a new run's id: short enough to say, from letters and digits that cannot be mistaken.

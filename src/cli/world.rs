@@ -243,6 +243,11 @@ impl World for RealWorld {
         self.session.take_notices()
     }
 
+    async fn recordable(&mut self) -> Result<(), Failure> {
+        self.session.revive().await?;
+        self.session.refuse_unrecordable().await
+    }
+
     async fn now(&mut self) -> Result<Timestamp, Failure> {
         self.session.revive().await?;
         self.session.now().await

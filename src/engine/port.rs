@@ -309,6 +309,12 @@ pub trait World {
     /// Returns what the server said beside results since the last time.
     fn notices(&mut self) -> Vec<String>;
 
+    /// Finds out whether the login may record changes in the journal.
+    ///
+    /// # Errors
+    /// It may not: who can let it.
+    fn recordable(&mut self) -> impl Future<Output = Result<(), Failure>>;
+
     /// Returns the server's time.
     ///
     /// # Errors

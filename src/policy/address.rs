@@ -145,7 +145,7 @@ mod tests {
         let text = "a: postgres://u:p@h # postgres://u:ö@h\nb: \"host=h password=x y\"\nc: 1\n";
         assert_eq!(
             blanked(text),
-            "a: postgres://u:************************@h\nb: \"host=h password=***\"\nc: 1\n"
+            "a: postgres://u:*********************@h\nb: \"host=h password=***\"\nc: 1\n"
         );
     }
 

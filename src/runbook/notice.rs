@@ -94,7 +94,7 @@ pub fn check(notify: &[Spanned<Notify>], source: &Source, diagnostics: &mut Vec<
             (Some(command), Some(_)) => diagnostics.push(
                 error(
                     "`command` and `webhook` together",
-                    command.first().map_or(one.span, |word| word.span()),
+                    command.first().map_or(one.span, Template::span),
                 )
                 .help("make two of them, one for each"),
             ),

@@ -30,7 +30,7 @@ use crate::record::store;
 /// # Errors
 /// Why it cannot go on: it is as it was then.
 pub fn run(context: &Context<'_>, args: &ResumeArgs) -> Result<u8, CliError> {
-    go_on(context, args, None)
+    go_on(context, args, Aim::End)
 }
 
 /// Goes on with a run to end it: as if Ctrl-C had been pressed where it was cut short, or its request withdrawn.
@@ -42,15 +42,19 @@ pub(super) fn cancel(
     args: &ResumeArgs,
     reason: Option<&str>,
 ) -> Result<u8, CliError> {
-    go_on(context, args, Some(reason))
+    go_on(context, args, Aim::Cancel(reason))
 }
 
-/// Goes on, to cancel it where there is a reason to, or may be none.
-fn go_on(
-    context: &Context<'_>,
-    args: &ResumeArgs,
-    cancel: Option<Option<&str>>,
-) -> Result<u8, CliError> {
+/// What a run goes on for.
+#[derive(Clone, Copy)]
+enum Aim<'a> {
+    /// To come to its end.
+    End,
+    /// To be cancelled, and why.
+    Cancel(Option<&'a str>),
+}
+
+fn go_on(context: &Context<'_>, args: &ResumeArgs, aim: Aim<'_>) -> Result<u8, CliError> {
     let base = state::folder(context)?;
     let run = store::find(&base, &args.run)?;
     let Opened { record, log } = RunRecord::open(&base, &run, &runner::person(context))?;
@@ -74,7 +78,7 @@ fn go_on(
     let resuming = Resuming {
         context,
         args,
-        cancel,
+        aim,
         plan,
         log,
     };
@@ -256,8 +260,7 @@ async fn refuse_put_back(
 struct Resuming<'a> {
     context: &'a Context<'a>,
     args: &'a ResumeArgs,
-    /// Why it is to end, where it is.
-    cancel: Option<Option<&'a str>>,
+    aim: Aim<'a>,
     plan: Plan,
     log: Log,
 }
@@ -267,7 +270,7 @@ impl Resuming<'_> {
         let Self {
             context,
             args,
-            cancel,
+            aim,
             mut plan,
             log,
         } = self;
@@ -292,7 +295,7 @@ impl Resuming<'_> {
             policy::of(context, &session, risk, broken(&log.events)).await?
         };
         policy::refuse_unasked(&plan.policy, &plan.proved, &session.target().name, false)?;
-        if let Some(reason) = cancel {
+        if let Aim::Cancel(reason) = aim {
             past.is_ending = true;
             past.cancelled = !take_back(&mut session, &past, reason).await?;
         }

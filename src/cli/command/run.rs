@@ -140,15 +140,7 @@ pub(in crate::cli) async fn prepare(
     };
     let person = context.invocation.terminal.stdin && context.invocation.terminal.stderr;
     let application = format!("runbook/{run}");
-    let connected = async {
-        let session = connect(context, &application, &proved.runbook).await?;
-        // Who may not record what is changed is told before anybody is asked anything.
-        let place = connection::journal(&session, args.journal)?;
-        if !args.dry_run && place == Place::Database && is_recorded(&proved.runbook) {
-            session.refuse_unrecordable().await?;
-        }
-        Ok::<_, CliError>(session)
-    };
+    let connected = connect(context, &application, &proved.runbook);
     let (arguments, mut session) = if person {
         // The prompt offers what the database has.
         let mut session = connected.await?;

@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::pg::secret::Secret;
 
 /// How long the program may take: it may ask a person to unlock a store.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 
 /// How many lines of its errors are shown.
 const MOST_LINES: usize = 10;

@@ -182,6 +182,10 @@ impl World for Stage<'_> {
         self.real.notices()
     }
 
+    async fn recordable(&mut self) -> Result<(), Failure> {
+        self.real.recordable().await
+    }
+
     async fn now(&mut self) -> Result<Timestamp, Failure> {
         self.real.now().await
     }

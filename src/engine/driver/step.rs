@@ -179,6 +179,18 @@ impl<W: World> Driver<'_, W> {
         }
     }
 
+    /// Finds out whether what a confirm approves can be recorded at all, before anybody is asked in vain.
+    async fn recordable(&mut self, confirm: &Step) -> Result<(), Failure> {
+        let runbook = self.plan.runbook();
+        let mut units = confirm.of.iter().flat_map(|id| runbook.step(*id).unit());
+        let is_recorded =
+            units.any(|id| matches!(&runbook.step(id).kind, Kind::Fix(fix) if !fix.is_final()));
+        if self.plan.dry_run || !is_recorded {
+            return Ok(());
+        }
+        self.world.recordable().await
+    }
+
     pub(super) async fn confirm(
         &mut self,
         step: &Step,
@@ -194,6 +206,9 @@ impl<W: World> Driver<'_, W> {
             Ok(asking) => asking,
             Err(failure) => return Ok(Some(Err(failure))),
         };
+        if let Err(failure) = self.recordable(step).await {
+            return Ok(Some(Err(failure)));
+        }
         let name = step_ref(self.plan.runbook(), step);
         let mut approved = Vec::new();
         let mut at_stake = None;

@@ -192,7 +192,6 @@ fn outcome(event: &Value) -> &str {
     let result = &event["result"];
     match (word(event, "event"), word(result, "kind")) {
         ("run_finished", _) => word(event, "outcome"),
-        ("step_failed", _) => "failed",
         ("step_finished", "confirm") if result["yes"] == true => "yes",
         ("step_finished", "confirm") => "no",
         ("step_finished", "check" | "command") if result["passed"] == true => "passed",
@@ -201,7 +200,7 @@ fn outcome(event: &Value) -> &str {
         ("atomic_committed" | "batch_committed", _) => "committed",
         ("atomic_rolled_back", _) => "rolled_back",
         ("undo_finished", _) if event["failure"].is_null() => "put_back",
-        ("undo_finished", _) => "failed",
+        ("undo_finished" | "step_failed", _) => "failed",
         ("approval_seen", _) => event["standing"]["verdicts"]
             .as_array()
             .and_then(|all| all.last())
