@@ -78,12 +78,12 @@ fn an_unknown_command_or_topic_is_wrong_use() {
 }
 
 #[test]
-fn a_target_is_a_url_in_this_version() {
+fn a_target_that_nobody_names_is_none() {
     let stderr = Test::new()
         .args(["check", "--target", "production"])
         .stderr(2);
     assert!(
-        stderr.starts_with("error: there is no target `production`"),
+        stderr.contains("\nerror: there is no target `production`: there is no runbook.yaml\n"),
         "{stderr}"
     );
 }

@@ -159,7 +159,8 @@ fn runs_are_listed_as_json() {
         "outcome": null,
         "rows": 0,
         "undo_of": null,
-        "undone_by": []
+        "undone_by": [],
+        "glass": null
       },
       {
         "run": "ddd222",
@@ -173,7 +174,8 @@ fn runs_are_listed_as_json() {
         "outcome": null,
         "rows": 103,
         "undo_of": null,
-        "undone_by": []
+        "undone_by": [],
+        "glass": null
       },
       {
         "run": "ccc222",
@@ -187,7 +189,8 @@ fn runs_are_listed_as_json() {
         "outcome": "done",
         "rows": null,
         "undo_of": null,
-        "undone_by": []
+        "undone_by": [],
+        "glass": null
       }
     ]
     "#);

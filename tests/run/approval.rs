@@ -14,6 +14,12 @@ const OPEN: &str = "\
 #[test]
 fn case_39_two_people_and_three_processes() {
     let people = People::asking(2);
+    let run = it_waits(&people);
+    it_is_approved(&people, &run);
+    it_goes_on(&people, &run);
+}
+
+fn it_waits(people: &People) -> String {
     assert_snapshot!(people.by("ann", "run t --answer go=yes"), @"
     exit 15
     --- stdout
@@ -59,6 +65,10 @@ fn case_39_two_people_and_three_processes() {
         .by("ann", "approve")
         .code(0)
         .says("waits for one other person until MOMENT");
+    run
+}
+
+fn it_is_approved(people: &People, run: &str) {
     assert_snapshot!(people.by("ben", &format!("approve {run}")), @"
     exit 12
     --- stdout
@@ -86,7 +96,7 @@ fn case_39_two_people_and_three_processes() {
       = help: run it in a terminal
       = help: or approve what you have seen by its digest: --digest DIGEST
     ");
-    let digest = people.digest(&run);
+    let digest = people.digest(run);
     let approve = format!("approve {run} --digest {digest}");
     let mut command = people.command("ben", &approve);
     let approved = people
@@ -94,6 +104,9 @@ fn case_39_two_people_and_three_processes() {
         .ran(&command.args(["--reason", "looks right"]).output().unwrap())
         .code(0);
     approved.says("goes on with it: runbook resume RUN");
+}
+
+fn it_goes_on(people: &People, run: &str) {
     assert_snapshot!(people.by("ann", &format!("resume {run}")), @"
     exit 0
     --- stdout
@@ -183,10 +196,8 @@ fn case_39_nobody_approves_their_own_run() {
     people
         .by("ann", &format!("approve {run} --digest {digest}"))
         .code(12);
-    let forged = format!(
-        "INSERT INTO runbook.verdict (request, word, digest, actor) SELECT id, 'approve', digest, 'ben' FROM runbook.request"
-    );
-    assert_snapshot!(people.sql("ann", &forged), @"ann asked for the approval of run RUN, so somebody else must decide");
+    let forged = "INSERT INTO runbook.verdict (request, word, digest, actor) SELECT id, 'approve', digest, 'ben' FROM runbook.request";
+    assert_snapshot!(people.sql("ann", forged), @"ann asked for the approval of run RUN, so somebody else must decide");
     assert_eq!(people.words(), "");
     people.by("ann", &format!("resume {run}")).code(15);
 }

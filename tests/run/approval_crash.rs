@@ -21,7 +21,7 @@ impl People {
             .iter()
             .rposition(|line| line.contains(&wanted))
             .unwrap();
-        let kept: String = lines[..at].iter().map(|line| format!("{line}\n")).collect();
+        let kept: String = lines[..at].join("\n") + "\n";
         std::fs::write(log, kept).unwrap();
     }
 }

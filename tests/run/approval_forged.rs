@@ -55,7 +55,7 @@ fn case_39_a_verdict_is_of_who_says_it() {
     );
     let altered = |sql: &str| {
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            people.test.connect().run(sql)
+            people.test.connect().run(sql);
         }));
         done.is_ok()
     };

@@ -99,9 +99,13 @@ fn case_38_what_was_cut_off_is_missed_by_the_journal() {
     let dry = run(&test, &state, "--dry-run");
     let other = self::test();
     let elsewhere = run(&other, &state, "");
+    // The guards of the journal let nobody do this; its owner can put them out of action.
     test.connect().run(&format!(
-        "DELETE FROM runbook.capture; DELETE FROM runbook.entry WHERE by_run = '{lost}'; \
-         UPDATE runbook.entry SET head = md5(head) WHERE by_run = '{forged}'"
+        "ALTER TABLE runbook.entry DISABLE TRIGGER ALL; ALTER TABLE runbook.capture DISABLE TRIGGER ALL; \
+         DELETE FROM runbook.capture; DELETE FROM runbook.entry WHERE by_run = '{lost}'; \
+         UPDATE runbook.entry SET head = md5(head) WHERE by_run = '{forged}'; \
+         ALTER TABLE runbook.entry ENABLE TRIGGER ALL; ALTER TABLE runbook.capture ENABLE TRIGGER ALL; \
+         ALTER TABLE runbook.entry ENABLE ALWAYS TRIGGER guard; ALTER TABLE runbook.capture ENABLE ALWAYS TRIGGER guard"
     ));
     let runs = [
         ("whole", whole.as_str()),

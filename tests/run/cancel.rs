@@ -316,7 +316,7 @@ fn another_run_with_the_same_lock_says_who_has_it() {
 
 
     Failed after TIME.
-    another run holds the lock `account/1`; it is held by runbook/RUN (session PID of postgres since MOMENT)
+    another run holds the lock `account/1`; it is held by runbook/RUN (session PID of postgres since MOMENT); wait until that run is done
     Nothing was changed.
     ");
     test.run("run t --id 2").code(0);

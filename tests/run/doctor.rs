@@ -48,7 +48,7 @@ fn group(ran: &Ran, name: &str) -> String {
     let lines = lines
         .enumerate()
         .take_while(|(at, line)| *at == 0 || line.starts_with(' '));
-    lines.map(|(_, line)| format!("{line}\n")).collect()
+    lines.flat_map(|(_, line)| [line, "\n"]).collect()
 }
 
 #[test]

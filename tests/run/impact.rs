@@ -300,7 +300,7 @@ fn at_stake_in(text: &str) -> String {
     let lines = text.lines();
     let lines = lines.skip_while(|line| !line.trim_start().starts_with("Operation"));
     let lines = lines.take_while(|line| !line.trim_start().starts_with("Go?"));
-    lines.map(|line| format!("{}\n", line.trim())).collect()
+    lines.flat_map(|line| [line.trim(), "\n"]).collect()
 }
 
 #[test]
@@ -486,7 +486,8 @@ fn it_is_one_screen() {
                  INSERT INTO part_of_the_farm_{n} SELECT n, 1 FROM generate_series(1, {n}) AS n;"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let names: Vec<String> = (1..=9).map(|n| format!("part_of_the_farm_{n}")).collect();
     let test = Test::sql(&format!("{SETUP}; {tables}")).fix(&format!(
         "sql: DELETE FROM farms WHERE id = 1\nrows: 1\ntables: [farms, batches, {}]",

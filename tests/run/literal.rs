@@ -126,6 +126,9 @@ fn a_secret_in_it_is_nowhere_to_be_read() {
     Failed after TIME.
     `go`: `set`: invalid input syntax for type integer: "•••"
     Nothing was changed.
+    --- stderr
+    warning: the secret `password` stands on the command line, where others see it in the list of processes and the shell keeps it
+      = help: give it at the prompt, by `env:` of the parameter, or by --params - from another program
     "#);
     let mut said = ran.to_string();
     said += &test

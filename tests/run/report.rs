@@ -74,7 +74,7 @@ fn hostile() -> Test {
          INSERT INTO t VALUES (1, '<script>alert(1)</script> | `a` \"b\" & ''c'''), (2, E'two\\nlines')",
     )
     .confirmed("- fix: f\n  sql: UPDATE t SET name = '<b>' || name\n  rows: 2\n");
-    test.run("run t --yes").code(0);
+    test.run("run t --answer go=yes").code(0);
     test
 }
 

@@ -382,7 +382,7 @@ fn a_batch_goes_on_with_its_next_part() {
         - confirm: go
           ask: Go?
         - fix: all
-          sql: UPDATE accounts SET balance = balance + 1
+          sql: UPDATE accounts SET balance = balance + 1 WHERE id < 4
           rows: 3
           batch: { size: 1 }
         - check: after
@@ -394,7 +394,7 @@ fn a_batch_goes_on_with_its_next_part() {
     assert_snapshot!(resume(&test), @"
     exit 0
     --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB · high risk
+    Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go
           Go?
@@ -410,7 +410,7 @@ fn a_batch_goes_on_with_its_next_part() {
     assert_snapshot!(test.run(&format!("undo {} --yes", test.id())), @"
     exit 0
     --- stdout
-    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · high risk
+    Undo of run RUN: Test  run RUN · postgres@SERVER:5432/DB · medium risk
 
       ? go_ahead
           putting back all changes 3 rows of accounts

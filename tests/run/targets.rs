@@ -461,7 +461,13 @@ fn a_service_is_a_target_too() {
 
 #[test]
 fn targets_are_listed_and_checked() {
-    let test = project(
+    let test = listed();
+    are_listed(&test);
+    are_checked(&test);
+}
+
+fn listed() -> Test {
+    project(
         Test::sql("SELECT"),
         r#"
 default: staging
@@ -484,8 +490,11 @@ policies:
     medium: { backup: 24h }
     high: { approvals: { count: 2, by: [dba, lead] }, windows: [{ days: [sat, sun], from: 22:00, to: 04:00, zone: Europe/Berlin }] }
 "#,
-    );
-    assert_snapshot!(at(&test, "targets").code(0), @"
+    )
+}
+
+fn are_listed(test: &Test) {
+    assert_snapshot!(at(test, "targets").code(0), @"
     exit 0
     --- stdout
     staging, default
@@ -504,8 +513,17 @@ policies:
         high    run by `support`, 2 approvals by `dba` or `lead` within 4 h, Sat, Sun 22:00–04:00 Europe/Berlin, backup not older than 24 h
       groups    all
     ");
+    assert_snapshot!(at(test, "targets stagin").code(2), @"
+    exit 2
+    --- stderr
+    error: there is no target `stagin` in runbook.yaml
+      = help: did you mean `staging`?
+    ");
+}
+
+fn are_checked(test: &Test) {
     let cluster = test.rows("SELECT system_identifier FROM pg_control_system()");
-    let ran = at(&test, "targets staging --check").code(0);
+    let ran = at(test, "targets staging --check").code(0);
     assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
     exit 0
     --- stdout
@@ -524,7 +542,7 @@ policies:
     "#);
     let url = test.db.url();
     let wrong = [("PRODUCTION_URL", url.as_str())];
-    let ran = with(&test, "targets all --check", &wrong).code(4);
+    let ran = with(test, "targets all --check", &wrong).code(4);
     assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
     exit 4
     --- stdout
@@ -562,8 +580,14 @@ policies:
     --- stderr
     production is not as it should be
     "#);
-    let ran = with(&test, "targets --check --output json", &wrong).code(4);
-    assert_snapshot!(ran.to_string().replace(&cluster, "CLUSTER"), @r#"
+    are_checked_for_programs(test, &cluster);
+}
+
+fn are_checked_for_programs(test: &Test, cluster: &str) {
+    let url = test.db.url();
+    let wrong = [("PRODUCTION_URL", url.as_str())];
+    let ran = with(test, "targets --check --output json", &wrong).code(4);
+    assert_snapshot!(ran.to_string().replace(cluster, "CLUSTER"), @r#"
     exit 4
     --- stdout
     [
@@ -639,12 +663,6 @@ policies:
     --- stderr
     production is not as it should be
     "#);
-    assert_snapshot!(at(&test, "targets stagin").code(2), @"
-    exit 2
-    --- stderr
-    error: there is no target `stagin` in runbook.yaml
-      = help: did you mean `staging`?
-    ");
 }
 
 #[test]

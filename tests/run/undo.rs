@@ -558,6 +558,9 @@ fn secrets_of_the_statements_that_put_back_are_given_again() {
           what run RUN changed is put back
 
     Done in TIME.
+    --- stderr
+    warning: the secret `pin` stands on the command line, where others see it in the list of processes and the shell keeps it
+      = help: give it at the prompt, by `env:` of the parameter, or by --params - from another program
     ");
     assert_eq!(test.rows("SELECT name FROM users WHERE id = 1"), "user 1");
 }
