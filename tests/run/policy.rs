@@ -850,3 +850,38 @@ fn what_puts_back_more_than_was_changed_is_held_to_the_policy() {
     own.run("ann_", "run t").code(0);
     assert_eq!(own.balances(), "10 10 10 10 10");
 }
+
+#[test]
+fn what_triggers_change_counts_for_all_items_of_a_loop() {
+    let site = Site::new("", "rows: { high: 3 }\nhigh: { run: dba_ }");
+    site.test.connect().run(
+        "CREATE TABLE log (id int PRIMARY KEY); \
+         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \
+           $$ BEGIN INSERT INTO log VALUES (NEW.id); RETURN NEW; END $$; \
+         CREATE TRIGGER noted AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION noted()",
+    );
+    site.test
+        .connect()
+        .run(&site.named("ALTER TABLE log OWNER TO app_"));
+    let steps = "
+        - query: all
+          sql: SELECT id FROM accounts WHERE id < 3 ORDER BY id
+        - confirm: go
+          ask: Go?
+        - fix: each
+          for_each: all.rows
+          as: item
+          sql: UPDATE accounts SET balance = 0 WHERE id = {{ item.id }}
+          rows: 1
+          tables: [accounts, log]
+          undo: none
+        - check: after
+          that: true
+    ";
+    let site = Site {
+        test: site.test.steps(steps),
+    };
+    site.run("ann_", "run t --yes")
+        .says("4 rows, and more than 3 are high risk on this target");
+    assert_eq!(site.balances(), "0 10 10 10 10");
+}
