@@ -22,10 +22,12 @@ use crate::policy::target::{Identity, Target, Targets};
 use crate::record::facts::Place;
 
 mod address;
+mod around;
 mod password;
 mod profile;
 
 pub(super) use address::expanded;
+pub(super) use around::refuse_around;
 use profile::{others, profile};
 
 /// The database that a command is about.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::change::Changes;
+use super::change::{Changes, joined};
 use super::event::{Approved, Shown, TargetFacts};
 use super::impact::Impact;
 use super::outcome::Outcome;
@@ -72,6 +72,22 @@ impl Request {
         self.other_work(other).is_none()
             && (&self.question, &self.needs, &self.approved)
                 == (&other.question, &other.needs, &other.approved)
+    }
+
+    /// Returns what of it contradicts itself, or the database that it was found in: a program that asks for one
+    /// thing and shows another one would do so.
+    pub fn contradiction(&self, here: &TargetFacts) -> Option<String> {
+        let there = Self {
+            target: here.clone(),
+            ..self.clone()
+        };
+        if self.other_work(&there).is_some() {
+            return Some("it says that it is about another database than this".to_owned());
+        }
+        let digests = self.approved.iter().map(|approved| &approved.digest);
+        let digest = digests.fold(String::new(), |digest, later| joined(&digest, later));
+        (digest != self.changes.digest)
+            .then(|| "the changes that it shows are not those that would be approved".to_owned())
     }
 
     /// Returns why another request is about other work than this one, whatever it would change.

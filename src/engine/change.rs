@@ -142,12 +142,7 @@ impl Changes {
         if later.digest.is_empty() {
             return;
         }
-        let joined = format!("{}{}", self.digest, later.digest);
-        self.digest = if self.digest.is_empty() {
-            later.digest
-        } else {
-            hex(&Sha256::digest(joined))
-        };
+        self.digest = joined(&self.digest, &later.digest);
         self.unseen.extend(later.unseen);
         for table in later.tables {
             match self
@@ -165,6 +160,15 @@ impl Changes {
                 None => self.tables.push(table),
             }
         }
+    }
+}
+
+/// Returns the digest of changes that come one after the other, from their own.
+pub fn joined(digest: &str, later: &str) -> String {
+    match (digest.is_empty(), later.is_empty()) {
+        (_, true) => digest.to_owned(),
+        (true, false) => later.to_owned(),
+        (false, false) => hex(&Sha256::digest(format!("{digest}{later}"))),
     }
 }
 

@@ -71,6 +71,11 @@ pub async fn resume<W: World>(plan: &Plan, world: &mut W, cancel: Cancel, past: 
     if let Err(failure) = driver.resolve(&past.assume).await? {
         return Ok(Err(failure));
     }
+    if !past.is_ending
+        && let Err(failure) = driver.still_granted().await
+    {
+        return Ok(Err(failure));
+    }
     if past.cancelled {
         let (canceller, cancel) = Cancel::new();
         canceller.cancel();

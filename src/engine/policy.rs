@@ -13,7 +13,7 @@ use crate::runbook::model::{Step, StepId};
 use crate::sql::risk::Risk;
 use crate::step::confirm::Confirm;
 
-pub(super) use held::{at_commit, at_question, at_start, lifted};
+pub(super) use held::{at_commit, at_putting_back, at_question, at_start, lifted};
 
 /// How many seconds other people have, where nobody says it.
 const EXPIRE_SECONDS: u64 = 4 * 60 * 60;

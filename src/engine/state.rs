@@ -57,6 +57,8 @@ pub struct State {
     began: BTreeMap<StepId, usize>,
     /// What other people are asked, until it is known what they said.
     pub asked: Option<Asked>,
+    /// What they were asked last by each confirm.
+    pub requests: BTreeMap<StepId, Box<Request>>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// Milliseconds that people took to answer.
@@ -207,6 +209,19 @@ impl State {
     /// Returns the latest result of a step.
     pub fn result(&self, id: StepId) -> Option<&StepResult> {
         self.results.get(&id)?.last()
+    }
+
+    /// Returns how many rows a fix or atomic changed, with those of triggers and cascades; of a batch that is under way
+    /// nothing yet.
+    pub fn rows_of(&self, runbook: &Runbook, unit: StepId) -> u64 {
+        let steps = runbook.step(unit).unit();
+        let results = steps.iter().filter_map(|id| self.results.get(id));
+        let results = results.flat_map(|results| results.iter());
+        let rows = results.map(|result| match result {
+            StepResult::Fix { count, changes, .. } => changes.count().max(*count),
+            _ => 0,
+        });
+        rows.sum()
     }
 
     /// Returns the digest that a person approved for a fix or atomic, or for one item of its `for_each`

@@ -75,6 +75,7 @@ pub(super) fn passwords(text: &str) -> Vec<Range<usize>> {
 
 fn in_line(line: &str) -> Vec<Range<usize>> {
     let mut found = keyword_values(line);
+    found.extend(key_values(line));
     for scheme in SCHEMES {
         for (at, _) in line.match_indices(scheme) {
             let login = at + scheme.len();
@@ -103,6 +104,24 @@ fn keyword_values(line: &str) -> Vec<Range<usize>> {
         })
     };
     SECRETS.into_iter().flat_map(of_keyword).collect()
+}
+
+/// Returns where the values of keys stand in a line that hold a password, whether or not there are such keys.
+fn key_values(line: &str) -> Vec<Range<usize>> {
+    let of_key = |key: &'static str| {
+        line.match_indices(key).filter_map(move |(at, _)| {
+            let rest = line.get(at + key.len()..)?;
+            let value = rest
+                .trim_start_matches(['"', '\'', ' '])
+                .strip_prefix(':')?;
+            let value = value.trim_start();
+            (!value.is_empty()).then_some(line.len() - value.len()..line.len())
+        })
+    };
+    ["password", "passwd"]
+        .into_iter()
+        .flat_map(of_key)
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,6 +166,21 @@ mod tests {
             blanked(text),
             "a: postgres://u:*********************@h\nb: \"host=h password=***\"\nc: 1\n"
         );
+    }
+
+    #[test]
+    fn the_value_of_a_key_for_a_password_is_blanked() {
+        for line in [
+            "    password: hunter2",
+            "  f: { passwd: 'hunter2' }",
+            "  g: { \"password\" : hunter2, url: x }",
+        ] {
+            let blanked = blanked(line);
+            assert!(!blanked.contains("hunter2"), "{blanked}");
+            assert_eq!(blanked.len(), line.len());
+        }
+        let command = "    password_command: [pass, show, crm]";
+        assert_eq!(blanked(command), command);
     }
 
     #[test]

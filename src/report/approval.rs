@@ -19,7 +19,12 @@ const LABEL: usize = 15;
 const INDENT: usize = 2;
 
 /// Draws a request, and where it stands.
-pub fn draw(request: &Request, digest: &str, standing: &Standing, look: Look) -> Vec<Line> {
+pub fn draw(
+    request: &Request,
+    (login, digest): (&str, &str),
+    standing: &Standing,
+    look: Look,
+) -> Vec<Line> {
     let mut lines = header::draw(&begun(request), look);
     let body = look.inside(INDENT);
     let mut told = Vec::new();
@@ -27,7 +32,7 @@ pub fn draw(request: &Request, digest: &str, standing: &Standing, look: Look) ->
         let label = body.line().dim(label).to(LABEL);
         told.extend(prose(&label, tone, text));
     };
-    say("asked by", Tone::Plain, &request.actor);
+    say("asked by", Tone::Plain, &by(&request.actor, login));
     say("asked at", Tone::Plain, &moment(standing.asked_at));
     say(
         "runbook",
@@ -129,6 +134,15 @@ pub fn stands(needs: &Approvals, standing: &Standing) -> (Tone, String) {
     }
 }
 
+/// Returns who somebody is: what they call themselves, and the login that the server knows where that is another one.
+pub fn by(actor: &str, login: &str) -> String {
+    let own = actor.strip_prefix(login);
+    if own.is_some_and(|rest| rest.starts_with(" (")) {
+        return actor.to_owned();
+    }
+    format!("the login {login}, in the name of {actor}")
+}
+
 /// Says whom it was asked, and until when they have.
 pub fn asked(request: &Request, expires_at: Timestamp) -> String {
     format!(
@@ -149,7 +163,7 @@ pub fn said(verdict: &Verdict) -> String {
     let reason = verdict.reason.as_ref().map(|reason| format!(": {reason}"));
     format!(
         "{word} by {} at {}{}",
-        verdict.actor,
+        by(&verdict.actor, &verdict.login),
         moment(verdict.at),
         reason.unwrap_or_default()
     )

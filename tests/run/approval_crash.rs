@@ -209,3 +209,18 @@ fn a_run_that_somebody_works_on_is_not_cancelled() {
     other.run("ROLLBACK");
     assert_eq!(running.end().code, Some(15));
 }
+
+#[test]
+fn case_40_what_is_used_is_approved_until_it_expires() {
+    let people = People::asking(2);
+    let run = people.wait();
+    people.approve("ben", &run);
+    killed_after_use(&people, &run);
+    people.expire();
+    people
+        .by("ann", &format!("resume {run}"))
+        .says("`go` is not approved any more: it held until MOMENT");
+    assert_eq!(people.plans(), "free free free free free");
+    people.by("ann", &format!("cancel {run}")).code(130);
+    assert_eq!(people.plans(), "free free free free free");
+}

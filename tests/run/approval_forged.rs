@@ -179,3 +179,58 @@ fn the_past_of_the_journal_is_not_altered() {
     ");
     assert_eq!(people.plans(), "gold gold free free free");
 }
+
+#[test]
+fn what_is_shown_is_what_would_be_approved() {
+    let people = People::asking(2);
+    let run = people.wait();
+    let zeros = "0".repeat(64);
+    let database = people.test.db.name();
+    let forged = [
+        (
+            "{changes,digest}",
+            format!("\"{zeros}\""),
+            "the changes that it shows are not those",
+        ),
+        (
+            "{approved,0,digest}",
+            format!("\"{zeros}\""),
+            "the changes that it shows are not those",
+        ),
+        (
+            "{target,database}",
+            format!("\"not_{database}\""),
+            "another database than this",
+        ),
+    ];
+    for (path, becomes, why) in forged {
+        let asked = format!(
+            "INSERT INTO runbook.request (content) SELECT jsonb_set(content::jsonb, '{path}', '{becomes}')::text \
+             FROM runbook.request ORDER BY id LIMIT 1"
+        );
+        assert_eq!(people.sql("ann", &asked), "done", "{path}");
+        let digest = people.digest(&run);
+        people
+            .by("ben", &format!("approve {run} --digest {digest}"))
+            .code(12)
+            .says(why);
+    }
+    assert_eq!(people.words(), "");
+}
+
+#[test]
+fn who_asks_in_the_name_of_another_is_seen() {
+    let people = People::asking(2);
+    let run = people.wait();
+    let asked = "INSERT INTO runbook.request (content) \
+        SELECT jsonb_set(content::jsonb, '{actor}', '\"root (boss@office)\"')::text FROM runbook.request";
+    assert_eq!(people.sql("cat", asked), "done");
+    people
+        .by("ben", "approve")
+        .code(0)
+        .says("the login cat, in the name of root");
+    people
+        .by("ben", &format!("approve {run}"))
+        .code(12)
+        .says("the login cat, in the name of root");
+}

@@ -779,3 +779,109 @@ fn clocks_that_differ_are_refused_where_time_decides() {
     let site = site.demanding("", "high: { run: dba_ }");
     with_clock(&site, 7200).code(12);
 }
+
+#[test]
+fn a_run_of_a_protected_target_is_put_back_there_only() {
+    let site = Site::new("protected: true", "");
+    let steps = "
+        - fix: more
+          sql: INSERT INTO accounts VALUES (6, 10)
+          rows: 1
+        - check: after
+          that: true
+    ";
+    let site = Site {
+        test: site.test.steps(steps),
+    };
+    site.run("ann_", "run t").code(0);
+    let run = site.last();
+    // In a folder whose runbook.yaml does not know the target only a flag would be asked.
+    let site = Site {
+        test: site.test.file("runbook.yaml", "targets: {}\n"),
+    };
+    let url = site.test.db.url_as(&site.named("ann_"));
+    let undo = ["undo", &run, "--yes", "--database-url", &url];
+    let ran = site.test.ran(&site.test.bare(undo).output().unwrap());
+    assert_snapshot!(ran.code(3), @"
+    exit 3
+    --- stderr
+    error: the run began on the target `production`, which demands more than ann_DB@SERVER:5432 does
+      no runbook.yaml here knows `production`
+      = help: do it in the folder of that runbook.yaml
+    ");
+    assert_eq!(site.balances(), "10 10 10 10 10 10");
+}
+
+#[test]
+fn what_puts_back_more_than_was_changed_is_held_to_the_policy() {
+    let policy = "rows: { high: 2 }\nhigh: { run: dba_ }";
+    let fix = |undo: &str| {
+        format!(
+            "- fix: more\n  sql: INSERT INTO accounts VALUES (6, 10)\n  rows: 1\n  undo: {undo}\n"
+        )
+    };
+    let site = |steps: String| {
+        let site = Site::new("", policy);
+        Site {
+            test: site.test.steps(&steps),
+        }
+    };
+    let all = fix("DELETE FROM accounts WHERE id > 0");
+    // By a step, and by itself after an error.
+    let step = site(format!("{all}- rollback: back\n  of: more\n"));
+    step.run("ann_", "run t")
+        .code(13)
+        .says("only members of `dba");
+    assert_eq!(step.balances(), "10 10 10 10 10 10");
+    let check = "- check: after\n  that: more.count == 2\n";
+    let itself = site(format!("{all}{check}"));
+    itself
+        .run("ann_", "run t --quiet")
+        .says("only members of `dba");
+    assert_eq!(itself.balances(), "10 10 10 10 10 10");
+    // Who may do it may do it so, and what was done is put back by everybody.
+    step.test.connect().run("DELETE FROM accounts WHERE id = 6");
+    step.run("bob_", "run t").code(0);
+    assert_eq!(step.balances(), "null");
+    let own = site(format!(
+        "{}- rollback: back\n  of: more\n",
+        fix("DELETE FROM accounts WHERE id = 6")
+    ));
+    own.run("ann_", "run t").code(0);
+    assert_eq!(own.balances(), "10 10 10 10 10");
+}
+
+#[test]
+fn what_triggers_change_counts_for_all_items_of_a_loop() {
+    let site = Site::new("", "rows: { high: 3 }\nhigh: { run: dba_ }");
+    site.test.connect().run(
+        "CREATE TABLE log (id int PRIMARY KEY); \
+         CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \
+           $$ BEGIN INSERT INTO log VALUES (NEW.id); RETURN NEW; END $$; \
+         CREATE TRIGGER noted AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION noted()",
+    );
+    site.test
+        .connect()
+        .run(&site.named("ALTER TABLE log OWNER TO app_"));
+    let steps = "
+        - query: all
+          sql: SELECT id FROM accounts WHERE id < 3 ORDER BY id
+        - confirm: go
+          ask: Go?
+        - fix: each
+          for_each: all.rows
+          as: item
+          sql: UPDATE accounts SET balance = 0 WHERE id = {{ item.id }}
+          rows: 1
+          tables: [accounts, log]
+          undo: none
+        - check: after
+          that: true
+    ";
+    let site = Site {
+        test: site.test.steps(steps),
+    };
+    site.run("ann_", "run t --yes")
+        .says("4 rows, and more than 3 are high risk on this target");
+    assert_eq!(site.balances(), "0 10 10 10 10");
+}

@@ -76,6 +76,21 @@ fn a_run_that_was_cut_short_goes_on_in_a_window_only() {
     site.run("ann_", &resume)
         .code(13)
         .says("such changes are made");
+    // By its address nothing would be demanded.
+    let url = site.test.db.url_as(&site.named("ann_"));
+    for command in [&resume, &resume.replace("resume", "undo")] {
+        site.test
+            .ran(
+                &site
+                    .test
+                    .bare(command.split(' '))
+                    .args(["--database-url", &url])
+                    .output()
+                    .unwrap(),
+            )
+            .code(3)
+            .says("name it: --target production");
+    }
     assert_eq!(site.balances(), "0 10 10 10 10");
     let site = site.demanding("", &window(-2, 4, "UTC"));
     site.run("ann_", &resume).code(0);

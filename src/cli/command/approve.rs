@@ -149,10 +149,16 @@ impl Deciding<'_> {
         let Kept {
             request,
             digest,
+            login,
             standing,
             ..
         } = self.kept;
-        let lines = page::draw(request, digest, standing, look(self.context, false));
+        let lines = page::draw(
+            request,
+            (login, digest),
+            standing,
+            look(self.context, false),
+        );
         let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
         self.context.invocation.print(&text)?;
         if let Some(warning) = self.other_text() {
@@ -215,6 +221,18 @@ impl Deciding<'_> {
         }
         if self.args.decline {
             return Ok(None);
+        }
+        if let Some(why) = request.contradiction(self.session.target()) {
+            return Ok(Some(
+                Failure::new(
+                    FailureKind::Policy,
+                    format!("what run {run} asks for contradicts itself: {why}"),
+                )
+                .note("what is shown here is not what would be done")
+                .help(format!(
+                    "decline it: runbook approve {run} --decline --reason …"
+                )),
+            ));
         }
         let goal = connection::goal(self.context)?;
         let Some(target) = goal.target else {

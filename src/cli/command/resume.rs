@@ -282,6 +282,7 @@ impl Resuming<'_> {
         if let Some(other) = other_target(&log.facts.target, session.target(), args.new_timeline) {
             return Err(other.into());
         }
+        connection::refuse_around(context, &log.facts.target, session.target())?;
         if log.facts.journal == Place::Database && is_recorded(plan.runbook()) {
             session.refuse_unrecordable().await?;
         }

@@ -87,6 +87,7 @@ pub(in crate::cli) async fn start(
             if let Some(other) = other_target(began, session.target(), true) {
                 return Err(other.into());
             }
+            connection::refuse_around(context, began, session.target())?;
             if !args.dry_run && opened.log.facts.journal == Place::Database {
                 session.refuse_unrecordable().await?;
             }

@@ -11,11 +11,11 @@ use super::super::perform::{Asking, Performed, step_ref};
 use super::super::policy::{Needed, of_confirm};
 use super::super::port::World;
 use super::super::rehearse::rehearse;
-use super::super::state::Asked;
+use super::super::state::{Asked, Way};
 use super::{Driver, Untold};
 use crate::base::words;
 use crate::policy::rules::Approvals;
-use crate::runbook::model::Step;
+use crate::runbook::model::{Step, StepId};
 use crate::step::Kind;
 
 /// What the one who runs it was asked, and said yes to.
@@ -104,6 +104,69 @@ impl<W: World> Driver<'_, W> {
         self.conclude(Outcome::Waiting, says)
             .await
             .map(|ended| Some(Ok(ended)))
+    }
+
+    /// Holds what the record says that others approved, and that is not done yet, to what the journal knows of it: also
+    /// what is used is approved until it expires.
+    pub(super) async fn still_granted(&mut self) -> Result<(), Failure> {
+        if self.plan.policy.broken.is_some() {
+            return Ok(());
+        }
+        for confirm in &self.plan.runbook().steps {
+            let Some(StepResult::Confirm {
+                granted: Some(granted),
+                ..
+            }) = self.state.result(confirm.id)
+            else {
+                continue;
+            };
+            if confirm.of.iter().all(|unit| self.is_over(*unit)) {
+                continue;
+            }
+            let why = match self.state.requests.get(&confirm.id) {
+                None => Some("the record has no request of it".to_owned()),
+                Some(request) => {
+                    let standing = self.world.standing(request).await?;
+                    match standing.came(&request.needs) {
+                        Came::Approved(by) if by.iter().map(|by| &by.login).eq(&granted.logins) => {
+                            None
+                        }
+                        Came::Refused(Refusal::Expired, _) => {
+                            let until = standing.expires_at.strftime("%F %T UTC");
+                            Some(format!("it held until {until}"))
+                        }
+                        _ => Some("the journal knows another answer".to_owned()),
+                    }
+                }
+            };
+            if let Some(why) = why {
+                let message = format!("`{}` is not approved any more: {why}", confirm.title);
+                let run = &self.plan.run;
+                return Err(Failure::new(FailureKind::Policy, message).help(format!(
+                    "end the run: runbook cancel {run}; then run it again"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether nothing of a fix or atomic is to be done any more.
+    fn is_over(&self, unit: StepId) -> bool {
+        let (state, step) = (&self.state, self.plan.runbook().step(unit));
+        let is_done = if step.common.for_each.is_some() {
+            state.counts.contains_key(&unit)
+        } else {
+            state.results.contains_key(&unit) || state.atomics.contains_key(&unit)
+        };
+        let steps = step.unit();
+        let is_known = state.failure.as_ref();
+        let is_known = is_known.is_some_and(|failure| failure.kind != FailureKind::InDoubt);
+        let ended = |(id, way): &(StepId, Way)| match way {
+            Way::Skipped => *id == unit,
+            Way::Failed => is_known && (*id == unit || steps.contains(id)),
+            Way::Decided(_) => false,
+        };
+        is_done || state.trail.iter().any(ended)
     }
 
     /// Returns whether nobody else need approve any more: the glass was broken meanwhile.

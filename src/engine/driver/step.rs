@@ -159,7 +159,14 @@ impl<W: World> Driver<'_, W> {
 
     /// Holds a unit to the policy with the rows that it changed; those of the items before it count as well.
     pub(super) async fn held(&mut self, unit: &Step, rows: u64) -> Result<(), Failure> {
-        let rows = rows.saturating_add(self.round(unit).count);
+        let round = self.round(unit).count;
+        // The counts of a loop are those of its statements: what triggers changed is in its results.
+        let before = if unit.common.for_each.is_some() && unit.inner.is_empty() {
+            round.max(self.state.rows_of(self.plan.runbook(), unit.id))
+        } else {
+            round
+        };
+        let rows = rows.saturating_add(before);
         policy::at_commit(self.plan, &self.state, self.world, unit, rows).await
     }
 

@@ -7,9 +7,10 @@ use super::super::event::{Decision, EventKind, StepResult};
 use super::super::failure::{Failure, FailureKind};
 use super::super::outcome::Outcome;
 use super::super::perform::{Performed, limits};
-use super::super::port::World;
+use super::super::policy;
+use super::super::port::{Limits, World};
 use super::super::state::State;
-use super::super::undo::{Lasting, PutBack, Work, Works, put_back};
+use super::super::undo::{Lasting, PutBack, Way, Work, Works, put_back};
 use super::{Driver, Untold};
 use crate::engine::cancel::Cancel;
 use crate::runbook::model::{Step, StepId};
@@ -34,7 +35,9 @@ impl<W: World> Driver<'_, W> {
         let works = self.works(step)?;
         let limits = limits(step, &self.cancel);
         let on_conflict = rollback.on_conflict;
-        let mut done = put_back(self.world, &works, on_conflict, Lasting::Yes, &limits).await?;
+        let looked = self.held_to_put_back(&works, on_conflict, &limits).await?;
+        let lasting = looked.as_deref().map_or(Lasting::Yes, Lasting::IfSame);
+        let mut done = put_back(self.world, &works, on_conflict, lasting, &limits).await?;
         if step.backup.is_some() {
             // What the journal knows it by is the step; what a run tells is which units are put back by it.
             let done_with = works.iter().filter(|work| done.undone.contains(&work.unit));
@@ -54,6 +57,30 @@ impl<W: World> Driver<'_, W> {
                 conflicts: done.conflicts,
             },
         })
+    }
+
+    /// Holds statements that put back to the policy, by what they change; returns the digest of that.
+    async fn held_to_put_back(
+        &mut self,
+        works: &[Work],
+        on_conflict: OnConflict,
+        limits: &Limits,
+    ) -> Result<Option<String>, Failure> {
+        let policy = &self.plan.policy;
+        let mut ways = works.iter().flat_map(|work| &work.ways);
+        let has_statements = ways.any(|way| matches!(way, Way::Statements(..)));
+        if !has_statements || policy.rules.is_empty() || policy.broken.is_some() {
+            return Ok(None);
+        }
+        let looked = put_back(self.world, works, on_conflict, Lasting::No, limits).await?;
+        if !looked.conflicts.is_empty() && on_conflict == OnConflict::Stop {
+            return Ok(None);
+        }
+        let units: Vec<_> = works.iter().map(|work| work.unit).collect();
+        let units = State::steps_of(&units);
+        let rows = looked.changes.count();
+        policy::at_putting_back(self.plan, &self.state, self.world, &units, rows).await?;
+        Ok(Some(looked.changes.digest))
     }
 
     /// Returns what a `rollback` step puts back.
@@ -110,7 +137,14 @@ impl<W: World> Driver<'_, W> {
         let mut wait = Duration::from_millis(250);
         loop {
             let all = &works.works;
-            let tried = put_back(self.world, all, OnConflict::Stop, Lasting::Yes, &limits).await;
+            let tried = self.held_to_put_back(all, OnConflict::Stop, &limits).await;
+            let tried = match tried {
+                Ok(looked) => {
+                    let lasting = looked.as_deref().map_or(Lasting::Yes, Lasting::IfSame);
+                    put_back(self.world, all, OnConflict::Stop, lasting, &limits).await
+                }
+                Err(failure) => Err(failure),
+            };
             match tried {
                 Err(failure) if is_passing(&failure) && wait < LONGEST_WAIT => {}
                 done => return done,

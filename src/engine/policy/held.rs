@@ -57,6 +57,41 @@ pub(in crate::engine) async fn at_commit<W: World>(
     held.map_err(|failure| about(plan, unit, failure))
 }
 
+/// Holds what puts units back to the policy, where it changes more than they did: the statements of an `undo` are no
+/// way around what is demanded. What is as risky as what it puts back is always admitted.
+pub(in crate::engine) async fn at_putting_back<W: World>(
+    plan: &Plan,
+    state: &State,
+    world: &mut W,
+    units: &[StepId],
+    rows: u64,
+) -> Result<(), Failure> {
+    let risks = units.iter().filter_map(|unit| risk_of_unit(plan, *unit));
+    let Some(risk) = risks.max() else {
+        return Ok(());
+    };
+    let rules = &plan.policy.rules;
+    let parts = state.batch.iter();
+    let parts = parts.filter(|batch| units.contains(&batch.unit.step));
+    let parts = parts.map(|batch| batch.progress.so_far);
+    let changed = units
+        .iter()
+        .map(|unit| state.rows_of(plan.runbook(), *unit))
+        .chain(parts);
+    let was = rules.demand(risk, changed.sum());
+    let demand = rules.demand(risk, rows);
+    if demand.risk <= was.risk {
+        return Ok(());
+    }
+    let missing = units
+        .iter()
+        .find_map(|unit| missing_approvals(plan, state, *unit, demand.risk));
+    let held = hold(plan, world, &demand, true, missing.into_iter().collect()).await;
+    held.map_err(|failure| {
+        failure.note("it would change more than it puts back: nothing of it remains")
+    })
+}
+
 /// Returns what the policy demands of the run that is not there, and that who breaks the glass goes on without: also
 /// what is demanded only once rows raise the risk.
 pub(in crate::engine) async fn lifted<W: World>(

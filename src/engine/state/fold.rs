@@ -60,6 +60,7 @@ impl State {
                 request,
                 expires_at,
             } => {
+                self.requests.insert(step.id, request.clone());
                 self.asked = Some(Asked {
                     step: step.id,
                     request: request.clone(),

@@ -54,7 +54,7 @@ fn rows(all: &[Kept]) -> Rows {
             request.run.clone(),
             request.runbook.clone(),
             request.risk.to_string(),
-            request.actor.clone(),
+            page::by(&request.actor, &kept.login),
             stands,
             yours(kept).to_owned(),
         ];
