@@ -57,10 +57,7 @@ fn case_39_two_people_and_three_processes() {
         .code(0)
         .says("waiting: `go` needs the approval of one other person until MOMENT");
     people.by("ben", "approve").code(0).says("may approve");
-    people
-        .by("ann", "approve")
-        .code(0)
-        .says("needs 1 more");
+    people.by("ann", "approve").code(0).says("needs 1 more");
     assert_snapshot!(people.by("ben", &format!("approve {run}")), @"
     exit 12
     --- stdout
@@ -612,7 +609,7 @@ fn case_39_the_approvers_policy_counts_too() {
     error: runbook.yaml here demands more of such a run on production than was asked for
       = note: medium risk: it needs 2 other members of dba, and one other person was asked for
       = note: whoever asks may have another runbook.yaml
-      = help: decline it: runbook approve RUN --target production --decline --reason …
+      = help: `runbook approve RUN --target production --decline --reason …` declines it
     ");
     assert_eq!(people.words(), "");
 }
