@@ -15,6 +15,9 @@ use crate::step::query::Show;
 /// What is known of it stands at this column.
 const LABEL: usize = 15;
 
+/// Who asked, and for what, stands nearer: a hash is 64 columns wide, and is to be on one line.
+const NEAR: usize = 10;
+
 /// What belongs to it stands this much further in.
 const INDENT: usize = 2;
 
@@ -29,7 +32,7 @@ pub fn draw(
     let body = look.inside(INDENT);
     let mut told = Vec::new();
     let mut say = |label: &str, tone: Tone, text: &str| {
-        let label = body.line().dim(label).to(LABEL);
+        let label = body.line().dim(label).to(NEAR);
         told.extend(prose(&label, tone, text));
     };
     say("asked by", Tone::Plain, &by(&request.actor, login));
@@ -37,7 +40,7 @@ pub fn draw(
     say(
         "runbook",
         Tone::Plain,
-        &format!("{}, {}", request.runbook, request.hash),
+        &format!("{}\n{}", request.runbook, request.hash),
     );
     let (tone, text) = stands(&request.needs, standing);
     say("approval", tone, &text);

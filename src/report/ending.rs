@@ -1,6 +1,6 @@
 //! Draws how a run ended: what happened, what remains, and what to do next.
 
-use super::line::{Line, paragraph};
+use super::line::{Line, paragraph, prose};
 use super::look::{Look, Tone};
 use super::{amount, changes, failure};
 use crate::base::words;
@@ -19,12 +19,14 @@ pub(super) fn draw(finished: &RunFinished, begun: Option<&RunStarted>, look: Loo
     };
     lines.extend(says(finished, look));
     lines.extend(rehearsed(finished, look));
-    lines.extend(remains(finished).map(|words| look.line().plain(&words)));
+    if let Some(words) = remains(finished) {
+        lines.extend(prose(&look.line(), Tone::Plain, &words));
+    }
     if let Some(text) = next(finished) {
         lines.extend(failure::help(text, look));
     }
-    if finished.outcome != Outcome::Done {
-        lines.extend(command.map(|command| look.line().plain(&command)));
+    if let Some(command) = command.filter(|_| finished.outcome != Outcome::Done) {
+        lines.extend(paragraph(&look.line(), Tone::Plain, &command));
     }
     lines
 }
@@ -39,16 +41,10 @@ pub(super) fn command(finished: &RunFinished, begun: Option<&RunStarted>) -> Opt
         }
         Outcome::Unknown => go_on(begun),
         Outcome::Waiting => {
-            let (run, target) = (&begun.run, &begun.target.name);
-            // An address is not named by `--target`, and may have a password.
-            let is_name = !target.contains([':', '/']);
-            let target = if is_name {
-                format!(" --target {target}")
-            } else {
-                String::new()
-            };
+            let (run, flag) = (&begun.run, begun.target.flag());
+            // Each stands on a line of its own, to be copied whole.
             Some(format!(
-                "Ask another person to run: runbook approve {run}{target}; then go on with: runbook resume {run}{target}"
+                "Ask another person to run: runbook approve {run}{flag}\nThen go on with: runbook resume {run}{flag}"
             ))
         }
         _ => None,
@@ -70,7 +66,7 @@ pub(super) fn says(finished: &RunFinished, look: Look) -> Vec<Line> {
     if finished.says.trim().is_empty() {
         return Vec::new();
     }
-    paragraph(&look.line(), Tone::Plain, &finished.says)
+    prose(&look.line(), Tone::Plain, &finished.says)
 }
 
 /// Draws "Done in 2.4 s (2.3 s waiting for you)."

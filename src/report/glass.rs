@@ -1,6 +1,6 @@
 //! Draws that somebody went on without what the target's policy demands.
 
-use super::line::{Line, paragraph};
+use super::line::{Line, prose};
 use super::look::{Look, Mark, Tone};
 
 /// Draws who did, why, and what was lifted.
@@ -8,10 +8,10 @@ pub(super) fn draw(reason: &str, by: &str, lifted: &[String], look: Look) -> Vec
     let label = look.line().gap(2).mark(Mark::Warning).gap(1);
     let label = label.toned(Tone::Bad, "the glass is broken: ");
     let said = format!("{reason} {} {by}", look.glyphs().dot);
-    let mut lines = paragraph(&label, Tone::Bad, &said);
+    let mut lines = prose(&label, Tone::Bad, &said);
     for what in lifted {
         let label = look.line().gap(6).dim("without: ");
-        lines.extend(paragraph(&label, Tone::Warn, what));
+        lines.extend(prose(&label, Tone::Warn, what));
     }
     lines.push(look.line());
     lines

@@ -198,13 +198,20 @@ fn ended(finished: &RunFinished, begun: Option<&RunStarted>) -> Ending {
         aborted.map(str::to_owned),
         ending::remains(finished),
         ending::next(finished).map(sentence),
-        ending::command(finished, begun),
     ];
+    let command = ending::command(finished, begun);
+    let command = command.iter().flat_map(|command| command.lines());
     let rehearsed = finished.changes.as_ref();
     Ending {
         tone,
         words: ending::first(finished, PLAIN).to_string(),
-        lines: lines.iter().flatten().map(|line| legible(line)).collect(),
+        lines: lines
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .chain(command)
+            .map(legible)
+            .collect(),
         blocks: rehearsed.map_or_else(Vec::new, changes),
     }
 }

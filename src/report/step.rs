@@ -3,7 +3,7 @@
 mod query;
 
 use super::amount;
-use super::line::{Line, flow, paragraph};
+use super::line::{Line, flow, paragraph, prose};
 use super::look::{Look, Mark, Tone};
 use super::places::Places;
 use super::table::{self, more_of};
@@ -334,15 +334,19 @@ fn answer(yes: bool, by: &str, why: Option<&str>, look: Look) -> Told {
     } else {
         (Mark::Failed, "no")
     };
-    let facts = [Some(by).filter(|by| !by.is_empty()), why];
     let dot = format!(" {} ", look.glyphs().dot);
-    let line = facts
-        .into_iter()
-        .flatten()
-        .fold(look.line().toned(mark.tone(), word), |line, fact| {
-            line.dim(&dot).plain(fact)
-        });
-    Told::new(mark, line)
+    let put = |line: Line, fact: &str| line.dim(&dot).plain(fact);
+    let line = look.line().toned(mark.tone(), word);
+    let line = if by.is_empty() { line } else { put(line, by) };
+    let Some(why) = why else {
+        return Told::new(mark, line);
+    };
+    let whole = put(line.clone(), why);
+    // Mark and gap are in front of it. What is too long for that stands below, broken between words.
+    if look.width.is_some_and(|width| whole.width() + 3 > width) {
+        return Told::new(mark, line).body(prose(&look.line().gap(2), Tone::Plain, why));
+    }
+    Told::new(mark, whole)
 }
 
 fn fixed(summary: &str, rows: &Rows, changes: Option<&Changes>, look: Look) -> Told {

@@ -228,7 +228,7 @@ impl Terminal {
             StepResult::Confirm { .. } if asked => {
                 let look = self.look.line();
                 let answer = look.mark(told.mark).gap(1).then(&told.summary);
-                self.print(&[answer], INDENT)
+                self.print(&[vec![answer], told.body].concat(), INDENT)
             }
             StepResult::Fix { changes, .. } => self.tell(step, &told, took_ms, Some(changes)),
             _ => self.tell(step, &told, took_ms, None),

@@ -41,7 +41,8 @@ fn it_waits(people: &People) -> String {
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Nothing was changed.
-    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    Ask another person to run: runbook approve RUN
+    Then go on with: runbook resume RUN
     ");
     // Waiting costs nothing.
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
@@ -53,7 +54,8 @@ fn it_waits(people: &People) -> String {
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Nothing was changed.
-    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    Ask another person to run: runbook approve RUN
+    Then go on with: runbook resume RUN
     ");
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 0");
     people
@@ -61,10 +63,7 @@ fn it_waits(people: &People) -> String {
         .code(0)
         .says("waiting: `go` needs the approval of one other person until MOMENT");
     people.by("ben", "approve").code(0).says("may approve");
-    people
-        .by("ann", "approve")
-        .code(0)
-        .says("waits for one other person until MOMENT");
+    people.by("ann", "approve").code(0).says("needs 1 more");
     run
 }
 
@@ -75,11 +74,12 @@ fn it_is_approved(people: &People, run: &str) {
     Raise the plan  run RUN · ann@SERVER:5432/DB · medium risk
       plan  gold
 
-      asked by       ann (USER@HOST)
-      asked at       MOMENT
-      runbook        t, SHA256
-      approval       waits for one other person until MOMENT
-      digest         SHA256
+      asked by  ann (USER@HOST)
+      asked at  MOMENT
+      runbook   t
+                SHA256
+      approval  waits for one other person until MOMENT
+      digest    SHA256
 
       ? go
       raise changes 2 rows of users
@@ -128,14 +128,16 @@ fn it_goes_on(people: &People, run: &str) {
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Nothing was changed.
-    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    Ask another person to run: runbook approve RUN
+    Then go on with: runbook resume RUN
       ⟲ resumed by ann (USER@HOST)
       ? go
 
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Nothing was changed.
-    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    Ask another person to run: runbook approve RUN
+    Then go on with: runbook resume RUN
       ⟲ resumed by ann (USER@HOST)
       ? go
           approved by ben (USER@HOST) at MOMENT: looks right
@@ -181,7 +183,7 @@ fn case_39_a_run_that_waits_is_no_torn_one() {
         .code(0)
         .says("1 record whole")
         .keeps("not ended");
-    assert_snapshot!(people.by("ann", &format!("report {run} --format text")).stdout.lines().last().unwrap(), @"Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN");
+    assert_snapshot!(people.by("ann", &format!("report {run} --format text")).stdout.lines().last().unwrap(), @"Then go on with: runbook resume RUN");
 }
 
 #[test]
@@ -248,7 +250,7 @@ fn case_39_a_no_of_another_person_ends_the_run() {
     let said = people.by("ben", &decline).code(0);
     assert!(
         said.stdout
-            .ends_with("Declined run RUN: it is told when it goes on.\n"),
+            .ends_with("learns of it by: runbook resume RUN\n"),
         "{said}"
     );
     assert_snapshot!(people.by("ann", &format!("resume {run} --quiet")).code(12), @"
@@ -452,7 +454,8 @@ fn case_39_what_is_committed_stays_while_a_run_waits() {
     Waiting for approval after TIME.
     `go` needs the approval of one other person until MOMENT
     Committed, and still there: one.
-    Ask another person to run: runbook approve RUN; then go on with: runbook resume RUN
+    Ask another person to run: runbook approve RUN
+    Then go on with: runbook resume RUN
     ");
     // Nobody else is to change what the rest of it is about.
     assert_eq!(people.test.rows(OPEN), "0 | 0 | 0 | 1");
@@ -593,7 +596,7 @@ fn case_39_the_policy_of_a_target_says_who() {
     let waiting = at_production(&people, "ann", "run t --answer go=yes").code(15);
     waiting
         .says("asked for the approval of one other member of dba until MOMENT")
-        .says("Ask another person to run: runbook approve RUN --target production; then go on with: runbook resume RUN --target production");
+        .says("Ask another person to run: runbook approve RUN --target production\nThen go on with: runbook resume RUN --target production");
     let run = people.test.id();
     let digest = people.digest(&run);
     let approve = format!("approve {run} --digest {digest}");
@@ -617,7 +620,7 @@ fn case_39_the_approvers_policy_counts_too() {
     error: runbook.yaml here demands more of such a run on production than was asked for
       = note: medium risk: it needs 2 other members of dba, and one other person was asked for
       = note: whoever asks may have another runbook.yaml
-      = help: decline it: runbook approve RUN --decline --reason …
+      = help: `runbook approve RUN --target production --decline --reason …` declines it
     ");
     assert_eq!(people.words(), "");
 }

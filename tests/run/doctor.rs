@@ -342,7 +342,7 @@ fn a_target_is_held_against_its_policy_and_its_identity() {
     Backups
       ✓ pg_dump  VERSION
       ✗ newest   there is no verified backup of this whole database, and the policy demands one
-            `runbook backup create` makes one, and reads it back
+            `runbook backup create --target crm` makes one, and reads it back
       ✓ room     SIZE free for a database of SIZE
     ");
     let pinned = ran.code(10).stdout;

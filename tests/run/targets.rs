@@ -532,10 +532,9 @@ fn are_checked(test: &Test) {
       about     Where releases are tried
       groups    all
       ✓ PostgreSQL 15.18, no TLS, database DB, as postgres
-        it is not pinned: any database under its address would do. To pin it:
+        it is not pinned: any database under its address would do
+        to pin it, put this under `staging:` in runbook.yaml:
 
-    targets:
-      staging:
         identity:
           system_identifier: "CLUSTER"
           database: "DB"
@@ -551,10 +550,9 @@ fn are_checked(test: &Test) {
       about     Where releases are tried
       groups    all
       ✓ PostgreSQL 15.18, no TLS, database DB, as postgres
-        it is not pinned: any database under its address would do. To pin it:
+        it is not pinned: any database under its address would do
+        to pin it, put this under `staging:` in runbook.yaml:
 
-    targets:
-      staging:
         identity:
           system_identifier: "CLUSTER"
           database: "DB"

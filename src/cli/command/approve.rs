@@ -43,11 +43,12 @@ async fn start(context: &Context<'_>, args: &ApproveArgs) -> Result<u8, CliError
         Some(run) => {
             let Some(kept) = session.requested(run).await? else {
                 let target = session.target();
+                let flag = target.flag();
                 return Err(CliError::usage(format!(
                     "run `{run}` asks nobody for approval on {}/{}",
                     target.name, target.database
                 ))
-                .help("`runbook approve` lists those that do"));
+                .help(format!("`runbook approve{flag}` lists those that do")));
             };
             let deciding = Deciding {
                 context,
@@ -249,7 +250,8 @@ impl Deciding<'_> {
             .note(more)
             .note("whoever asks may have another runbook.yaml")
             .help(format!(
-                "decline it: runbook approve {run} --decline --reason …"
+                "`runbook approve {run}{} --decline --reason …` declines it",
+                self.session.target().flag()
             ))
         }))
     }
@@ -267,7 +269,10 @@ impl Deciding<'_> {
                     "what run {run} asks for has another digest than the one that was given"
                 ))
                 .note(format!("it is {digest}"))
-                .help(format!("look at it: runbook approve {run}"))
+                .help(format!(
+                    "look at it: runbook approve {run}{}",
+                    self.session.target().flag()
+                ))
             }));
         }
         let terminal = &self.context.invocation.terminal;
@@ -301,7 +306,8 @@ impl Deciding<'_> {
                 no(format!("run {run} is not approved"))
                     .note(format!("\"{}\" is not the run's id", answer.trim()))
                     .help(format!(
-                        "say no for good: runbook approve {run} --decline --reason …"
+                        "`runbook approve {run}{} --decline --reason …` says no for good",
+                        self.session.target().flag()
                     )),
             ),
             None => Some(no(format!(
@@ -320,8 +326,12 @@ impl Deciding<'_> {
     fn done(&self, word: Word, now: Option<&Kept>) -> String {
         let request = &self.kept.request;
         let run = &request.run;
+        let flag = self.session.target().flag();
         if word == Word::Decline {
-            return format!("Declined run {run}: it is told when it goes on.\n");
+            return format!(
+                "Declined run {run} for good.\n{} learns of it by: runbook resume {run}{flag}\n",
+                self.kept.login
+            );
         }
         let now = now.map(|now| now.standing.came(&request.needs));
         match now {
@@ -330,7 +340,7 @@ impl Deciding<'_> {
                 request.needs.whom(missing)
             ),
             _ => format!(
-                "Approved run {run}. {} goes on with it: runbook resume {run}\n",
+                "Approved run {run}.\n{} goes on with it: runbook resume {run}{flag}\n",
                 self.kept.login
             ),
         }

@@ -65,7 +65,9 @@ pub fn run(context: &Context<'_>, args: &TargetsArgs) -> Result<u8, CliError> {
             } else {
                 ("ok", "!!")
             };
-            let text = page::text(&told, marks);
+            let terminal = &context.invocation.terminal;
+            let width = terminal.stdout.then_some(context.look.width);
+            let text = page::text(&told, marks, width);
             context.invocation.print(&text)?;
         }
     }

@@ -35,6 +35,15 @@ pub struct TargetFacts {
 }
 
 impl TargetFacts {
+    /// Returns what names it in a command that is told: ` --target production`, or nothing where it has no name. An
+    /// address is not named by `--target`, and may have a password.
+    pub fn flag(&self) -> String {
+        if self.name.is_empty() || self.name.contains([':', '/', '@', '.']) {
+            return String::new();
+        }
+        format!(" --target {}", self.name)
+    }
+
     /// Returns the role whose rights its sessions have.
     pub fn acts_as(&self) -> &str {
         self.role.as_deref().unwrap_or(&self.user)

@@ -5,6 +5,8 @@ use std::io;
 use super::{INDENT, Terminal};
 use crate::engine::event::EventKind;
 use crate::report::approval::{asked, said};
+use crate::report::line::prose;
+use crate::report::look::Tone;
 
 impl Terminal {
     pub(super) fn others(&mut self, kind: &EventKind) -> io::Result<()> {
@@ -20,9 +22,10 @@ impl Terminal {
             _ => return Ok(()),
         };
         self.ask(step)?;
+        let label = self.body().line();
         let lines: Vec<_> = told
             .iter()
-            .map(|text| self.look.line().plain(text))
+            .flat_map(|text| prose(&label, Tone::Plain, text))
             .collect();
         self.print(&lines, INDENT)
     }

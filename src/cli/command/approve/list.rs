@@ -6,6 +6,7 @@ use super::{look, told};
 use crate::cli::Context;
 use crate::cli::args::{ApproveArgs, ListOutput};
 use crate::cli::error::CliError;
+use crate::engine::approval::Came;
 use crate::engine::outcome::exit;
 use crate::pg::session::Session;
 use crate::pg::session::approval::Kept;
@@ -49,13 +50,12 @@ fn rows(all: &[Kept]) -> Rows {
     };
     let row = |kept: &Kept| {
         let request = &kept.request;
-        let (_, stands) = page::stands(&request.needs, &kept.standing);
         let cells = [
             request.run.clone(),
             request.runbook.clone(),
             request.risk.to_string(),
-            page::by(&request.actor, &kept.login),
-            stands,
+            kept.login.clone(),
+            stands(kept),
             yours(kept).to_owned(),
         ];
         cells.into_iter().map(Some).collect()
@@ -66,6 +66,15 @@ fn rows(all: &[Kept]) -> Rows {
             .to_vec(),
         rows: all.iter().map(row).collect(),
         count: u64::try_from(all.len()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Says where a request stands in a few words: the line is to fit a terminal.
+fn stands(kept: &Kept) -> String {
+    match kept.standing.came(&kept.request.needs) {
+        Came::Waiting(missing) => format!("needs {missing} more"),
+        Came::Approved(_) => "given".to_owned(),
+        Came::Refused(..) => page::stands(&kept.request.needs, &kept.standing).1,
     }
 }
 

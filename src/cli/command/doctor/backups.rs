@@ -54,7 +54,8 @@ pub(super) async fn look(
                 .iter()
                 .filter(|found| is_of(found, session.target()));
             let newest = newest.map(|found| found.manifest.taken_at).max();
-            vec![newest_of(newest, demanded(target), Timestamp::now())]
+            let flag = session.target().flag();
+            vec![newest_of(newest, demanded(target), Timestamp::now(), &flag)]
         }
         Err(failure) => vec![Finding::unseen("newest", failure.message)],
     };
@@ -84,15 +85,20 @@ fn demanded(target: Option<&Target>) -> Option<u64> {
         .min()
 }
 
-fn newest_of(newest: Option<Timestamp>, demanded: Option<u64>, now: Timestamp) -> Finding {
-    const MAKE: &str = "`runbook backup create` makes one, and reads it back";
+fn newest_of(
+    newest: Option<Timestamp>,
+    demanded: Option<u64>,
+    now: Timestamp,
+    flag: &str,
+) -> Finding {
+    let make = format!("`runbook backup create{flag}` makes one, and reads it back");
     let Some(newest) = newest else {
         let says = "there is no verified backup of this whole database";
         let finding = match demanded {
             Some(_) => Finding::missing("newest", format!("{says}, and the policy demands one")),
             None => Finding::warning("newest", says),
         };
-        return finding.help(MAKE);
+        return finding.help(make);
     };
     let seconds = u64::try_from(now.as_second() - newest.as_second()).unwrap_or(0);
     let says = format!("verified, {} old", age(newest, now));
@@ -104,8 +110,8 @@ fn newest_of(newest: Option<Timestamp>, demanded: Option<u64>, now: Timestamp) -
                 words_of(limit)
             ),
         )
-        .help(MAKE),
-        None if seconds > OLD => Finding::warning("newest", says).help(MAKE),
+        .help(make),
+        None if seconds > OLD => Finding::warning("newest", says).help(make),
         _ => Finding::well("newest", says),
     }
 }
@@ -155,7 +161,7 @@ mod tests {
             (ago(8 * 86_400), Some(30 * 86_400), State::Well),
         ];
         for (newest, demanded, state) in cases {
-            let found = newest_of(newest, demanded, now);
+            let found = newest_of(newest, demanded, now, "");
             assert_eq!(found.state, state, "{newest:?} {demanded:?}");
         }
     }

@@ -81,7 +81,8 @@ pub(super) async fn look(
 /// There is none yet.
 async fn none(session: &Session, user: &str) -> Finding {
     let help = format!(
-        "have the owner of the database make it: `runbook init --grant {}`",
+        "have the owner of the database make it: `runbook init{} --grant {}`",
+        session.target().flag(),
         quote_ident(user)
     );
     match row(session, MAY_MAKE).await {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Told;
 use super::look::{Seen, There};
+use crate::base::words::wrapped;
 use crate::pg::secret::mask_passwords;
 use crate::policy::document::{Journal, RISKS};
 use crate::policy::target::{Identity, Target};
@@ -15,13 +16,18 @@ use crate::sql::risk::Risk;
 /// How far facts stand from the left.
 const INDENT: &str = "  ";
 
-/// Returns the targets as text, each a block of its facts. `marks` are the signs of good and bad.
-pub(super) fn text(told: &[Told], marks: (&str, &str)) -> String {
-    let blocks: Vec<String> = told.iter().map(|told| block(told, marks)).collect();
+/// What they say begins here.
+const LABEL: usize = 12;
+
+/// Returns the targets as text, each a block of its facts. `marks` are the signs of good and bad. Facts are broken between words
+/// where they would run over `width`.
+pub(super) fn text(told: &[Told], marks: (&str, &str), width: Option<usize>) -> String {
+    let draw = |told| block(told, marks, width);
+    let blocks: Vec<String> = told.iter().map(draw).collect();
     blocks.join("\n")
 }
 
-fn block(told: &Told, (good, bad): (&str, &str)) -> String {
+fn block(told: &Told, (good, bad): (&str, &str), width: Option<usize>) -> String {
     let target = &told.target;
     let mut head = target.name.clone();
     let protected = target.rules.protected.then_some("protected");
@@ -31,6 +37,9 @@ fn block(told: &Told, (good, bad): (&str, &str)) -> String {
     }
     let mut block = format!("{head}\n");
     let mut fact = |name: &str, text: &str| {
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(LABEL).max(20));
+        let next = format!("\n{:LABEL$}", "");
+        let text = wrapped(text, room).join(&next);
         let _ = writeln!(block, "{INDENT}{name:<10}{text}");
     };
     fact("where", told.place.as_ref().unwrap_or_else(|why| why));
@@ -133,8 +142,8 @@ fn unpinned(target: &Target, there: &There) -> String {
     let name = &target.name;
     let database = Value::from(there.facts.database.as_str());
     format!(
-        "{INDENT}{INDENT}it is not pinned: any database under its address would do. To pin it:\n\n\
-         targets:\n  {name}:\n    identity:\n      system_identifier: \"{cluster}\"\n      database: {database}\n"
+        "{INDENT}{INDENT}it is not pinned: any database under its address would do\n\
+         {INDENT}{INDENT}to pin it, put this under `{name}:` in runbook.yaml:\n\n    identity:\n      system_identifier: \"{cluster}\"\n      database: {database}\n"
     )
 }
 

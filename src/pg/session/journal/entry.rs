@@ -186,11 +186,10 @@ impl Session {
             help: Vec::new(),
             sqlstate: failure.sqlstate.clone(),
         };
-        let user = self.target.acts_as();
         match failure.sqlstate.as_deref() {
             Some("42501") => Failure {
-                help: not_granted(user).help,
-                ..refuse(not_granted(user).message)
+                help: not_granted(&self.target).help,
+                ..refuse(not_granted(&self.target).message)
             },
             Some("3F000" | "42P01" | "42703" | "42P10" | "42883") => refuse(
                 "the journal, the schema `runbook`, is damaged or gone".to_owned(),

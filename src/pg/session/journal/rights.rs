@@ -3,6 +3,7 @@
 use super::super::Session;
 use super::Keeping;
 use super::schema::{LOCAL, Standing, not_made};
+use crate::engine::event::TargetFacts;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 
@@ -51,13 +52,17 @@ impl Session {
         let refused = match &self.journal {
             Standing::Current if may(1) => return Ok(()),
             Standing::Missing | Standing::Older(_) if may(0) => return Ok(()),
-            Standing::Current => not_granted(user),
+            Standing::Current => not_granted(&self.target),
             standing => {
                 let reason = match standing {
                     Standing::Older(_) => format!("the login {user} does not own it"),
                     _ => format!("the login {user} may not make a schema"),
                 };
-                not_made(&Failure::new(FailureKind::Target, reason), user, standing)
+                not_made(
+                    &Failure::new(FailureKind::Target, reason),
+                    &self.target,
+                    standing,
+                )
             }
         };
         Err(refused)
@@ -65,13 +70,14 @@ impl Session {
 }
 
 /// Says that the login may not write to the journal, and the ways out.
-pub(super) fn not_granted(user: &str) -> Failure {
+pub(super) fn not_granted(target: &TargetFacts) -> Failure {
+    let (user, flag) = (target.acts_as(), target.flag());
     Failure::new(
         FailureKind::Target,
         format!("the login {user} may not write to the journal, the schema `runbook`"),
     )
     .help(format!(
-        "have its owner grant it: `runbook init --grant {user}`"
+        "have its owner grant it: `runbook init{flag} --grant {user}`"
     ))
     .help(LOCAL)
 }

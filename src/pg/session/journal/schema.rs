@@ -3,6 +3,7 @@
 mod version;
 
 use super::super::{FACTS, Facts, Session};
+use crate::engine::event::TargetFacts;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::pg::failure;
 use crate::sql::ident::quote_ident;
@@ -177,7 +178,7 @@ impl Session {
             let _ = self.client.batch_execute("ROLLBACK").await;
             let failure = failure::of(&error, "", 0);
             return Err(if failure.kind == FailureKind::Statement {
-                not_made(&failure, self.target.acts_as(), &self.journal)
+                not_made(&failure, &self.target, &self.journal)
             } else {
                 failure
             });
@@ -254,7 +255,8 @@ impl Session {
 }
 
 /// Says why the journal could not be made or brought up to date, and the ways out.
-pub(super) fn not_made(failure: &Failure, user: &str, was: &Standing) -> Failure {
+pub(super) fn not_made(failure: &Failure, target: &TargetFacts, was: &Standing) -> Failure {
+    let (user, flag) = (target.acts_as(), target.flag());
     let message = match was {
         Standing::Older(version) => format!(
             "the journal of this database is of version {version}, and cannot be brought up to version {VERSION}"
@@ -270,11 +272,11 @@ pub(super) fn not_made(failure: &Failure, user: &str, was: &Standing) -> Failure
     .note("every change is recorded in the transaction that makes it, in the schema `runbook`");
     match was {
         Standing::Older(_) => refused
-            .help("have the owner of the schema do it: `runbook init`; whoever may write to it still may then")
+            .help(format!("have the owner of the schema do it: `runbook init{flag}`; whoever may write to it still may then"))
             .help(LOCAL),
         _ => refused
             .help(format!(
-                "have the owner of the database make it: `runbook init --grant {user}`"
+                "have the owner of the database make it: `runbook init{flag} --grant {user}`"
             ))
             .help(LOCAL),
     }
