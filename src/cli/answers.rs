@@ -110,8 +110,12 @@ impl Answers {
             (AnsweredBy::Person, None) => format!(
                 "there is no terminal to ask `{name}` at: the target is protected, run it in a terminal"
             ),
-            (AnsweredBy::Name, Some(flag)) => {
-                let why = "it is about high risk, or other people approve it too";
+            (by @ (AnsweredBy::Name | AnsweredBy::Others), Some(flag)) => {
+                let why = if by == AnsweredBy::Name {
+                    "it is about high risk"
+                } else {
+                    "other people approve it too"
+                };
                 format!(
                     "{flag} is not enough for `{name}`: {why}; answer it with {with}, or run it in a terminal"
                 )

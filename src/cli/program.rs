@@ -84,7 +84,7 @@ pub async fn run(
     for variable in secret_variables(settings) {
         command.env_remove(variable);
     }
-    connect_by(&mut command, settings, program.pass_connection);
+    connect_by(&mut command, settings, program);
     let child = command.spawn().map_err(|error| {
         Failure::new(
             FailureKind::Command,
@@ -118,7 +118,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Tells the program where the database is, as libpq's programs understand it.
-fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool) {
+fn connect_by(command: &mut Command, settings: &ConnectSettings, program: &Program) {
     if let Some(host) = settings.hosts().first() {
         command.env("PGPORT", host.port.to_string());
         match &host.location {
@@ -130,7 +130,10 @@ fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool)
                 command.env("PGHOST", name)
             }
         };
-        if let Some(secret) = settings.password_for(host).filter(|_| password) {
+        if let Some(secret) = settings
+            .password_for(host)
+            .filter(|_| program.pass_connection)
+        {
             command.env("PGPASSWORD", secret.reveal());
         }
     }
@@ -146,9 +149,19 @@ fn connect_by(command: &mut Command, settings: &ConnectSettings, password: bool)
         Roots::File(path) => command.env("PGSSLROOTCERT", path),
         Roots::None => command,
     };
-    if let Some(role) = settings.profile().role_option() {
-        let own = settings.options().unwrap_or_default();
-        command.env("PGOPTIONS", format!("{own} {role}").trim());
+    // A query or check changes nothing; should its program try, the server refuses.
+    let reads = program
+        .reads
+        .then_some("-c default_transaction_read_only=on");
+    let role = settings.profile().role_option();
+    if reads.is_some() || role.is_some() {
+        let own = settings.options().map(str::to_owned);
+        let all: Vec<String> = own
+            .into_iter()
+            .chain(role)
+            .chain(reads.map(str::to_owned))
+            .collect();
+        command.env("PGOPTIONS", all.join(" "));
     }
     command
         .env("PGUSER", settings.user())

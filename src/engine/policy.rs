@@ -64,7 +64,7 @@ pub(super) fn of_confirm(plan: &Plan, step: &Step, confirm: &Confirm, changes: &
         risk: demand.risk,
         raised: demand.raised,
         answered_by: match approvals {
-            Some(_) => AnsweredBy::Name,
+            Some(_) => AnsweredBy::Others,
             None => alone,
         },
         approvals,

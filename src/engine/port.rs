@@ -123,6 +123,8 @@ pub struct Program {
     pub words: Vec<String>,
     /// Whether it gets the connection's password.
     pub pass_connection: bool,
+    /// Whether it only reads: what it does in the database by libpq is read-only, unless it says otherwise itself.
+    pub reads: bool,
 }
 
 /// What the engine needs of the world.

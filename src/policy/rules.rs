@@ -81,6 +81,8 @@ pub enum AnsweredBy {
     Flag,
     /// An answer by its name (`--answer NAME=…`), or a person.
     Name,
+    /// The same, since other people decide as well.
+    Others,
     /// A person at a terminal.
     Person,
 }
@@ -118,8 +120,8 @@ impl Rules {
             raised,
             answered_by: match (self.protected, rule.others(), risk) {
                 (true, None, _) => AnsweredBy::Person,
-                // Others decide as well.
-                (_, Some(_), _) | (false, None, Risk::High) => AnsweredBy::Name,
+                (_, Some(_), _) => AnsweredBy::Others,
+                (false, None, Risk::High) => AnsweredBy::Name,
                 (false, None, _) => AnsweredBy::Flag,
             },
             rule,

@@ -131,10 +131,8 @@ pub fn rule(rules: &Rules, risk: Risk) -> Vec<String> {
     needs.extend(backup.map(|limit| format!("backup not older than {}", span(limit))));
     match rules.demand(risk, 0).answered_by {
         AnsweredBy::Person => needs.push("answered at a terminal".to_owned()),
-        AnsweredBy::Name if rules.rule(risk).others().is_none() => {
-            needs.push("answered at a terminal or by --answer".to_owned());
-        }
-        AnsweredBy::Name | AnsweredBy::Flag => {}
+        AnsweredBy::Name => needs.push("answered at a terminal or by --answer".to_owned()),
+        AnsweredBy::Others | AnsweredBy::Flag => {}
     }
     needs
 }

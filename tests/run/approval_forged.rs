@@ -225,10 +225,8 @@ fn who_asks_in_the_name_of_another_is_seen() {
     let asked = "INSERT INTO runbook.request (content) \
         SELECT jsonb_set(content::jsonb, '{actor}', '\"root (boss@office)\"')::text FROM runbook.request";
     assert_eq!(people.sql("cat", asked), "done");
-    people
-        .by("ben", "approve")
-        .code(0)
-        .says("the login cat, in the name of root");
+    // The list has the login alone, as the server knows it.
+    people.by("ben", "approve").code(0).says("medium  cat");
     people
         .by("ben", &format!("approve {run}"))
         .code(12)

@@ -174,3 +174,25 @@ fn case_10_ctrl_c_ends_a_program() {
     run.interrupt();
     run.end().code(130);
 }
+
+#[test]
+fn a_program_of_a_check_is_read_only_in_the_database() {
+    let test = Test::sql("SELECT").steps(
+        "
+        - query: seen
+          command: [printenv, PGOPTIONS]
+        - check: read_only
+          that: seen.stdout == '-c default_transaction_read_only=on'
+        - confirm: go
+          of: changes
+          ask: Go?
+        - fix: changes
+          command: [sh, -c, 'test -z \"$PGOPTIONS\"']
+          undo: none
+          expect: { code: 0 }
+        - check: after
+          that: changes.code == 0
+        ",
+    );
+    test.run("run t --answer go=yes").code(0);
+}

@@ -25,6 +25,7 @@ pub(super) async fn perform<W: World>(
             program,
             check.pass_connection,
             check.expect.as_ref(),
+            true,
         )
         .await?;
         let StepResult::Command {

@@ -13,6 +13,7 @@ pub(super) async fn perform<W: World>(
     command: &Command,
     pass_connection: bool,
     expect: Option<&Expect>,
+    reads: bool,
 ) -> Result<Performed, Failure> {
     if !stage.lasting {
         return Ok(Performed {
@@ -28,6 +29,7 @@ pub(super) async fn perform<W: World>(
     let program = Program {
         words,
         pass_connection,
+        reads,
     };
     let output = stage.world.program(&program, &stage.limits).await?;
     let passed = expect.is_none_or(|expect| expect.code == output.code);

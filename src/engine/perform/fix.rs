@@ -225,6 +225,7 @@ async fn run_program<W: World>(
         program,
         fix.pass_connection,
         fix.expect.as_ref(),
+        false,
     )
     .await?;
     match performed.result {

@@ -18,7 +18,7 @@ pub(super) async fn perform<W: World>(
 ) -> Result<Performed, Failure> {
     let context = stage.context(step)?;
     if let Some(program) = &query.command {
-        return command::perform(stage, &context, program, query.pass_connection, None).await;
+        return command::perform(stage, &context, program, query.pass_connection, None, true).await;
     }
     let Some(sql) = step.sql.first() else {
         return Err(super::template("the step has no statement"));

@@ -156,7 +156,9 @@ impl Session {
     /// # Errors
     /// The journal cannot be read.
     pub async fn open_requests(&self) -> Result<Vec<Kept>, Failure> {
-        self.requests(OPEN).await
+        // Who may ask could write what nobody can read: that is to keep nobody from the others.
+        let rows = self.request_rows(OPEN).await?;
+        Ok(rows.iter().flat_map(Kept::read).collect())
     }
 
     /// Returns where a request stands.
@@ -182,14 +184,18 @@ impl Session {
     }
 
     async fn requests(&self, condition: &str) -> Result<Vec<Kept>, Failure> {
+        let rows = self.request_rows(condition).await?;
+        rows.iter().map(Kept::read).collect()
+    }
+
+    async fn request_rows(&self, condition: &str) -> Result<Vec<Row>, Failure> {
         self.journal.usable()?;
         if self.journal != Schema::Current {
             return Ok(Vec::new());
         }
         let text = format!("{REQUESTS} WHERE {condition} ORDER BY r.id DESC");
         let rows = self.client.query_typed(&text, &[]).await;
-        let rows = rows.map_err(|error| self.unreadable(failure::of(&error, &text, text.len())))?;
-        rows.iter().map(Kept::read).collect()
+        rows.map_err(|error| self.unreadable(failure::of(&error, &text, text.len())))
     }
 
     /// Says something of a request as this login.
