@@ -101,13 +101,19 @@ fn missing_rights_are_said() {
         test.ran(&command.output().unwrap())
     };
     assert_snapshot!(run("run t --yes"), @"
-    exit 4
-    --- stderr
-    error: the journal cannot be made in this database: the login onlooker may not make a schema
-      every change is recorded in the transaction that makes it, in the schema `runbook`
-      nothing was run
-      = help: have the owner of the database make it: `runbook init --grant onlooker`
-      = help: or keep it beside the run's record: `--journal local`
+    exit 10
+    --- stdout
+    Test  run RUN · onlooker@SERVER:5432/DB · medium risk
+
+      ✗ go                     failed  TIME
+          error: the journal cannot be made in this database: the login onlooker may not make a schema
+            = note: every change is recorded in the transaction that makes it, in the schema `runbook`
+            = help: have the owner of the database make it: `runbook init --grant onlooker`
+            = help: or keep it beside the run's record: `--journal local`
+
+    Failed after TIME.
+    `go`: the journal cannot be made in this database: the login onlooker may not make a schema
+    Nothing was changed.
     ");
     run("check t").code(0);
     assert_eq!(test.rows("SELECT count(*) FROM accounts"), "1");
@@ -173,6 +179,7 @@ fn steps_of_a_later_version_are_refused_before_anything_runs() {
             sql: UPDATE accounts SET n = 2 WHERE id = 1
             rows: 1
             for_each: '[1, 2]'
+            as: n
             parallel: 2
           - check: after
             sql: SELECT n FROM accounts WHERE id = 1
@@ -186,25 +193,11 @@ fn steps_of_a_later_version_are_refused_before_anything_runs() {
     );
     let before = test.contents();
     assert_snapshot!(test.run("run t --yes"), @"
-    exit 12
-    --- stdout
-    Test  run RUN · postgres@SERVER:5432/DB · medium risk
-
-      ? go
-          f changes 1 row of accounts
-            accounts  1  n  1 → 2
-          Operation      UPDATE accounts
-          Risk           medium: UPDATE with a predicate
-          Data at risk   1 row of accounts updated
-          Locks          ROW EXCLUSIVE on accounts: nobody waits but who changes the same rows
-          Backup         none made; what changes is kept in the journal
-          Recovery time  about a minute at most, at a guess: runbook undo RUN
-          Go?
-          ✗ no · nobody · --yes is not enough for `go`: it is about high risk, or other people approve it too; answer it with --answer go=…, or run it in a terminal
-
-    Declined after TIME.
-    `go` was not answered
-    Nothing was changed.
+    exit 3
+    --- stderr
+    error: `t` could come to steps that this version cannot run
+      the fix `f`: `parallel` above 1 is not part of this version
+      = help: nothing was run; take these steps out, or wait for the version that has them
     ");
     assert_eq!(test.contents(), before);
 }

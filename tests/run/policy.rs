@@ -137,7 +137,7 @@ fn high_risk_is_not_answered_by_a_plain_yes() {
           Backup         none made; what changes is kept in the journal
           Recovery time  about a minute at most, at a guess: runbook undo RUN
           Go?
-          ✗ no · nobody · --yes is not enough for `go`: it is about high risk, or other people approve it too; answer it with --answer go=…, or run it in a terminal
+          ✗ no · nobody · --yes is not enough for `go`: it is about high risk; answer it with --answer go=…, or run it in a terminal
 
     Declined after TIME.
     `go` was not answered

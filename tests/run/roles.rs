@@ -117,12 +117,18 @@ fn a_reader_cannot_fix_and_is_told_before_the_question() {
     let roles = Roles::new();
     let refused = roles.ran_as("reader", "run t --yes").code(10);
     assert_snapshot!(refused, @"
-    exit 4
-    --- stderr
-    error: the login DB_reader may not write to the journal, the schema `runbook`
-      nothing was run
-      = help: have its owner grant it: `runbook init --grant DB_reader`
-      = help: or keep it beside the run's record: `--journal local`
+    exit 10
+    --- stdout
+    Test  run RUN · DB_reader@SERVER:5432/DB · medium risk
+
+      ✗ go                     failed  TIME
+          error: the login DB_reader may not write to the journal, the schema `runbook`
+            = help: have its owner grant it: `runbook init --grant DB_reader`
+            = help: or keep it beside the run's record: `--journal local`
+
+    Failed after TIME.
+    `go`: the login DB_reader may not write to the journal, the schema `runbook`
+    Nothing was changed.
     ");
     // The journal holds rows.
     assert_eq!(

@@ -189,9 +189,15 @@ impl<W: World> Driver<'_, W> {
     /// Finds out whether what a confirm approves can be recorded at all, before anybody is asked in vain.
     async fn recordable(&mut self, confirm: &Step) -> Result<(), Failure> {
         let runbook = self.plan.runbook();
+        let is_recorded = |step: &Step| matches!(&step.kind, Kind::Fix(fix) if !fix.is_final());
         let mut units = confirm.of.iter().flat_map(|id| runbook.step(*id).unit());
-        let is_recorded =
-            units.any(|id| matches!(&runbook.step(id).kind, Kind::Fix(fix) if !fix.is_final()));
+        let is_recorded = if confirm.of.is_empty() {
+            // It is about what comes after it.
+            policy::risk_of_confirm(self.plan, confirm).is_some()
+                && runbook.steps.iter().any(is_recorded)
+        } else {
+            units.any(|id| is_recorded(runbook.step(id)))
+        };
         if self.plan.dry_run || !is_recorded {
             return Ok(());
         }
