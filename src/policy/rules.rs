@@ -212,17 +212,17 @@ mod tests {
 
     #[test]
     fn what_may_answer_depends_on_the_target_the_risk_and_who_else_decides() {
-        use AnsweredBy::{Flag, Name, Person};
+        use AnsweredBy::{Flag, Name, Others, Person};
         // Protected, the approvals of high risk, the risk, what may answer.
         let cases = [
             (false, None, Risk::Low, Flag),
             (false, None, Risk::Medium, Flag),
             (false, None, Risk::High, Name),
             (false, Some(1), Risk::Medium, Flag),
-            (false, Some(1), Risk::High, Name),
+            (false, Some(1), Risk::High, Others),
             (true, None, Risk::Low, Person),
             (true, None, Risk::High, Person),
-            (true, Some(2), Risk::High, Name),
+            (true, Some(2), Risk::High, Others),
             // None are none.
             (true, Some(0), Risk::High, Person),
         ];
