@@ -168,8 +168,9 @@ fn what_the_backup_does_not_hold_stays_and_says_so() {
 }
 
 /// Another run, or someone beside it, changes a row between the fix and the rollback.
+// Somebody else: a program of a query is read-only unless it says otherwise.
 const MEANWHILE: &str = "- query: meanwhile
-  command: [psql, -qc, UPDATE users SET plan = 'gold' WHERE id = 2]
+  command: [env, -u, PGOPTIONS, psql, -qc, UPDATE users SET plan = 'gold' WHERE id = 2]
   pass_connection: true
 - rollback: back
   backup: before";
